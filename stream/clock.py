@@ -1,0 +1,65 @@
+"""Event time: units, RFC 3339 text, and the watermark of one source.
+
+All instants are integer milliseconds since the Unix epoch, UTC, named ``..._ms``. Nothing here
+reads a clock: the time that a function needs is always an argument.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+SECOND_MS = 1_000
+MINUTE_MS = 60 * SECOND_MS
+HOUR_MS = 60 * MINUTE_MS
+DAY_MS = 24 * HOUR_MS
+
+LATENESS_MS = 5 * SECOND_MS
+"""How long a source's watermark stays behind the highest event time that it has seen."""
+
+FUTURE_TOLERANCE_MS = 5 * MINUTE_MS
+"""An event this far ahead of the broker's time is clamped to it: a client clock, not a fact."""
+
+EARLIEST_MS = 631_152_000_000
+"""1990-01-01. An event before it has a broken clock (1970 is an unset one) and is rejected."""
+
+NEVER_MS = 1 << 53
+"""Later than any instant (about the year 287,000), and exact in a double."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+class InvalidTimeError(ValueError):
+    """A text is not an RFC 3339 instant."""
+
+
+def instant_ms(text: str) -> int:
+    """Milliseconds since the epoch of an RFC 3339 text; one without an offset is UTC.
+
+    >>> instant_ms("2026-11-21T10:15:00.000Z")
+    1795256100000
+    >>> instant_ms("2026-11-21T11:15:00+01:00")
+    1795256100000
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise InvalidTimeError(f"{text[:40]!r} is not an RFC 3339 time") from None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return (moment - _EPOCH) // _MILLISECOND
+
+
+def rfc3339(time_ms: int) -> str:
+    """The instant as text, always UTC with milliseconds.
+
+    >>> rfc3339(1795256100000)
+    '2026-11-21T10:15:00.000Z'
+    """
+    moment = _EPOCH + timedelta(milliseconds=time_ms)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{time_ms % 1000:03d}Z"
+
+
+def day_of(time_ms: int) -> int:
+    """Number of the UTC day since the epoch; `day * DAY_MS` is its first instant."""
+    return time_ms // DAY_MS

@@ -1,0 +1,151 @@
+"""What the engine asks its shell to do: plain values, carried out in one transaction a batch."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import msgspec
+
+from stream.events.records import CustomerEvent, Link, Merge
+
+
+class LogRecord(Protocol):
+    """A record as the log holds it; aiokafka's ConsumerRecord fits."""
+
+    @property
+    def offset(self) -> int: ...
+    @property
+    def timestamp(self) -> int: ...
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None: ...
+
+
+class StoredRecord(msgspec.Struct, frozen=True, gc=False):
+    """A `LogRecord` outside Kafka: of the in-memory log and of a dump."""
+
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+
+
+class Leaf(msgspec.Struct, frozen=True):
+    """One comparison of a condition: its text, its truth before and after, its value now.
+
+    None stands for unknown.
+    """
+
+    leaf: str
+    before: bool | None
+    after: bool | None
+    value: float | int | str | bool | None
+
+
+class SegmentChanged(msgspec.Struct, frozen=True):
+    """A customer entered or left a segment; `events/cloudevent.py` gives it its bytes."""
+
+    id: str
+    customer: str
+    segment: str
+    entered: bool
+    time_ms: int
+    sequence: int
+    definition: str
+    cause: str
+    evidence: tuple[Leaf, ...]
+    next_flip_ms: int | None
+    segments: tuple[str, ...]
+    historic: bool
+    initial: bool
+    valid_until_ms: int | None
+    control: bool
+    action: dict[str, Any]
+    at_ms: int | None = None
+    """The true instant of the flip, where it is before `time_ms`: told of by a late event."""
+
+
+class Membership(msgspec.Struct, frozen=True):
+    """A customer's segments after a batch, each with the instant since when; none: a tombstone."""
+
+    customer: str
+    since_ms: dict[str, int]
+    sequence: int
+    time_ms: int
+
+
+class DeadRecord(msgspec.Struct, frozen=True):
+    """A record that could not be applied: where it came from, why, and its bytes untouched."""
+
+    record: Any
+    reason: str
+    field: str
+    message: str
+
+
+class LearnPoint(msgspec.Struct, frozen=True):
+    """A feature vector to learn from, at a session's end or a purchase."""
+
+    vector: tuple[float, ...]
+    time_ms: int
+
+
+class PopulationSnapshot(msgspec.Struct, frozen=True):
+    """One partition's histogram of each population feature, as of the first instant of `day`.
+
+    `counts` maps feature name to {bucket: customers}; histograms add up over partitions.
+    """
+
+    partition: int
+    day: int
+    counts: dict[str, dict[int, int]]
+
+
+class Counts(msgspec.Struct):
+    """The end of every record of a batch: consumed = applied + duplicate + forwarded + control
+    + dead. `late` and the rest are counted besides."""
+
+    consumed: int = 0
+    applied: int = 0
+    duplicate: int = 0
+    forwarded: int = 0
+    control: int = 0
+    dead: int = 0
+    late: int = 0
+    timers_fired: int = 0
+    timers_pending: int = 0
+    dedupe_shed: int = 0
+
+
+class Effects:
+    """The effects of one batch on one partition of `customer-events`.
+
+    rows         changelog key -> packed row, or None for a tombstone; the meta record included
+    forwards     (customer id, record) for the customer's partition
+    changes      in the order in which they happened
+    memberships  customer id -> the customer's segments now, or None where nothing is left
+    """
+
+    __slots__ = (
+        "changes",
+        "counts",
+        "dead",
+        "forwards",
+        "learned",
+        "memberships",
+        "population",
+        "rows",
+        "timer_lag_ms",
+    )
+
+    def __init__(self) -> None:
+        self.changes: list[SegmentChanged] = []
+        self.counts = Counts()
+        self.dead: list[DeadRecord] = []
+        self.forwards: list[tuple[str, CustomerEvent | Link | Merge]] = []
+        self.learned: list[LearnPoint] = []
+        self.memberships: dict[str, Membership | None] = {}
+        self.population: list[PopulationSnapshot] = []
+        self.rows: dict[bytes, bytes | None] = {}
+        self.timer_lag_ms = 0
