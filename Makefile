@@ -1,0 +1,63 @@
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+# Any Python from 3.11 on, whatever it is called here.
+PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11 python3.14 python,$(shell \
+	command -v $(p) >/dev/null 2>&1 && $(p) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(p))))
+VENV ?= .venv
+BIN := $(VENV)/bin
+LOCK := deploy/requirements-dev.lock
+STAMP := $(VENV)/.installed
+ARGS ?=
+
+.PHONY: help demo test check lint types schemas bench chaos clean lock format
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(STAMP): $(LOCK) pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Shoal needs Python 3.11 or newer. Install it, or name it: make PYTHON=/path/to/python3.12" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "$(PYTHON) cannot make a virtual environment. On Debian or Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	$(BIN)/python -m pip install --quiet --require-hashes -r $(LOCK)
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(STAMP) ## a simulated shop, a broker and a worker, live in the terminal (ARGS="--seconds 30")
+	@$(BIN)/shoal demo $(ARGS)
+
+test: $(STAMP) ## every test but the long ones (ARGS="-k cart")
+	@$(BIN)/python -m pytest -m "not chaos and not bench" $(ARGS)
+
+check: lint types schemas test ## what CI runs: lint, types, schemas, test
+
+lint: $(STAMP) ## style, formatting, and the floors between the rooms
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports
+
+types: $(STAMP) ## mypy, strict
+	@$(BIN)/mypy
+
+schemas: $(STAMP) ## are schemas/ and the types they come from still the same?
+	@$(BIN)/shoal schemas --check
+
+bench: $(STAMP) ## speed, as numbers
+	@$(BIN)/python -m pytest -m bench -s tests/bench $(ARGS)
+
+chaos: $(STAMP) ## long seeded rounds of faults (ARGS="--rounds 1000")
+	@$(BIN)/python -m pytest -m chaos $(ARGS)
+
+format: $(STAMP) ## let ruff lay out the code
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+lock: $(STAMP) ## resolve the dependencies anew into deploy/*.lock
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		--no-emit-index-url --no-emit-find-links --upgrade pyproject.toml --output-file deploy/requirements.lock
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		--no-emit-index-url --no-emit-find-links --upgrade --extra dev --constraint deploy/requirements.lock \
+		pyproject.toml --output-file $(LOCK)
+
+clean: ## remove everything that the other targets made
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
