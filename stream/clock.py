@@ -16,8 +16,10 @@ DAY_MS = 24 * HOUR_MS
 LATENESS_MS = 5 * SECOND_MS
 """How long a source's watermark stays behind the highest event time that it has seen."""
 
-FUTURE_TOLERANCE_MS = 5 * MINUTE_MS
-"""An event this far ahead of the broker's time is clamped to it: a client clock, not a fact."""
+FUTURE_TOLERANCE_MS = 30 * SECOND_MS
+"""An event further ahead of the broker's time is clamped to it: a client clock, not a fact.
+
+Half of the alignment bound, so that one fast client cannot stall its source."""
 
 EARLIEST_MS = 631_152_000_000
 """1990-01-01. An event before it has a broken clock (1970 is an unset one) and is rejected."""

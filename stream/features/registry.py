@@ -1,0 +1,50 @@
+"""What a feature is, and the one list of them all.
+
+A feature's `code` is an expression over `row`; the segment compiler inlines it, so that a
+condition costs attribute reads and no calls. It gives a number, a text, a boolean, an instant in
+milliseconds, or None for unknown.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Feature(msgspec.Struct, frozen=True):
+    """One feature.
+
+    name      as in conditions, `family.feature`
+    code      Python expression over `row`
+    unit      count, ratio, instant (ms), duration (ms), micros, text, flag
+    parts     bit set of the row's parts that it reads (state/fold.py)
+    nullable  whether it can be unknown
+    about     one sentence for those who write segments
+    """
+
+    name: str
+    code: str
+    unit: str
+    parts: int
+    about: str
+    nullable: bool = False
+
+
+class UnknownFeatureError(KeyError):
+    """A condition names a feature that does not exist."""
+
+
+def by_name(families: tuple[tuple[Feature, ...], ...]) -> dict[str, Feature]:
+    """The registry of all families; a name stands once.
+
+    Raises
+    ------
+    ValueError
+        Where two features have one name.
+    """
+    found: dict[str, Feature] = {}
+    for family in families:
+        for feature in family:
+            if feature.name in found:
+                raise ValueError(f"feature {feature.name} is defined twice")
+            found[feature.name] = feature
+    return found

@@ -1,0 +1,278 @@
+"""Conditions into code: one function a unit, one pass over its leaves.
+
+A unit is a definition alone, or all definitions of an exclusive group. Its function evaluates
+every leaf of one row at one instant and returns
+
+    bits     two bits a leaf: 0 unknown, 1 false, 3 true
+    flip_ms  the earliest later instant at which time alone turns a leaf, or NEVER_MS
+    verdict  for a single definition 1 in, -1 out, 0 as it is; for a group the number of the
+             first definition that holds, or -1 for as it is
+
+Each time leaf `since(x) >= d` is inverted to the instant x + d, so that nothing is ever polled.
+The code is made of text that the condition parser has checked, never of a definition's own text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from math import ceil, floor
+
+import msgspec
+
+from stream.clock import NEVER_MS
+from stream.features.catalogue import FEATURES, FUNCTIONS
+from stream.segments.conditions import Comparison, Condition, InSegment, Leaf, Side, Tree, variable
+from stream.state.fold import EVERYTHING
+from stream.state.row import Row
+
+UNKNOWN, FALSE, TRUE = 0, 1, 3
+
+Value = float | int | str | bool | None
+Evaluate = Callable[[Row, int, Mapping[str, int]], tuple[int, int, int]]
+Values = Callable[[Row, int, Mapping[str, int]], tuple[Value, ...]]
+
+
+class Clause(msgspec.Struct, frozen=True):
+    """A definition's part in a unit: which leaves its two conditions read."""
+
+    segment: str
+    leaves: tuple[int, ...]
+
+
+class Unit(msgspec.Struct, frozen=True):
+    """Compiled definitions that are decided together."""
+
+    clauses: tuple[Clause, ...]
+    texts: tuple[str, ...]
+    parts: int
+    population: tuple[tuple[str, float], ...]
+    exclusive: bool
+    evaluate: Evaluate
+    values: Values
+    source: str
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """A parsed definition, ready to compile."""
+
+    segment: str
+    enter: Condition
+    exit: Condition | None
+
+
+def percentile_key(feature: str, rank: float) -> str:
+    """The name under which a population version holds the threshold."""
+    return f"{feature}:{rank:g}"
+
+
+def compile_unit(rules: tuple[Rule, ...], *, exclusive: bool) -> Unit:
+    """The unit of one rule, or of all rules of an exclusive group in their order."""
+    leaves: list[Leaf] = []
+    clauses: list[Clause] = []
+    trees: list[tuple[Tree, Tree | None]] = []
+    for rule in rules:
+        numbers: list[int] = []
+        enter = _renumber(rule.enter, leaves, numbers)
+        leave = _renumber(rule.exit, leaves, numbers) if rule.exit is not None else None
+        clauses.append(Clause(rule.segment, tuple(dict.fromkeys(numbers))))
+        trees.append((enter, leave))
+    source = _source(leaves, trees, exclusive)
+    scope: dict[str, object] = {
+        **FUNCTIONS, "ceil": ceil, "floor": floor, "NEVER_MS": NEVER_MS,
+    }  # fmt: skip
+    exec(compile(source, f"<{clauses[0].segment}>", "exec"), scope)
+    evaluate: Evaluate = scope["evaluate"]  # type: ignore[assignment]
+    values: Values = scope["values"]  # type: ignore[assignment]
+    return Unit(
+        clauses=tuple(clauses),
+        texts=tuple(leaf.text for leaf in leaves),
+        parts=_parts(leaves),
+        population=tuple(_population(leaves)),
+        exclusive=exclusive,
+        evaluate=evaluate,
+        values=values,
+        source=source,
+    )
+
+
+def _renumber(condition: Condition, leaves: list[Leaf], numbers: list[int]) -> Tree:
+    """The condition's tree over the unit's common list of leaves."""
+    mapped: list[int] = []
+    for leaf in condition.leaves:
+        if leaf not in leaves:
+            leaves.append(leaf)
+        mapped.append(leaves.index(leaf))
+    numbers.extend(mapped)
+
+    def walk(tree: Tree) -> Tree:
+        parts = tuple(mapped[p] if isinstance(p, int) else walk(p) for p in tree.parts)
+        return Tree(tree.op, parts)
+
+    return walk(condition.tree)
+
+
+def _features(leaf: Leaf) -> list[str]:
+    if isinstance(leaf, InSegment):
+        return []
+    own = [leaf.left.since, leaf.left.percentile]
+    return [*(name for name in own if name), *leaf.left.features, *leaf.right.features]
+
+
+def _parts(leaves: list[Leaf]) -> int:
+    parts = 0
+    for leaf in leaves:
+        if isinstance(leaf, InSegment):
+            return EVERYTHING
+        for name in _features(leaf):
+            parts |= FEATURES[name].parts
+    return parts
+
+
+def _population(leaves: list[Leaf]) -> list[tuple[str, float]]:
+    return [
+        (leaf.left.percentile, _rank(leaf))
+        for leaf in leaves
+        if isinstance(leaf, Comparison) and leaf.left.percentile
+    ]
+
+
+def _rank(leaf: Comparison) -> float:
+    return float(eval(compile(leaf.right.code, "<rank>", "eval"), {"__builtins__": {}}))
+
+
+def _source(leaves: list[Leaf], trees: list[tuple[Tree, Tree | None]], exclusive: bool) -> str:
+    names = dict.fromkeys(name for leaf in leaves for name in _features(leaf))
+    loads = [f"    {variable(name)} = {FEATURES[name].code}" for name in names]
+    body = [line for number, leaf in enumerate(leaves) for line in _leaf_lines(number, leaf)]
+    bits = " | ".join(f"l{n} << {2 * n}" if n else "l0" for n in range(len(leaves)))
+    lines = [
+        "def evaluate(row, now, thresholds):",
+        *loads,
+        "    flip = NEVER_MS",
+        *body,
+        f"    bits = {bits}",
+        *(_group_verdict(trees) if exclusive else _single_verdict(*trees[0])),
+        "",
+        "def values(row, now, thresholds):",
+        *loads,
+        f"    return ({', '.join(_value(leaf) for leaf in leaves)},)",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _single_verdict(enter: Tree, leave: Tree | None) -> list[str]:
+    out = _true(leave) if leave is not None else _false(enter)
+    return [
+        f"    if {out}:",
+        "        return bits, flip, -1",
+        f"    return bits, flip, (1 if {_true(enter)} else 0)",
+    ]
+
+
+def _group_verdict(trees: list[tuple[Tree, Tree | None]]) -> list[str]:
+    lines: list[str] = []
+    for number, (enter, _) in enumerate(trees):
+        lines += [f"    if {_true(enter)}:", f"        return bits, flip, {number}"]
+    return [*lines, "    return bits, flip, -1"]
+
+
+def _leaf_lines(number: int, leaf: Leaf) -> list[str]:
+    """Statements that set `l<number>` and lower `flip`."""
+    if isinstance(leaf, InSegment):
+        return [f"    l{number} = 3 if {leaf.segment!r} in row.segments else 1"]
+    nullable = [name for name in _features(leaf) if FEATURES[name].nullable]
+    guard = " or ".join(f"{variable(name)} is None" for name in dict.fromkeys(nullable))
+    if leaf.left.since:
+        core = _time_leaf(number, leaf)
+    elif leaf.left.percentile:
+        core = _percentile_leaf(number, leaf)
+    else:
+        core = [f"l{number} = 3 if {leaf.left.code} {leaf.op} {leaf.right.code} else 1"]
+    if not guard:
+        return ["    " + line for line in core]
+    return [
+        f"    if {guard}:",
+        f"        l{number} = 0",
+        "    else:",
+        *("        " + x for x in core),
+    ]
+
+
+def _time_leaf(number: int, leaf: Comparison) -> list[str]:
+    """`since(x) >= d` turns true at ceil(x + d), `since(x) > d` one millisecond past x + d."""
+    x = variable(leaf.left.since or "")
+    if leaf.op in (">=", "<"):
+        instant = f"{x} + ceil({leaf.right.code})"
+    else:
+        instant = f"{x} + floor({leaf.right.code}) + 1"
+    past, before = ("3", "1") if leaf.op in (">=", ">") else ("1", "3")
+    return [
+        f"at = {instant}",
+        "if now >= at:",
+        f"    l{number} = {past}",
+        "else:",
+        f"    l{number} = {before}",
+        "    if at < flip:",
+        "        flip = at",
+    ]
+
+
+def _percentile_leaf(number: int, leaf: Comparison) -> list[str]:
+    key = percentile_key(leaf.left.percentile or "", _rank(leaf))
+    above, below = ("3", "1") if leaf.op == ">=" else ("1", "3")
+    return [
+        f"threshold = thresholds.get({key!r})",
+        f"l{number} = 0 if threshold is None else "
+        f"{above} if {variable(leaf.left.percentile or '')} > threshold else {below}",
+    ]
+
+
+def _value(leaf: Leaf) -> str:
+    """What evidence shows for a leaf: a duration in seconds, a value as it is."""
+    if isinstance(leaf, InSegment):
+        return f"{leaf.segment!r} in row.segments"
+    if leaf.left.since:
+        name = variable(leaf.left.since)
+        return f"(None if {name} is None else (now - {name}) // 1000)"
+    if leaf.left.percentile:
+        return _shown(leaf.left.percentile)
+    if len(leaf.left.features) == 1 and leaf.left.code == variable(leaf.left.features[0]):
+        return _shown(leaf.left.features[0])
+    return _guarded(leaf.left)
+
+
+def _shown(name: str) -> str:
+    unit, value = FEATURES[name].unit, variable(name)
+    if unit == "micros":
+        return f"(None if {value} is None else {value} / 1000000)"
+    if unit == "duration":
+        return f"(None if {value} is None else {value} // 1000)"
+    if unit == "ratio":
+        return f"(None if {value} is None else round({value}, 6))"
+    return value
+
+
+def _guarded(side: Side) -> str:
+    nullable = [variable(name) for name in side.features if FEATURES[name].nullable]
+    if not nullable:
+        return side.code
+    return f"(None if {' or '.join(f'{name} is None' for name in nullable)} else {side.code})"
+
+
+def _true(tree: Tree | int) -> str:
+    """Code for: known to be true."""
+    if isinstance(tree, int):
+        return f"l{tree} == 3"
+    if tree.op == "not":
+        return _false(tree.parts[0])
+    return "(" + f" {tree.op} ".join(_true(part) for part in tree.parts) + ")"
+
+
+def _false(tree: Tree | int) -> str:
+    """Code for: known to be false."""
+    if isinstance(tree, int):
+        return f"l{tree} == 1"
+    if tree.op == "not":
+        return _true(tree.parts[0])
+    joined = " or " if tree.op == "and" else " and "
+    return "(" + joined.join(_false(part) for part in tree.parts) + ")"

@@ -1,0 +1,162 @@
+"""One event into one row: which part it changes, by the event's type.
+
+`FOLDS` is the whole transition as data: type -> (function, parts that it can change, whether it is
+a visit). The engine re-evaluates only what reads one of those parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from stream.events import records as r
+from stream.state import cart as intent
+from stream.state.messages import respond
+from stream.state.orders import (
+    cancel_order,
+    complete_order,
+    mature_orders,
+    maturity_ms,
+    refund_order,
+)
+from stream.state.row import Row
+from stream.state.sessions import close, session_end_ms, visit
+
+ACTIVITY = 1
+SESSIONS = 2
+CART = 4
+CHECKOUT = 8
+BROWSE = 16
+ORDERS = 32
+MESSAGES = 64
+TRAITS = 128
+EVERYTHING = 255
+
+TRAITS_MAX = 50
+CHANNELS_MAX = 8
+
+
+class Fold(NamedTuple):
+    apply: Callable[[Row, Any], None] | None
+    parts: int
+    visits: bool
+
+
+def _page(row: Row, event: r.PageViewed) -> None:
+    sessions = visit(row, event.time_ms)
+    sessions.pages += 1
+    sessions.total_pages += 1
+
+
+def _search(row: Row, event: r.ProductsSearched) -> None:
+    sessions = visit(row, event.time_ms)
+    sessions.searches += 1
+    sessions.total_searches += 1
+    if event.results_count == 0:
+        sessions.empty_searches += 1
+
+
+def _product(row: Row, event: r.ProductViewed) -> None:
+    sessions = visit(row, event.time_ms)
+    sessions.products += 1
+    sessions.total_products += 1
+    intent.look_at(row, event.item, event.time_ms)
+
+
+def _order(row: Row, event: r.OrderCompleted) -> None:
+    complete_order(row, event)
+    intent.close_intent(row, event.time_ms)
+
+
+def _wish(row: Row, event: r.WishlistChanged) -> None:
+    if event.action == "moved_to_cart":
+        added = r.CartAdded(
+            time_ms=event.time_ms,
+            message_id=event.message_id,
+            received_ms=event.received_ms,
+            item=event.item,
+        )
+        intent.add_to_cart(row, added)
+
+
+def _identify(row: Row, event: r.Identified) -> None:
+    """The latest identify wins; a late one only fills in what is missing."""
+    late = event.time_ms < row.last_ms
+    for name, value in event.traits.items():
+        if name in row.traits:
+            if not late:
+                row.traits[name] = value
+        elif len(row.traits) < TRAITS_MAX:
+            row.traits[name] = value
+
+
+_INTENT = ACTIVITY | SESSIONS | CART | BROWSE
+
+FOLDS: dict[type, Fold] = {
+    r.PageViewed: Fold(_page, ACTIVITY | SESSIONS, False),
+    r.ProductsSearched: Fold(_search, ACTIVITY | SESSIONS, False),
+    r.ListViewed: Fold(None, ACTIVITY | SESSIONS, True),
+    r.ProductViewed: Fold(_product, ACTIVITY | SESSIONS | BROWSE, False),
+    r.ProductClicked: Fold(None, ACTIVITY | SESSIONS, True),
+    r.CartAdded: Fold(intent.add_to_cart, _INTENT, True),
+    r.CartRemoved: Fold(intent.remove_from_cart, _INTENT, True),
+    r.CartViewed: Fold(intent.view_cart, _INTENT, True),
+    r.CheckoutStepped: Fold(intent.step_checkout, ACTIVITY | SESSIONS | CHECKOUT, True),
+    r.OrderCompleted: Fold(_order, _INTENT | CHECKOUT | ORDERS, True),
+    r.OrderUpdated: Fold(_order, _INTENT | CHECKOUT | ORDERS, False),
+    r.OrderCancelled: Fold(cancel_order, ORDERS, False),
+    r.OrderRefunded: Fold(refund_order, ORDERS, False),
+    r.CouponUsed: Fold(None, ACTIVITY | SESSIONS, True),
+    r.WishlistChanged: Fold(_wish, _INTENT, True),
+    r.MessageResponded: Fold(respond, MESSAGES, False),
+    r.Identified: Fold(_identify, TRAITS, False),
+    r.ProductReviewed: Fold(None, ACTIVITY | SESSIONS, True),
+    r.Shared: Fold(None, ACTIVITY | SESSIONS, True),
+    r.PromotionSeen: Fold(None, ACTIVITY | SESSIONS, True),
+    r.Custom: Fold(None, ACTIVITY, False),
+}
+
+OFFLINE_CHANNELS = frozenset({"store", "phone"})
+"""What happens there is no visit to the shop's pages."""
+
+
+def fold(row: Row, event: r.CustomerEvent) -> int:
+    """Apply the event; the parts that it can have changed, as a bit set.
+
+    Order does not matter for counts, sums, minima and maxima; the cart and the session follow the
+    rules of their files for late events.
+    """
+    apply, parts, visits = FOLDS[type(event)]
+    time_ms = event.time_ms
+    channel = event.channel
+    if channel is not None:
+        seen = row.channels.get(channel)
+        if seen is not None or len(row.channels) < CHANNELS_MAX:
+            row.channels[channel] = (seen or 0) + 1
+    if visits and channel not in OFFLINE_CHANNELS:
+        visit(row, time_ms)
+    if apply is not None:
+        apply(row, event)
+    row.events += 1
+    if parts & ACTIVITY or row.first_ms == 0:
+        if row.first_ms == 0 or time_ms < row.first_ms:
+            row.first_ms = time_ms
+        row.last_ms = max(row.last_ms, time_ms)
+    return parts
+
+
+def deadline_ms(row: Row) -> int:
+    """When time alone next changes the row itself: its session ends or an order matures."""
+    return min(session_end_ms(row.sessions), maturity_ms(row.orders))
+
+
+def expire(row: Row, now_ms: int) -> bool:
+    """Let time change the row up to `now_ms`; True when a session has ended by it."""
+    orders = row.orders
+    if orders is not None:
+        mature_orders(orders, now_ms)
+    sessions = row.sessions
+    if sessions is not None and session_end_ms(sessions) <= now_ms:
+        close(sessions)
+        return True
+    return False

@@ -1,0 +1,321 @@
+"""Orders, refunds and cancellations: the latest orders one by one, sums over all of them.
+
+A refund or cancellation finds its order among the latest `ORDERS_MAX` by number. An older one
+counts in the sums alone. Numbers are hashes of the shop's order id, 64 bits.
+"""
+
+from __future__ import annotations
+
+from xxhash import xxh3_64_intdigest
+
+from stream.clock import DAY_MS, NEVER_MS
+from stream.events.records import Item, OrderCancelled, OrderCompleted, OrderRefunded
+from stream.state.row import FirstPurchase, Order, Orders, Row
+
+ORDERS_MAX = 32
+"""Orders kept one by one: 30 bytes each, about three years of a monthly buyer."""
+
+MATURITY_MS = 30 * DAY_MS
+"""Until then an order may still come back; return rates count matured orders only."""
+
+OCCASION_GAP_MS = DAY_MS
+RHYTHM_PRIOR_MS = 60 * DAY_MS
+RHYTHM_MIN_MS = 7 * DAY_MS
+RHYTHM_MAX_MS = 180 * DAY_MS
+
+
+def order_number(order_id: str | None, message_id: int) -> int:
+    """The order's identity; an order without id is its own message."""
+    return message_id if order_id is None else xxh3_64_intdigest(order_id.encode())
+
+
+def _amount_micros(items: tuple[Item, ...]) -> int:
+    return sum((item.price_micros or 0) * item.quantity for item in items)
+
+
+def _find(orders: Orders, number: int) -> Order | None:
+    for order in reversed(orders.recent):
+        if order.number == number:
+            return order
+    return None
+
+
+def rhythm_ms(orders: Orders) -> int:
+    """The customer's own gap between purchase occasions, shrunk to 60 days while it is unknown.
+
+    The mean of the gaps seen and of one gap of `RHYTHM_PRIOR_MS`, within 7 to 180 days.
+    """
+    gaps = max(orders.occasions - 1, 0)
+    span_ms = orders.occasion_ms - orders.first_ms if gaps else 0
+    mean_ms = (span_ms + RHYTHM_PRIOR_MS) // (gaps + 1)
+    return min(max(mean_ms, RHYTHM_MIN_MS), RHYTHM_MAX_MS)
+
+
+def complete_order(row: Row, event: OrderCompleted) -> None:
+    """Count an order, or bring one up to date whose number is known."""
+    orders = row.orders
+    if orders is None:
+        orders = row.orders = Orders()
+    revenue_micros = event.revenue_micros
+    if revenue_micros is None:
+        revenue_micros = _amount_micros(event.items)
+    if event.currency is not None:
+        if orders.currency is None:
+            orders.currency = event.currency
+        elif orders.currency != event.currency:
+            orders.foreign += 1
+            revenue_micros = 0
+    number = order_number(event.order_id, event.message_id)
+    known = _find(orders, number)
+    if known is not None:
+        if not known.cancelled:
+            _revise(orders, known, revenue_micros)
+        return
+    discounted = is_discounted(event)
+    order = Order(
+        number=number,
+        time_ms=event.time_ms,
+        revenue_micros=revenue_micros,
+        discounted=discounted,
+        items=sum(item.quantity for item in event.items),
+    )
+    _count_occasion(orders, event.time_ms)
+    _insert(orders, order)
+    orders.count += 1
+    orders.revenue_micros += revenue_micros
+    orders.items += order.items
+    orders.discounted += discounted
+    if orders.first is None or event.time_ms < orders.first.time_ms:
+        orders.first = _first_purchase(event, revenue_micros, order.items)
+    orders.last_ms = max(orders.last_ms, event.time_ms)
+    orders.first_ms = min(orders.first_ms or NEVER_MS, event.time_ms)
+
+
+def is_discounted(event: OrderCompleted) -> bool:
+    """Bought on offer: a discount, a coupon, or a line under its list price."""
+    if (event.discount_micros or 0) > 0 or event.coupon:
+        return True
+    return any(
+        item.list_price_micros is not None
+        and item.price_micros is not None
+        and item.price_micros < item.list_price_micros
+        for item in event.items
+    )
+
+
+def _first_purchase(event: OrderCompleted, revenue_micros: int, items: int) -> FirstPurchase:
+    product = None
+    if event.items:
+        product = event.items[0].product_id or event.items[0].sku
+    return FirstPurchase(
+        time_ms=event.time_ms,
+        revenue_micros=revenue_micros,
+        items=items,
+        product=product,
+        coupon=event.coupon,
+        channel=event.channel,
+        discounted=is_discounted(event),
+    )
+
+
+def _revise(orders: Orders, order: Order, revenue_micros: int) -> None:
+    orders.revenue_micros += revenue_micros - order.revenue_micros
+    if order.matured:
+        orders.matured_micros += revenue_micros - order.revenue_micros
+    order.revenue_micros = revenue_micros
+
+
+def _count_occasion(orders: Orders, time_ms: int) -> None:
+    if orders.count == 0 or orders.occasions == 0:
+        orders.occasions = 1
+        orders.occasion_ms = time_ms
+    elif time_ms - orders.occasion_ms >= OCCASION_GAP_MS:
+        rhythm = rhythm_ms(orders)
+        orders.last_gap_ms = time_ms - orders.occasion_ms
+        orders.last_gap_ratio = round(orders.last_gap_ms / rhythm, 6)
+        orders.occasions += 1
+        orders.occasion_ms = time_ms
+    elif time_ms <= orders.first_ms - OCCASION_GAP_MS:
+        orders.occasions += 1
+
+
+def _insert(orders: Orders, order: Order) -> None:
+    """Keep the list in time order; the oldest one shed has matured by then or does so now."""
+    recent = orders.recent
+    at = len(recent)
+    while at and recent[at - 1].time_ms > order.time_ms:
+        at -= 1
+    recent.insert(at, order)
+    if len(recent) > ORDERS_MAX:
+        shed = recent.pop(0)
+        if not shed.matured and not shed.cancelled:
+            _mature(orders, shed)
+
+
+def cancel_order(row: Row, event: OrderCancelled) -> None:
+    """Take an order back as if it had not been; one told of first is remembered as cancelled."""
+    orders = row.orders
+    if orders is None:
+        orders = row.orders = Orders()
+    number = order_number(event.order_id, event.message_id)
+    order = _find(orders, number)
+    if order is None:
+        order = Order(number=number, time_ms=event.time_ms, cancelled=True)
+        _insert(orders, order)
+        orders.cancelled += 1
+        return
+    if order.cancelled:
+        return
+    order.cancelled = True
+    orders.cancelled += 1
+    orders.count -= 1
+    orders.revenue_micros -= order.revenue_micros
+    orders.refunded_micros -= order.refunded_micros
+    orders.items -= order.items
+    orders.discounted -= order.discounted
+    if order.matured:
+        orders.matured -= 1
+        orders.matured_micros -= order.revenue_micros
+        orders.matured_refunded_micros -= order.refunded_micros
+    standing = [o.time_ms for o in orders.recent if not o.cancelled]
+    if orders.count == 0:
+        orders.first_ms = orders.last_ms = orders.occasions = orders.occasion_ms = 0
+        orders.first = None
+    elif standing and order.time_ms == orders.last_ms:
+        orders.last_ms = standing[-1]
+
+
+def refund_order(row: Row, event: OrderRefunded) -> None:
+    """Money back: the amount, else the lines', else the whole order; never more than it cost."""
+    orders = row.orders
+    if orders is None:
+        orders = row.orders = Orders()
+    order = None
+    if event.order_id is not None:
+        order = _find(orders, order_number(event.order_id, event.message_id))
+    amount_micros = event.refund_micros
+    if amount_micros is None and event.items:
+        amount_micros = _amount_micros(event.items)
+    if order is None:
+        orders.refunded_micros += amount_micros or 0
+        orders.matured_refunded_micros += amount_micros or 0
+        return
+    if order.cancelled:
+        return
+    open_micros = max(order.revenue_micros - order.refunded_micros, 0)
+    taken = open_micros if amount_micros is None else min(amount_micros, open_micros)
+    order.refunded_micros += taken
+    orders.refunded_micros += taken
+    if order.matured:
+        orders.matured_refunded_micros += taken
+
+
+def _mature(orders: Orders, order: Order) -> None:
+    order.matured = True
+    orders.matured += 1
+    orders.matured_micros += order.revenue_micros
+    orders.matured_refunded_micros += order.refunded_micros
+
+
+def maturity_ms(orders: Orders | None) -> int:
+    """When the next order matures."""
+    if orders is None:
+        return NEVER_MS
+    for order in orders.recent:
+        if not order.matured and not order.cancelled:
+            return order.time_ms + MATURITY_MS
+    return NEVER_MS
+
+
+def mature_orders(orders: Orders, now_ms: int) -> None:
+    """Count as matured what has become so by `now_ms`."""
+    for order in orders.recent:
+        if order.time_ms + MATURITY_MS > now_ms:
+            break
+        if not order.matured and not order.cancelled:
+            _mature(orders, order)
+
+
+def merge_orders(row: Row, other: Row) -> None:
+    """Orders of both, each number once.
+
+    Sums, counts, first and last are exact. Occasions and gaps are exact while all orders of both
+    rows are still listed, and added up (two histories taken as interleaved at one point) after.
+    """
+    theirs = other.orders
+    if theirs is None:
+        return
+    mine = row.orders
+    if mine is None:
+        row.orders = theirs
+        return
+    listed = not _has_shed(mine) and not _has_shed(theirs)
+    known = {order.number for order in mine.recent}
+    for order in theirs.recent:
+        if order.number in known:
+            _discount(theirs, order)
+        else:
+            mine.recent.append(order)
+    mine.recent.sort(key=lambda order: (order.time_ms, order.number))
+    for field in _SUMMED:
+        setattr(mine, field, getattr(mine, field) + getattr(theirs, field))
+    later = theirs if theirs.last_ms > mine.last_ms else mine
+    mine.last_gap_ms, mine.last_gap_ratio = later.last_gap_ms, later.last_gap_ratio
+    mine.last_ms = max(mine.last_ms, theirs.last_ms)
+    mine.first_ms = min(mine.first_ms or NEVER_MS, theirs.first_ms or NEVER_MS) % NEVER_MS
+    mine.occasion_ms = max(mine.occasion_ms, theirs.occasion_ms)
+    mine.currency = mine.currency or theirs.currency
+    firsts = [first for first in (mine.first, theirs.first) if first is not None]
+    mine.first = min(firsts, key=lambda first: first.time_ms) if firsts else None
+    if listed:
+        _recount_occasions(mine)
+    while len(mine.recent) > ORDERS_MAX:
+        shed = mine.recent.pop(0)
+        if not shed.matured and not shed.cancelled:
+            _mature(mine, shed)
+
+
+_SUMMED = (
+    "count",
+    "revenue_micros",
+    "refunded_micros",
+    "cancelled",
+    "discounted",
+    "items",
+    "occasions",
+    "matured",
+    "matured_micros",
+    "matured_refunded_micros",
+    "foreign",
+)
+
+
+def _has_shed(orders: Orders) -> bool:
+    return sum(not order.cancelled for order in orders.recent) < orders.count
+
+
+def _discount(orders: Orders, order: Order) -> None:
+    """Take an order that the other row knows too out of the sums."""
+    if order.cancelled:
+        orders.cancelled -= 1
+        return
+    orders.count -= 1
+    orders.revenue_micros -= order.revenue_micros
+    orders.refunded_micros -= order.refunded_micros
+    orders.items -= order.items
+    orders.discounted -= order.discounted
+    if order.matured:
+        orders.matured -= 1
+        orders.matured_micros -= order.revenue_micros
+        orders.matured_refunded_micros -= order.refunded_micros
+
+
+def _recount_occasions(orders: Orders) -> None:
+    standing = [order.time_ms for order in orders.recent if not order.cancelled]
+    orders.occasions = orders.occasion_ms = orders.last_gap_ms = 0
+    orders.last_gap_ratio = 0.0
+    count, orders.count = orders.count, 0
+    for time_ms in standing:
+        _count_occasion(orders, time_ms)
+        orders.count += 1
+    orders.count = count

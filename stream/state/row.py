@@ -1,0 +1,168 @@
+"""The row of a customer: typed parts, absent (None) until an event needs them.
+
+Most rows are visitors who only browse, so a part that never came into being costs one byte packed.
+Sizes are bounded by the constants of each part's file; a full row packs to under 12 KiB:
+512 + 512 message ids of 9 bytes, 50 cart lines of 30, 32 orders of 30, 50 traits.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Sessions(msgspec.Struct, array_like=True, gc=False):
+    """Visits, split by 30 minutes of silence. `open` ones end by timer; sums include them."""
+
+    count: int = 0
+    start_ms: int = 0
+    last_ms: int = 0
+    open: bool = False
+    pages: int = 0
+    searches: int = 0
+    products: int = 0
+    closed_ms: int = 0
+    total_pages: int = 0
+    total_searches: int = 0
+    empty_searches: int = 0
+    total_products: int = 0
+
+
+class CartLine(msgspec.Struct, array_like=True, gc=False):
+    quantity: int
+    price_micros: int
+    time_ms: int
+
+
+class Cart(msgspec.Struct, array_like=True):
+    """The one implicit open cart; `items` is the sum of the lines' quantities."""
+
+    lines: dict[str, CartLine] = {}
+    items: int = 0
+    last_ms: int = 0
+    adds: int = 0
+
+
+class Checkout(msgspec.Struct, array_like=True, gc=False):
+    """An open checkout: begun, and no order since."""
+
+    started_ms: int
+    last_ms: int
+    steps: int = 1
+    payment_method: str | None = None
+
+
+class Browse(msgspec.Struct, array_like=True):
+    """Products looked at since the last order, each with its latest view."""
+
+    products: dict[str, int] = {}
+    last_ms: int = 0
+
+
+class Order(msgspec.Struct, array_like=True, gc=False):
+    """One of the latest orders; `revenue_micros` as it now stands, before refunds."""
+
+    number: int
+    time_ms: int
+    revenue_micros: int = 0
+    refunded_micros: int = 0
+    cancelled: bool = False
+    matured: bool = False
+    discounted: bool = False
+    items: int = 0
+
+
+class FirstPurchase(msgspec.Struct, array_like=True, gc=False):
+    """What the first order was like; it stays when later ones come."""
+
+    time_ms: int
+    revenue_micros: int = 0
+    items: int = 0
+    product: str | None = None
+    coupon: str | None = None
+    channel: str | None = None
+    discounted: bool = False
+
+
+class Orders(msgspec.Struct, array_like=True):
+    """Orders, with sums that outlive the bounded list of the latest.
+
+    `occasions` counts orders at least a day apart: two orders of one evening are one purchase
+    occasion, so they say nothing about rhythm. `last_gap_ratio` is the gap before the latest
+    occasion as a multiple of the rhythm as it was before it.
+    """
+
+    recent: list[Order] = []
+    count: int = 0
+    first_ms: int = 0
+    last_ms: int = 0
+    revenue_micros: int = 0
+    refunded_micros: int = 0
+    cancelled: int = 0
+    discounted: int = 0
+    items: int = 0
+    occasions: int = 0
+    occasion_ms: int = 0
+    last_gap_ms: int = 0
+    last_gap_ratio: float = 0.0
+    matured: int = 0
+    matured_micros: int = 0
+    matured_refunded_micros: int = 0
+    foreign: int = 0
+    currency: str | None = None
+    first: FirstPurchase | None = None
+
+
+class Messages(msgspec.Struct, array_like=True, gc=False):
+    """How messages sent to the customer were received."""
+
+    sent: int = 0
+    delivered: int = 0
+    opened: int = 0
+    clicked: int = 0
+    bounced: int = 0
+    complained: int = 0
+    last_sent_ms: int = 0
+    last_opened_ms: int = 0
+    unsubscribed: tuple[str, ...] = ()
+
+
+class Row(msgspec.Struct, array_like=True, kw_only=True):
+    """Everything kept of a customer.
+
+    time_ms     the row's own time: of its latest applied event, fired timer or activation
+    timer_ms    when the row next wants to be woken; never later than its next flip
+    activation  number of the last version activation that it was evaluated under
+    bits        per evaluation unit, two bits a leaf: known, true
+    segments    memberships, each with the instant since when
+    buckets     population feature -> histogram bucket that it is counted in
+    forward_to  where records for this id go instead; the row then holds no state
+    targets     recent (id, time) that it was linked to, to tell shared devices
+    aliases     ids that were merged into it, for erasure
+    """
+
+    first_ms: int = 0
+    last_ms: int = 0
+    time_ms: int = 0
+    timer_ms: int = 0
+    sequence: int = 0
+    activation: int = 0
+    bits: list[int] = []
+    segments: dict[str, int] = {}
+    cluster: str | None = None
+    buckets: dict[str, int] = {}
+    events: int = 0
+    ids: set[int] = set()
+    older_ids: set[int] = set()
+    ids_since_ms: int = 0
+    sessions: Sessions | None = None
+    cart: Cart | None = None
+    checkout: Checkout | None = None
+    browse: Browse | None = None
+    orders: Orders | None = None
+    messages: Messages | None = None
+    traits: dict[str, str | int | float | bool] = {}
+    channels: dict[str, int] = {}
+    forward_to: str | None = None
+    shared: bool = False
+    targets: list[tuple[str, int]] = []
+    aliases: list[str] = []
