@@ -1,0 +1,144 @@
+"""What the demo shows, gathered from what it sees: changes, memberships, progress.
+
+Pure bookkeeping. The times of the machine come in as arguments, so that a picture can be drawn
+from a recorded run, and tested.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import msgspec
+
+RECENT_MAX = 200
+"""Changes kept for display; a tall terminal shows some 100."""
+
+SAMPLES_MAX = 240
+"""Progress samples kept, four a second: one minute."""
+
+_RATE_WINDOW_S = 2.0
+
+
+class Leaf(msgspec.Struct, frozen=True):
+    """One comparison of the evidence, as far as it is shown."""
+
+    leaf: str
+    before: bool | None = None
+    after: bool | None = None
+    value: float | str | bool | None = None
+
+
+class ChangeData(msgspec.Struct, frozen=True):
+    """The part of a change's data that is shown."""
+
+    customer: str
+    segment: str
+    cause: str
+    evidence: tuple[Leaf, ...] = ()
+    historic: bool = False
+
+
+class Change(msgspec.Struct, frozen=True):
+    """A change as a CloudEvent, as far as it is shown."""
+
+    type: str
+    time: str
+    data: ChangeData
+
+    @property
+    def entered(self) -> bool:
+        """Whether the customer came in; else it left."""
+        return self.type.endswith(".entered")
+
+
+class _Members(msgspec.Struct):
+    segments: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Progress at one moment: events written by the shop and done by the worker, so far."""
+
+    at_s: float
+    written_count: int
+    done_count: int
+    clock_ms: int
+
+
+@dataclass
+class Board:
+    """All that the view needs.
+
+    stage     what is going on, in words: "starting", "history", "live"
+    started_s the machine's monotonic time at the start
+    """
+
+    started_s: float
+    stage: str = "starting"
+    worker_pid: int | None = None
+    changes_count: int = 0
+    live_changes_count: int = 0
+    recent: deque[Change] = field(default_factory=lambda: deque(maxlen=RECENT_MAX))
+    kinds: Counter[tuple[str, bool]] = field(default_factory=Counter)
+    causes: Counter[str] = field(default_factory=Counter)
+    segments: Counter[str] = field(default_factory=Counter)
+    samples: deque[Sample] = field(default_factory=lambda: deque(maxlen=SAMPLES_MAX))
+    _members: dict[bytes, tuple[str, ...]] = field(default_factory=dict)
+
+    def see_change(self, value: bytes) -> Change:
+        """Count a record of `segment-changes`."""
+        change = _decode_change(value)
+        self.changes_count += 1
+        self.live_changes_count += not change.data.historic
+        self.kinds[change.data.segment, change.entered] += 1
+        self.causes[change.data.cause] += 1
+        self.recent.append(change)
+        return change
+
+    def see_membership(self, customer: bytes, value: bytes | None) -> None:
+        """Take over a record of `memberships`: the customer's segments now, or none."""
+        now = _decode_members(value).segments if value else ()
+        self.segments.subtract(self._members.get(customer, ()))
+        self.segments.update(now)
+        self._members[customer] = now
+
+    def see_progress(self, sample: Sample) -> None:
+        """Add a sample, later than those before."""
+        self.samples.append(sample)
+
+    @property
+    def customers_count(self) -> int:
+        """Customers that a membership was told of."""
+        return len(self._members)
+
+    @property
+    def latest(self) -> Sample:
+        """The last sample; before the first, one of zeros."""
+        return self.samples[-1] if self.samples else Sample(self.started_s, 0, 0, 0)
+
+    def rate(self) -> float:
+        """Events done per second, over the last 2 s."""
+        return rate(self.samples, _RATE_WINDOW_S)
+
+    def rates(self, count: int) -> list[float]:
+        """The last `count` rates from one sample to the next, oldest first."""
+        last = list(self.samples)[-count - 1 :]
+        return [rate((a, b), b.at_s - a.at_s) for a, b in pairwise(last)]
+
+
+def rate(samples: Sequence[Sample], window_s: float) -> float:
+    """Events done per second between the last sample and the one `window_s` before it."""
+    if len(samples) < 2:
+        return 0.0
+    last = samples[-1]
+    first = next(s for s in samples if last.at_s - s.at_s <= window_s)
+    if first is last:
+        first = samples[-2]
+    return (last.done_count - first.done_count) / max(last.at_s - first.at_s, 1e-3)
+
+
+_decode_change = msgspec.json.Decoder(Change).decode
+_decode_members = msgspec.json.Decoder(_Members).decode

@@ -1,0 +1,60 @@
+import json
+
+import pytest
+
+from stream.cli.demo_board import Board, Sample
+
+
+def change(segment: str, kind: str = "entered", cause: str = "event", historic: bool = False):
+    data = {"customer": "c-1", "segment": segment, "cause": cause, "historic": historic}
+    event = {"type": f"shoal.segment.{kind}", "time": "2026-11-21T10:15:00.000Z", "data": data}
+    return json.dumps(event).encode()
+
+
+def members(*segments: str) -> bytes:
+    return json.dumps({"customer": "c", "segments": segments, "since": {}}).encode()
+
+
+def test_a_customer_who_moves_is_counted_where_it_is_now():
+    board = Board(started_s=0.0)
+    board.see_membership(b"a", members("loyal", "heavy_user"))
+    board.see_membership(b"b", members("loyal"))
+    board.see_membership(b"a", members("at_risk"))
+    assert {name: n for name, n in board.segments.items() if n} == {"loyal": 1, "at_risk": 1}
+    assert board.customers_count == 2
+
+
+def test_a_tombstone_takes_the_customer_out_of_every_segment():
+    board = Board(started_s=0.0)
+    board.see_membership(b"a", members("loyal"))
+    board.see_membership(b"a", None)
+    assert +board.segments == {}
+
+
+def test_kinds_tell_entering_from_leaving_and_live_from_historic():
+    board = Board(started_s=0.0)
+    for value in (
+        change("loyal"),
+        change("loyal", "exited", "timer"),
+        change("loyal", historic=True),
+    ):
+        board.see_change(value)
+    assert board.kinds == {("loyal", True): 2, ("loyal", False): 1}
+    assert board.causes == {"event": 2, "timer": 1}
+    assert (board.changes_count, board.live_changes_count) == (3, 2)
+
+
+def test_the_rate_is_that_of_the_last_two_seconds():
+    board = Board(started_s=0.0)
+    for at_s, done in ((0.0, 0), (1.0, 9_000), (2.0, 10_000), (3.0, 12_000)):
+        board.see_progress(Sample(at_s, 20_000, done, 0))
+    # From second 1 to second 3: 3,000 events.
+    assert board.rate() == pytest.approx(1_500)
+    assert board.rates(2) == [pytest.approx(1_000), pytest.approx(2_000)]
+
+
+def test_without_a_sample_there_is_no_rate():
+    board = Board(started_s=5.0)
+    assert board.rate() == 0.0
+    board.see_progress(Sample(6.0, 1, 1, 0))
+    assert board.rate() == 0.0
