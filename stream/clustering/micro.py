@@ -1,15 +1,15 @@
 """Micro-clusters of one partition, learned on line: many points in, a bounded summary out.
 
-The statistics are river's: each micro-cluster is a `CluStreamMicroCluster`, weighted Welford moments
-per feature that can be added up. The loop around them is ours, for what river 0.26.1's own loops do
-(measured with 10 features, see `tests/contracts/test_clusterers_of_river.py`):
+The statistics are river's: each micro-cluster is a `CluStreamMicroCluster`, weighted Welford
+moments per feature that can be added up. The loop around them is ours, for what river 0.26.1's own
+loops do (with 10 features; `tests/contracts/test_clusterers_of_river.py` shows each):
 
 - `CluStream` and `DBSTREAM` age by the number of learns, not by event time;
 - `CluStream` compares a Euclidean distance with a mean deviation per feature, so that with 10
-  features almost no point fits, and every misfit compares all pairs in Python: 1,200 us a learn with
-  64 micro-clusters, 86 us even where everything fits;
-- `DBSTREAM` has no bound on its micro-clusters, `DenStream`'s radius is 0 as soon as the mean is not,
-  so that one micro-cluster takes every point;
+  features many points of the same kind do not fit, and every misfit compares all pairs in Python:
+  1,200 us a learn with 64 micro-clusters, and 86 us even where everything fits;
+- `DBSTREAM` has no bound on its micro-clusters, and `DenStream`'s radius comes out as 0 for points
+  away from the origin, so that one micro-cluster takes them all;
 - `predict_one` of `DBSTREAM`, `DenStream` and `KMeans` changes the model.
 
 So here: nearest by `math.dist`, one absorption radius for all as in BIRCH (raised when the room is
@@ -25,7 +25,7 @@ al., *BIRCH*, SIGMOD 1996; Cormode et al., *Forward decay*, ICDE 2009.
 from __future__ import annotations
 
 from itertools import combinations, repeat
-from math import dist, isfinite
+from math import dist, hypot
 
 import msgspec
 from river.cluster.clustream import CluStreamMicroCluster
@@ -40,14 +40,14 @@ NEWS_HALF_LIFE_MS = 7 * DAY_MS
 """See `news`."""
 
 MICRO_MAX = 64
-"""Micro-clusters a partition: ten for each of six clusters. A summary takes 64 x (1 + 2 x 10) floats
-of 9 bytes, 12 KB, and a learn 64 distances of 0.13 us."""
+"""Micro-clusters a partition: ten for each of six clusters. A summary takes 64 x (1 + 2 x 10)
+floats of 9 bytes, 12 KB, and a learn 64 distances of 0.13 us."""
 
 MICRO_KEPT = 48
 """How many are left when room is made: that costs 0.6 ms, shared by the 16 newcomers it admits."""
 
 FORGOTTEN_WEIGHT = 0.05
-"""A micro-cluster below a twentieth of a point (one point after 130 days) is dropped for a new one."""
+"""A micro-cluster below a twentieth of a point (one point after 130 days) gives way to a new one."""
 
 FORGOTTEN_HALF_LIVES = 5
 """A point this late would weigh 1/32, less than what is dropped."""
@@ -64,11 +64,18 @@ RESCALE_HALF_LIVES = 64
 factor 2^-64 is exact, so moving it changes no digit of any mean."""
 
 RADIUS_CHECK_LEARNS = 1_024
-"""After so many learns the radius is lowered if fewer than half of the micro-clusters are in use."""
+"""After so many learns the radius is lowered where fewer than half of the micro-clusters exist."""
 
 RADIUS_LOWERED = 0.8
 
+LENGTH_MAX = 1_000.0
+"""Features are scaled to about 0 to 1: a vector of this length is a mistake, and so is one with an
+infinity or a NaN. It is counted and left out; its square would drown the others."""
+
 SUMMARY_VERSION = 1
+
+NO_TIME = 0
+"""River keeps moments of the points' times too; here the weights carry the age."""
 
 _HASH = 0x9E3779B97F4A7C15
 _MASK64 = (1 << 64) - 1
@@ -84,16 +91,14 @@ class MicroCluster(msgspec.Struct, array_like=True, frozen=True, gc=False):
     weight   sum of the points' forward-decayed weights, relative to the summary's landmark
     centre   weighted mean of each feature
     scatter  weighted sum of squared deviations from the centre, of each feature
-    time_ms  weighted mean of the event times
 
-    Linear and squared sums follow (weight x centre, scatter + weight x centre^2); kept like this they
-    lose no digits and come back exactly.
+    Linear and squared sums follow (weight x centre, scatter + weight x centre^2); kept like this
+    they lose no digits and come back exactly.
     """
 
     weight: float
     centre: tuple[float, ...]
     scatter: tuple[float, ...]
-    time_ms: float
 
 
 class Summary(msgspec.Struct, array_like=True, frozen=True):
@@ -107,7 +112,9 @@ class Summary(msgspec.Struct, array_like=True, frozen=True):
         Highest event time learned; divide weights by 2^((last_ms - landmark_ms) / half-life)
         to have them as of then.
     seen, learned, rejected
-        Points offered so far; of them those learned from, and those with a value that is not finite.
+        Points offered so far; of them those learned from, and those longer than `LENGTH_MAX`.
+    weight
+        That of all micro-clusters.
     radius
         Distance within which a point joins the nearest micro-cluster.
     """
@@ -119,6 +126,7 @@ class Summary(msgspec.Struct, array_like=True, frozen=True):
     seen: int
     learned: int
     rejected: int
+    weight: float
     radius: float
     clusters: list[MicroCluster]
 
@@ -168,7 +176,7 @@ def _restored(kept: MicroCluster, factor: float) -> CluStreamMicroCluster:
     public way in. This and `_kept` are all that touches what river keeps to itself.
     """
     weight = kept.weight * factor
-    cluster = CluStreamMicroCluster(dict(enumerate(kept.centre)), weight, kept.time_ms)
+    cluster = CluStreamMicroCluster(dict(enumerate(kept.centre)), weight, NO_TIME)
     for moments, scatter in zip(cluster.var_x.values(), kept.scatter, strict=True):
         moments._S = scatter * factor
     return cluster
@@ -179,16 +187,15 @@ def _kept(cluster: CluStreamMicroCluster) -> MicroCluster:
         weight=cluster.weight,
         centre=tuple(cluster.center.values()),
         scatter=tuple(moments._S for moments in cluster.var_x.values()),
-        time_ms=cluster.var_time.mean.get(),
     )
 
 
 class MicroLearner:
     """Learns the micro-clusters of one partition.
 
-    The same points in the same order give the same bytes: there is no randomness, and sampling is by
-    a hash of the event time. A vector of another length than the ones before (other features, after
-    a deploy) starts anew.
+    The same points in the same order give the same bytes: there is no randomness, and sampling is
+    by a hash of the event time. A vector of another length than the ones before (other features,
+    after a deploy) starts anew.
 
     >>> learner = MicroLearner(partition=3)
     >>> for day in range(100):
@@ -228,6 +235,8 @@ class MicroLearner:
         learner._last_ms = summary.last_ms
         learner._radius = summary.radius
         learner._load([_restored(kept, 1.0) for kept in summary.clusters])
+        learner._weight = summary.weight
+        learner._choose_stride()
         return learner
 
     def _load(self, clusters: list[CluStreamMicroCluster]) -> None:
@@ -247,6 +256,7 @@ class MicroLearner:
                 seen=self.seen,
                 learned=self.learned,
                 rejected=self.rejected,
+                weight=self._weight,
                 radius=self._radius,
                 clusters=[_kept(cluster) for cluster in self._clusters],
             )
@@ -258,8 +268,7 @@ class MicroLearner:
         Parameters
         ----------
         vector
-            Features, each scaled to about 0 to 1; one with a value that is not finite is counted
-            and left out.
+            Features, each scaled to about 0 to 1.
         time_ms
             Event time. A point more than `FORGOTTEN_HALF_LIVES` late is left out: it would already
             be forgotten.
@@ -269,7 +278,7 @@ class MicroLearner:
         self.seen += 1
         if self._stride > 1 and (time_ms * _HASH & _MASK64) >> 32 & self._stride - 1:
             return
-        if not isfinite(sum(vector)):
+        if not hypot(*vector) <= LENGTH_MAX:  # so that it also holds for NaN
             self.rejected += 1
             return
         if not self._clusters or len(vector) != len(self._centres[0]):
@@ -280,7 +289,7 @@ class MicroLearner:
         if age > 0.0:
             self._advance(time_ms)
         decayed = weight * self._stride * 2.0 ** ((time_ms - self._landmark_ms) / HALF_LIFE_MS)
-        self._absorb(vector, time_ms, decayed)
+        self._absorb(vector, decayed)
         self._weight += decayed
         self.learned += 1
         if self.learned % RADIUS_CHECK_LEARNS == 0 and len(self._clusters) < MICRO_MAX // 2:
@@ -300,7 +309,7 @@ class MicroLearner:
         factor = 2.0**-RESCALE_HALF_LIVES
         self._load([_restored(_kept(cluster), factor) for cluster in self._clusters])
 
-    def _absorb(self, vector: tuple[float, ...], time_ms: int, decayed: float) -> None:
+    def _absorb(self, vector: tuple[float, ...], decayed: float) -> None:
         point = dict(enumerate(vector))
         if self._clusters:
             distances = list(map(dist, repeat(vector), self._centres))
@@ -308,12 +317,12 @@ class MicroLearner:
             if nearest_distance <= self._radius:
                 nearest = distances.index(nearest_distance)
                 cluster = self._clusters[nearest]
-                cluster.insert(point, decayed, time_ms)
+                cluster.insert(point, decayed, NO_TIME)  # type: ignore[no-untyped-call]
                 self._centres[nearest] = tuple(cluster.center.values())
                 return
             if len(self._clusters) == MICRO_MAX:
                 self._make_room()
-        self._clusters.append(CluStreamMicroCluster(point, decayed, time_ms))
+        self._clusters.append(CluStreamMicroCluster(point, decayed, NO_TIME))
         self._centres.append(vector)
 
     def _make_room(self) -> None:
@@ -348,8 +357,7 @@ class MicroLearner:
 
     def _choose_stride(self) -> None:
         stride = 1
-        while (
-            stride < STRIDE_MAX and self._weight > 2 * stride * FULL_SAMPLE_WEIGHT * self._scale()
-        ):
+        points = self._weight / self._scale()
+        while stride < STRIDE_MAX and points >= 2 * stride * FULL_SAMPLE_WEIGHT:
             stride *= 2
         self._stride = stride
