@@ -14,15 +14,14 @@ from typing import Any
 import msgspec
 
 from stream.cli.failure import CommandFailedError
+from stream.cli.import_lines import write_lines
 from stream.cli.import_tables import opened_rows
-from stream.cli.import_targets import send_events, write_lines
 from stream.clock import InvalidTimeError, instant_ms
 from stream.events.history import History, HistorySummary, read_history
 from stream.events.history_events import canonical_events
 from stream.events.history_map import ColumnMap, ColumnMapError, parse_map
 from stream.events.history_table import HistoryRowError
-
-_DEFAULT_BROKER = "127.0.0.1:9092"
+from stream.shell.settings import SettingError, Settings, read_settings
 
 _DESCRIPTION = """\
 Turns a shop's order history into the events that the shop would have sent: Order Completed and
@@ -68,11 +67,8 @@ def add_parser(subparsers: Any) -> None:
         help="the events' receivedAt (RFC 3339); default: now. Fix it for the same bytes each time",
     )
     parser.add_argument(
-        "--broker",
-        default=os.environ.get("SHOAL_BROKER", _DEFAULT_BROKER),
-        help="default: SHOAL_BROKER, else %(default)s",
+        "--broker", metavar="HOST:PORT", help="default: SHOAL_BROKER, else 127.0.0.1:9092"
     )
-    parser.add_argument("--topic", default="events", help="default: %(default)s")
     parser.add_argument(
         "--no-history-ends",
         action="store_true",
@@ -84,16 +80,14 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Import one file; see the exit codes in the help."""
     received_ms = _received_ms(args.received_at)
+    settings = _settings(args.broker)
     map_ = _read_map(args.map)
     history = _read(args.file, map_, args.sheet, received_ms)
     events = canonical_events(history.documents, received_ms)
     if args.to == "kafka":
-        count = send_events(
-            events,
-            broker=args.broker,
-            topic=args.topic,
-            history_ends=not args.no_history_ends,
-        )
+        from stream.cli.import_topic import send_events
+
+        count = send_events(events, settings, history_ends=not args.no_history_ends)
     else:
         count = write_lines(events, args.to)
     about = {"file": str(args.file), "map": args.map, "to": args.to, "events": count}
@@ -112,6 +106,16 @@ def _received_ms(text: str | None) -> int:
         return instant_ms(text)
     except InvalidTimeError as error:
         raise CommandFailedError(f"--received-at: {error}", "write 2026-11-21T10:15Z", 2) from None
+
+
+def _settings(broker: str | None) -> Settings:
+    environment = dict(os.environ)
+    if broker is not None:
+        environment["SHOAL_BROKER"] = broker
+    try:
+        return read_settings(environment)
+    except SettingError as error:
+        raise CommandFailedError(str(error), "correct the setting", 2) from None
 
 
 def _packaged_maps() -> tuple[str, ...]:

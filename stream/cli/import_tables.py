@@ -14,7 +14,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import IO, cast
 
 from stream.cli.failure import CommandFailedError
 from stream.events.history_map import ISO, ColumnMap
@@ -48,8 +48,9 @@ def opened_rows(path: Path, map_: ColumnMap, sheet: str | None) -> Iterator[Iter
         elif suffix in PARQUET_SUFFIXES:
             yield _parquet_rows(path, map_)
         else:
-            with _opened_bytes(path) as raw, _decoded(raw, map_.layout.encoding) as text:
-                yield text_rows(_lines(text, map_.layout.encoding), map_.layout)
+            encoding = map_.layout.encoding
+            with path.open("rb") as raw, _decoded(_unpacked(raw), encoding) as text:
+                yield text_rows(_lines(text, encoding), map_.layout)
     except FileNotFoundError:
         raise CommandFailedError(f"{path} is not there", "name the exported file", 2) from None
     except (OSError, EOFError, zlib.error) as error:
@@ -57,14 +58,13 @@ def opened_rows(path: Path, map_: ColumnMap, sheet: str | None) -> Iterator[Iter
         raise CommandFailedError(f"{path}: {reason}", "nothing was imported") from None
 
 
-def _opened_bytes(path: Path) -> Any:
-    """The file's bytes, unpacked where they are gzip's, whatever the file is called."""
-    raw = path.open("rb")
-    start = raw.peek(2)[:2]
-    return gzip.GzipFile(fileobj=raw, mode="rb") if start == b"\x1f\x8b" else raw
+def _unpacked(raw: io.BufferedReader) -> IO[bytes]:
+    """The bytes, unpacked where they are gzip's, whatever the file is called."""
+    packed = raw.peek(2)[:2] == b"\x1f\x8b"
+    return cast("IO[bytes]", gzip.GzipFile(fileobj=raw, mode="rb")) if packed else raw
 
 
-def _decoded(raw: Any, encoding: str) -> io.TextIOWrapper:
+def _decoded(raw: IO[bytes], encoding: str) -> io.TextIOWrapper:
     """Text with undecodable bytes kept as surrogates, so that their line can be named."""
     known = codecs.lookup(encoding).name
     with_mark = "utf-8-sig" if known == "utf-8" else known

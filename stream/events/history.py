@@ -19,6 +19,7 @@ from stream.events.history_line import Line, LineReader, Skipped
 from stream.events.history_map import ColumnMap
 from stream.events.history_money import EXACT, plain
 from stream.events.history_table import HistoryRowError, Row, named_rows
+from stream.events.money import AMOUNT_MAX
 
 LINES_MAX = 20_000_000
 """Rows of one file. All lines are held until the last is read, because an order's lines need not
@@ -105,7 +106,7 @@ def _document(lines: list[Line], map_: ColumnMap) -> Document:
         if line.currency != first.currency:
             said = f"{line.currency}, but line {first.number} of the order says {first.currency}"
             raise HistoryRowError(line.number, map_.columns.currency, said)
-    return Document(
+    document = Document(
         number=first.number,
         time_ms=min(line.time_ms for line in lines),
         customer=first.customer,
@@ -114,6 +115,9 @@ def _document(lines: list[Line], map_: ColumnMap) -> Document:
         cancellation=first.cancellation,
         lines=tuple(lines),
     )
+    if document.amount > AMOUNT_MAX:
+        raise HistoryRowError(first.number, None, f"the order sums up to {document.amount:,}")
+    return document
 
 
 def _summary(rows: int, documents: list[Document], skipped: Counter[Skipped]) -> HistorySummary:

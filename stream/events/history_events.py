@@ -97,5 +97,6 @@ def _content(document: Document) -> dict[str, Any]:
 
 def _product(line: Line) -> dict[str, Any]:
     product = {} if line.product is None else {"product_id": line.product}
-    sold = {"quantity": line.quantity, "price": plain(line.price)}
+    amounts = {role: plain(amount) for role, amount in line.product_amounts}
+    sold = {"quantity": line.quantity, "price": plain(line.price), **amounts}
     return {**product, **dict(line.product_texts), **sold}

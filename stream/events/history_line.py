@@ -24,11 +24,9 @@ from stream.clock import EARLIEST_MS
 from stream.events.history_map import ISO, ColumnMap, Layout
 from stream.events.history_money import EXACT, NUMBER_CHARACTERS_MAX, per_piece
 from stream.events.history_table import HistoryRowError
+from stream.events.money import AMOUNT_MAX
 
-AMOUNT_MAX = Decimal(10) ** 12
-"""In units of the currency. In micros it still fits 64 bits: 10^18 < 9.2 * 10^18."""
-
-QUANTITY_MAX = Decimal(10) ** 9
+QUANTITY_MAX = 1_000_000_000
 
 ID_CHARACTERS_MAX = 256
 
@@ -47,7 +45,8 @@ Skipped = Literal[
     "zero_price",
 ]
 
-PRODUCT_TEXTS = ("sku", "name", "category", "brand", "size", "coupon", "reason")
+PRODUCT_TEXTS = ("sku", "category", "brand", "size", "coupon", "reason")
+PRODUCT_AMOUNTS = ("list_price", "cost")
 ORDER_TEXTS = ("channel", "store", "payment_method")
 
 IdRole = Literal["customer", "order", "original_order", "product"]
@@ -78,6 +77,7 @@ class Line(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     product: str | None = None
     currency: str | None = None
     fractional: bool = False
+    product_amounts: tuple[tuple[str, Decimal], ...] = ()
     product_texts: tuple[tuple[str, str], ...] = ()
     order_texts: tuple[tuple[str, str], ...] = ()
 
@@ -95,8 +95,9 @@ class LineReader:
         )
         self._number = _number_pattern(map_.layout)
         self._time_ms: Callable[[str], int] = lru_cache(TIME_TEXTS_MAX)(self._parse_time)
-        self._product_texts = self._text_columns(PRODUCT_TEXTS)
-        self._order_texts = self._text_columns(ORDER_TEXTS)
+        self._product_amounts = self._columns_of(PRODUCT_AMOUNTS)
+        self._product_texts = self._columns_of(PRODUCT_TEXTS)
+        self._order_texts = self._columns_of(ORDER_TEXTS)
 
     def read(self, number: int, row: dict[str, str]) -> Line | Skipped:
         """The line in the row, or why it is skipped.
@@ -135,6 +136,7 @@ class LineReader:
             product=self._id(number, row, "product"),
             currency=self._currency(number, row),
             fractional=not whole,
+            product_amounts=self._amounts(number, row),
             product_texts=_texts(row, self._product_texts),
             order_texts=_texts(row, self._order_texts),
         )
@@ -164,20 +166,26 @@ class LineReader:
     def _money(
         self, number: int, row: dict[str, str], quantity: Decimal
     ) -> tuple[Decimal, Decimal]:
-        """(price per piece, amount of the line); one without a column follows from the other."""
-        price = self._decimal(number, row, self._columns.price, AMOUNT_MAX)
+        """(price per piece, amount of the line): the one with a column gives the other."""
         amount = self._decimal(number, row, self._columns.amount, AMOUNT_MAX)
-        if amount is None:
-            assert price is not None, "a map has price or amount"
-            amount = EXACT.multiply(price, quantity)
-            if abs(amount) > AMOUNT_MAX:
-                raise HistoryRowError(number, self._columns.price, f"times quantity is {amount}")
-        elif price is None:
-            price = per_piece(amount, quantity) if quantity else amount
+        if amount is not None:
+            return per_piece(abs(amount), abs(quantity)) if quantity else amount, amount
+        price = self._decimal(number, row, self._columns.price, AMOUNT_MAX)
+        assert price is not None, "a map has price or amount"
+        amount = EXACT.multiply(price, quantity)
+        if abs(amount) > AMOUNT_MAX:
+            raise HistoryRowError(number, self._columns.price, f"times quantity is {amount:,}")
         return price, amount
 
+    def _amounts(self, number: int, row: dict[str, str]) -> tuple[tuple[str, Decimal], ...]:
+        found = []
+        for role, column in self._product_amounts:
+            if row[column] and (amount := self._decimal(number, row, column, AMOUNT_MAX)):
+                found.append((role, abs(amount)))
+        return tuple(found)
+
     def _decimal(
-        self, number: int, row: dict[str, str], column: str | None, largest: Decimal
+        self, number: int, row: dict[str, str], column: str | None, largest: int
     ) -> Decimal | None:
         """The number in a column of the map, None where the map has no such column."""
         if column is None:
@@ -190,7 +198,7 @@ class LineReader:
             text = text.replace(layout.thousands, "")
         value = Decimal(text.replace(layout.decimal, "."))
         if abs(value) > largest:
-            raise HistoryRowError(number, column, f"{_shown(text)} is beyond {largest:.0e}")
+            raise HistoryRowError(number, column, f"{_shown(text)} is beyond {largest:,}")
         return value
 
     def _instant(self, number: int, text: str) -> int:
@@ -239,7 +247,7 @@ class LineReader:
             raise HistoryRowError(number, column, f"{_shown(code)} is not a currency like EUR")
         return code
 
-    def _text_columns(self, roles: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    def _columns_of(self, roles: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
         """(role, column) of those roles that have a column."""
         named = ((role, getattr(self._columns, role)) for role in roles)
         return tuple((role, column) for role, column in named if column is not None)

@@ -50,9 +50,9 @@ class Layout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Columns(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The name of the column for each role; roles without a column stay unknown.
 
-    `price` is per piece, `amount` the line's total as charged; one of them must be there, and
-    where both are, `amount` is what counts as revenue. `original_order` is the order that a
-    cancellation takes back.
+    `price` is charged per piece, `amount` for the whole line: one of the two. `list_price` and
+    `cost` are per piece too, and may be empty. `original_order` is the order that a cancellation
+    takes back.
     """
 
     customer: str
@@ -65,7 +65,8 @@ class Columns(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     amount: str | None = None
     currency: str | None = None
     sku: str | None = None
-    name: str | None = None
+    list_price: str | None = None
+    cost: str | None = None
     category: str | None = None
     brand: str | None = None
     size: str | None = None
@@ -240,8 +241,8 @@ def _time_faults(time: TimeFormat) -> list[tuple[str, str]]:
 
 def _column_faults(map_: ColumnMap) -> list[tuple[str, str]]:
     faults = []
-    if map_.columns.price is None and map_.columns.amount is None:
-        faults.append(("$.columns", "needs `price` or `amount`"))
+    if (map_.columns.price is None) == (map_.columns.amount is None):
+        faults.append(("$.columns", "needs either `price`, per piece, or `amount`, of the line"))
     if map_.row == "line" and map_.columns.order is None:
         faults.append(("$.columns", "rows that are lines need `order` to be put together by"))
     if map_.currency is not None and not re.fullmatch(r"[A-Z]{3}", map_.currency):

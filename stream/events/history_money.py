@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from decimal import Context, Decimal, Inexact, InvalidOperation
+from decimal import ROUND_CEILING, Context, Decimal, Inexact, InvalidOperation
 
 NUMBER_CHARACTERS_MAX = 30
 """Of a number in a file; ERP systems write up to 15 digits either side of the mark."""
@@ -23,7 +23,14 @@ def exact_sum(amounts: Iterable[Decimal]) -> Decimal:
 
 
 def per_piece(amount: Decimal, quantity: Decimal) -> Decimal:
-    return (amount / quantity).quantize(MICRO)
+    """The price of one piece, rounded up: the pieces together never cost less than the amount.
+
+    Readers take the lower of a refund's total and of its lines' sum; the total is the exact one.
+
+    >>> per_piece(Decimal("29.33"), Decimal(2)), per_piece(Decimal(10), Decimal(3))
+    (Decimal('14.665000'), Decimal('3.333334'))
+    """
+    return (amount / quantity).quantize(MICRO, ROUND_CEILING)
 
 
 def plain(amount: Decimal) -> Decimal:

@@ -1,0 +1,71 @@
+"""An imported history to the topic of raw events."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from itertools import islice
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from stream.cli.failure import CommandFailedError
+from stream.events.history_events import HistoryEvent
+from stream.events.topics import EVENTS, partition_of
+from stream.shell.connection import new_producer
+from stream.shell.settings import Settings
+
+HISTORY_ENDS = b'{"type":"history_ends"}'
+"""Told to every partition: no more old events are on their way, the clock may go on to now."""
+
+SENDING_MAX = 5_000
+"""Events handed to the producer before their acknowledgements are awaited: 5 MB at 1 KB each."""
+
+
+def send_events(events: Iterable[HistoryEvent], settings: Settings, *, history_ends: bool) -> int:
+    """Send the events in their order, keyed and partitioned by customer; the number sent.
+
+    Without a transaction, so that every broker will do: a batch that a retry sent twice has the
+    same message ids twice.
+
+    Raises
+    ------
+    CommandFailedError
+        With the number of events that were acknowledged before it failed.
+    """
+    return asyncio.run(_send(events, settings, history_ends))
+
+
+async def _send(events: Iterable[HistoryEvent], settings: Settings, history_ends: bool) -> int:
+    topic = settings.topic(EVENTS.name)
+    sent = 0
+    producer = new_producer(settings)
+    try:
+        await producer.start()
+        partitions = sorted(await producer.partitions_for(topic))
+        todo = iter(events)
+        while chunk := list(islice(todo, SENDING_MAX)):
+            await _send_chunk(producer, topic, len(partitions), chunk)
+            sent += len(chunk)
+        for partition in partitions if history_ends else ():
+            await producer.send_and_wait(topic, HISTORY_ENDS, partition=partition)
+    except (KafkaError, OSError) as error:
+        raise CommandFailedError(
+            f"{settings.broker}, topic {topic!r}: {type(error).__name__} after {sent:,} events",
+            "is a broker there, and the topic made? (shoal topics create)",
+        ) from None
+    finally:
+        await producer.stop()
+    return sent
+
+
+async def _send_chunk(
+    producer: AIOKafkaProducer, topic: str, partitions: int, chunk: list[HistoryEvent]
+) -> None:
+    """One partition's batches leave one after the other, so its order is that of the sends."""
+    sent = []
+    for event in chunk:
+        key = event.key.encode()
+        to = partition_of(key, partitions)
+        sent.append(await producer.send(topic, event.value, key=key, partition=to))
+    await asyncio.gather(*sent)
