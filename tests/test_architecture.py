@@ -27,7 +27,8 @@ def canonical(name: str) -> str:
 
 
 def declared(requirements: list[str]) -> set[str]:
-    return {canonical(re.split(r"[^\w.-]", line, maxsplit=1)[0]) for line in requirements}
+    names = {canonical(re.split(r"[^\w.-]", line, maxsplit=1)[0]) for line in requirements}
+    return names - {PROJECT["project"]["name"]}
 
 
 def imported_roots(path: Path) -> set[str]:
