@@ -1,0 +1,273 @@
+"""From a record of the raw topic to what the customer log holds: one call, one typed decode.
+
+The way: limits, envelope, time, whose it is, and by the type of the call its record. Bytes become
+typed structs; only the traits of an identify call pass through a dict. What is wrong is said by
+`RejectedEventError`, with a reason and the field, and nothing else is ever raised.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import xxhash
+
+from stream.events.calls import EMPTY, Call, channel_of, decode_call
+from stream.events.event_time import EventTime, event_time
+from stream.events.head import Head
+from stream.events.identity import Links, identify
+from stream.events.messages import campaign_name
+from stream.events.properties import TEXT_MAX, PageProperties, PropertiesDecoder
+from stream.events.records import Custom, CustomerEvent, Identified, PageViewed
+from stream.events.reference import ReferenceBook
+from stream.events.rejection import RejectedEventError, of_validation
+from stream.events.tracked import TRACKED, tracked
+from stream.events.traits import traits_of
+
+__all__ = ["DEPTH_MAX", "EVENT_BYTES_MAX", "Decoded", "RejectedEventError", "decode"]
+
+EVENT_BYTES_MAX = 32 * 1024
+"""Bytes of one raw event: Segment's own limit."""
+
+DEPTH_MAX = 750
+"""Levels of nesting. Skipping a value recurses in the JSON decoder, which stops where the
+interpreter's 1000 frames end; a bound below that keeps the outcome apart from the caller's depth.
+An event of less than two bytes a level cannot be deeper, which spares most of them the count."""
+
+HISTORY_ENDS = "history_ends"
+"""Type of the marker that `shoal import` writes after the last event of a history."""
+
+
+class Decoded(msgspec.Struct, frozen=True, gc=False):
+    """One call, decoded.
+
+    key                the customer's id; empty for the history's end
+    record             None where the call only links ids (alias), or says nothing of a customer
+    time_ms            event time, also of the links
+    received_ms        when the collector received it, else the broker's time
+    links              pairs of an id and the id that it is the same person as
+    skew_corrected     the client's clock was off by more than a second
+    clamped            the event came from the future and got the time of its arrival
+    cut                texts, items or traits beyond their bounds were left out
+    history_ends       the marker after an imported history
+    """
+
+    key: str
+    record: CustomerEvent | None
+    time_ms: int
+    received_ms: int
+    links: Links = ()
+    skew_corrected: bool = False
+    clamped: bool = False
+    cut: bool = False
+    history_ends: bool = False
+
+
+def decode(value: bytes | None, broker_ms: int, reference: ReferenceBook | None) -> Decoded:
+    """What one record of the raw topic says of a customer.
+
+    Parameters
+    ----------
+    value : bytes or None
+        One call as JSON, at most `EVENT_BYTES_MAX` bytes.
+    broker_ms : int
+        When the broker appended it; before `EARLIEST_MS` (0, or Kafka's -1) where no broker did.
+    reference : ReferenceBook or None
+        Fills in what the event does not say of its products.
+
+    Raises
+    ------
+    RejectedEventError
+        For every input that is no call; the cause is the sender's.
+    """
+    if not value:
+        raise RejectedEventError("empty", "$", "Expected a value")
+    if len(value) > 2 * DEPTH_MAX:
+        _check_limits(value)
+    try:
+        return _decoded(value, broker_ms, reference)
+    except RejectedEventError:
+        raise
+    except RecursionError:
+        raise _too_deep() from None
+    except UnicodeDecodeError:
+        raise RejectedEventError("not_utf8", "$", "Expected UTF-8") from None
+    except msgspec.DecodeError as error:
+        raise _malformed(value, error) from None
+
+
+def _decoded(value: bytes, broker_ms: int, reference: ReferenceBook | None) -> Decoded:
+    try:
+        call = decode_call(value)
+    except msgspec.ValidationError as error:
+        call = _call_leniently(value, error)
+    kind = call.action if call.type is None else call.type
+    if kind == HISTORY_ENDS:
+        return Decoded("", None, broker_ms, broker_ms, history_ends=True)
+    key, links = identify(call, kind == "alias")
+    time = event_time(call, broker_ms)
+    message_id = call.message_id
+    digest = xxhash.xxh3_64_intdigest(str(message_id).encode() if message_id else value)
+    record: CustomerEvent | None = None
+    cut = False
+    if kind == "track":
+        record, cut = _track(call, time, digest, reference)
+    elif kind in _RECORDS:
+        record, cut = _RECORDS[kind](call, Head(time[0], digest, time[1], None, reference))
+    elif kind not in _LINK_ONLY:
+        raise RejectedEventError("unknown_type", "$.type", "Expected a type of the specification")
+    return Decoded(key, record, time[0], time[1], links, time[2], time[3], cut)
+
+
+def _track(
+    call: Call, time: EventTime, message_id: int, reference: ReferenceBook | None
+) -> tuple[CustomerEvent, bool]:
+    name = call.event
+    if not name:
+        raise RejectedEventError("no_event", "$.event", "Expected the name of an event")
+    known = TRACKED.get(name) or tracked(name)
+    if known is None:
+        return Custom(
+            time_ms=time.time_ms,
+            message_id=message_id,
+            received_ms=time.received_ms,
+            channel=channel_of(None, call),
+            name=name[:TEXT_MAX],
+        ), len(name) > TEXT_MAX
+    cut = False
+    try:
+        properties = known.decoder.decode(call.properties)
+    except msgspec.ValidationError:
+        properties, cut = known.decoder.decode_leniently(call.properties)
+    channel = channel_of(properties.channel, call)
+    head = Head(time.time_ms, message_id, time.received_ms, channel, reference)
+    try:
+        return known.build(properties, head), cut
+    except RejectedEventError as error:
+        raise error.within("$.properties") from None
+
+
+def _page(call: Call, head: Head) -> tuple[CustomerEvent, bool]:
+    """A page or a screen by its name, with its category where there is one, else by its path."""
+    cut = False
+    try:
+        properties = _PAGE.decode(call.properties)
+    except msgspec.ValidationError:
+        properties, cut = _PAGE.decode_leniently(call.properties)
+    name = call.name or properties.path or properties.title
+    if name and call.category:
+        name = f"{call.category} {name}"
+    campaign = None if call.context is None else campaign_name(call.context.campaign)
+    return PageViewed(
+        time_ms=head.time_ms,
+        message_id=head.message_id,
+        received_ms=head.received_ms,
+        channel=channel_of(properties.channel, call),
+        page=name[:TEXT_MAX] if name else None,
+        campaign=campaign,
+    ), cut
+
+
+def _screen(call: Call, head: Head) -> tuple[CustomerEvent, bool]:
+    """A screen is seen in an app, whatever else the call says."""
+    record, cut = _page(call, head)
+    return msgspec.structs.replace(record, channel=record.channel or "app"), cut
+
+
+def _identify(call: Call, head: Head) -> tuple[CustomerEvent, bool]:
+    """RudderStack keeps the traits in the context, Segment in the call."""
+    raw, field = call.traits, "$.traits"
+    if raw == EMPTY and call.context is not None:
+        raw, field = call.context.traits, "$.context.traits"
+    traits, cut = traits_of(raw, field)
+    return Identified(
+        time_ms=head.time_ms,
+        message_id=head.message_id,
+        received_ms=head.received_ms,
+        channel=channel_of(None, call),
+        traits=traits,
+    ), cut
+
+
+_PAGE = PropertiesDecoder(PageProperties)
+_RECORDS: dict[str | None, Callable[[Call, Head], tuple[CustomerEvent, bool]]] = {
+    "page": _page,
+    "screen": _screen,
+    "identify": _identify,
+}
+_LINK_ONLY = frozenset({"alias", "group"})  # who is who, and of which company: no act of theirs
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_LONE = re.compile(r"[\ud800-\udfff]")
+
+
+def _check_limits(value: bytes) -> None:
+    if len(value) > EVENT_BYTES_MAX:
+        message = f"Expected at most {EVENT_BYTES_MAX} bytes, got {len(value)}"
+        raise RejectedEventError("too_large", "$", message)
+    if value.count(b"{") + value.count(b"[") <= DEPTH_MAX:
+        return
+    depth = 0
+    for byte in _STRING.sub(b"", value):
+        if byte in b"{[":
+            depth += 1
+            if depth > DEPTH_MAX:
+                raise _too_deep()
+        elif byte in b"}]":
+            depth -= 1
+
+
+def _too_deep() -> RejectedEventError:
+    return RejectedEventError("too_deep", "$", f"Expected at most {DEPTH_MAX} levels")
+
+
+def _call_leniently(value: bytes, error: msgspec.ValidationError) -> Call:
+    """The call without what is only informative and of a wrong type.
+
+    PHP writes an empty object as an empty array; a library or a campaign that is none is worth no
+    dead letter. What is wrong after that is raised.
+    """
+    content = msgspec.json.decode(value)
+    if not isinstance(content, dict):
+        raise of_validation(error)
+    context = content.get("context")
+    if context == []:
+        del content["context"]
+    elif isinstance(context, dict):
+        for name in ("library", "campaign"):
+            if not isinstance(context.get(name), dict):
+                context.pop(name, None)
+    try:
+        return decode_call(msgspec.json.encode(content))
+    except msgspec.ValidationError as again:
+        raise of_validation(again) from None
+
+
+def _malformed(value: bytes, error: msgspec.DecodeError) -> RejectedEventError:
+    """Not JSON, or JSON with a lone surrogate, which the standard library can read and name."""
+    try:
+        content = json.loads(value)
+    except (ValueError, RecursionError):
+        return RejectedEventError("not_json", "$", str(error))
+    field = _lone_surrogate(content, "$")
+    if field is None:
+        return RejectedEventError("not_json", "$", str(error))
+    return RejectedEventError("not_utf8", field, "Expected no lone surrogate")
+
+
+def _lone_surrogate(content: Any, path: str) -> str | None:
+    """Path of the first text that no UTF-8 can carry."""
+    waiting = [(path, content)]
+    while waiting:
+        path, found = waiting.pop()
+        if isinstance(found, str) and _LONE.search(found):
+            return path
+        if isinstance(found, dict):
+            if any(_LONE.search(name) for name in found):
+                return path
+            waiting.extend((f"{path}.{name}", inner) for name, inner in found.items())
+        elif isinstance(found, list):
+            waiting.extend((f"{path}[{index}]", inner) for index, inner in enumerate(found))
+    return None

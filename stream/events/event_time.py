@@ -1,0 +1,133 @@
+"""When an event happened, by the clocks of the client, the collector and the broker.
+
+Segment's rule corrects the client's clock by how wrong it was when it sent:
+`timestamp = receivedAt - (sentAt - originalTimestamp)`. Where one of these is missing, it is
+timestamp, else originalTimestamp, else receivedAt, else the broker's time.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple, Protocol
+
+from stream.clock import (
+    EARLIEST_MS,
+    FUTURE_TOLERANCE_MS,
+    SECOND_MS,
+    InvalidTimeError,
+    instant_ms,
+    rfc3339,
+)
+from stream.events.rejection import RejectedEventError
+
+LATEST_MS = 4_102_444_800_000
+"""2100-01-01. An event after it is rejected where nothing tells when it arrived."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+_parse = datetime.fromisoformat
+
+
+class Stamps(Protocol):
+    """The times of an envelope, RFC 3339 texts."""
+
+    timestamp: str | None
+    original_timestamp: str | None
+    sent_at: str | None
+    received_at: str | None
+
+
+class EventTime(NamedTuple):
+    """Milliseconds since the epoch, and what was done to the client's clock.
+
+    `is_skew_corrected`: the correction was more than one second. `is_clamped`: the event came
+    from the future and got the time of its arrival.
+    """
+
+    time_ms: int
+    received_ms: int
+    is_skew_corrected: bool
+    is_clamped: bool
+
+
+def event_time(stamps: Stamps, broker_ms: int) -> EventTime:
+    """The time of an event that the broker took at `broker_ms`.
+
+    A `broker_ms` before `EARLIEST_MS`, such as Kafka's -1 or the 0 of a file, is none: then the
+    event arrived when the collector received it. Without that as well nothing can be clamped.
+
+    Raises
+    ------
+    RejectedEventError
+        `wrong_type` for a text that is no time, `time_out_of_range`.
+    """
+    received_ms, client_ms, correction_ms, field = _read(stamps)
+    arrived_ms = broker_ms if broker_ms >= EARLIEST_MS else received_ms
+    if client_ms is None:
+        client_ms = arrived_ms
+    if client_ms is None or client_ms < EARLIEST_MS:
+        message = f"Expected a time of {rfc3339(EARLIEST_MS)} or later"
+        raise RejectedEventError("time_out_of_range", field, message)
+    is_clamped = False
+    if arrived_ms is None:
+        received_ms = arrived_ms = client_ms
+    if client_ms > arrived_ms + FUTURE_TOLERANCE_MS:
+        client_ms = arrived_ms
+        is_clamped = True
+    if client_ms > LATEST_MS:
+        raise RejectedEventError("time_out_of_range", field, "Expected a time before 2100")
+    if received_ms is None or not (EARLIEST_MS <= received_ms <= arrived_ms + FUTURE_TOLERANCE_MS):
+        received_ms = arrived_ms
+    return EventTime(
+        client_ms, received_ms, not -SECOND_MS <= correction_ms <= SECOND_MS, is_clamped
+    )
+
+
+def _read(stamps: Stamps) -> tuple[int | None, int | None, int, str]:
+    """When it was received and when it happened by the client, the correction, and the field."""
+    received = stamps.received_at
+    sent = stamps.sent_at
+    original = stamps.original_timestamp
+    if received and sent and original:
+        # The bulk of all events. The differences are taken between datetimes, in C; each
+        # conversion to milliseconds costs four times as much as parsing the text.
+        try:
+            received_at = _parse(received)
+            sent_at = _parse(sent)
+            received_ms = (received_at - _EPOCH) // _MILLISECOND
+            lead = sent_at - _parse(original)
+            skew = received_at - sent_at
+        except (ValueError, TypeError):
+            return _read_slowly(stamps)
+        if lead.days:
+            lead_ms = lead // _MILLISECOND
+        else:
+            lead_ms = lead.seconds * SECOND_MS + lead.microseconds // 1000
+        skew_ms = skew // _MILLISECOND if skew.days or skew.seconds else 0
+        return received_ms, received_ms - lead_ms, skew_ms, "$.originalTimestamp"
+    return _read_slowly(stamps)
+
+
+def _read_slowly(stamps: Stamps) -> tuple[int | None, int | None, int, str]:
+    received_ms = _instant(stamps.received_at, "$.receivedAt")
+    sent_ms = _instant(stamps.sent_at, "$.sentAt")
+    original_ms = _instant(stamps.original_timestamp, "$.originalTimestamp")
+    if received_ms is not None and sent_ms is not None and original_ms is not None:
+        skew_ms = received_ms - sent_ms
+        return received_ms, original_ms + skew_ms, skew_ms, "$.originalTimestamp"
+    time_ms = _instant(stamps.timestamp, "$.timestamp")
+    if time_ms is not None:
+        return received_ms, time_ms, 0, "$.timestamp"
+    if original_ms is not None:
+        return received_ms, original_ms, 0, "$.originalTimestamp"
+    return received_ms, received_ms, 0, "$.receivedAt" if received_ms else "$.timestamp"
+
+
+def _instant(text: str | None, field: str) -> int | None:
+    """Milliseconds of an optional time; blank text is none."""
+    if text is None or not text.strip():
+        return None
+    try:
+        return instant_ms(text.strip())
+    except InvalidTimeError:
+        raise RejectedEventError("wrong_type", field, "Expected an RFC 3339 time") from None

@@ -1,0 +1,129 @@
+"""Products of a payload, to the items of a record."""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_EVEN, Decimal
+
+import msgspec
+
+from stream.events.head import References
+from stream.events.money import finite, micros
+from stream.events.properties import Product
+from stream.events.records import Item
+from stream.events.rejection import RejectedEventError
+
+QUANTITY_MAX = 1_000_000
+"""Pieces in one line; with `AMOUNT_MAX` a line is absurd long before 64 bits are."""
+
+IN_STOCK = {
+    "instock": True,
+    "available": True,
+    "limitedavailability": True,
+    "onlineonly": True,
+    "instoreonly": True,
+    "lowstock": True,
+    "true": True,
+    "yes": True,
+    "outofstock": False,
+    "soldout": False,
+    "unavailable": False,
+    "discontinued": False,
+    "backorder": False,
+    "preorder": False,
+    "presale": False,
+    "false": False,
+    "no": False,
+}
+"""Words for availability, schema.org's among them, without case and punctuation. In stock means
+that it can be sent now, so a pre-order is not."""
+
+
+def item_of(product: Product, time_ms: int, reference: References | None) -> Item:
+    """The item of one product, joined with the reference data as of `time_ms`.
+
+    A fraction of a piece (0.345 kg, 2.5 m) becomes one piece of that much: quantity 1, the
+    prices times the fraction, so that price times quantity stays what was charged.
+
+    Raises
+    ------
+    RejectedEventError
+        With the path from the product, such as `$.price`.
+    """
+    product_id = product.product_id
+    if product_id is None:
+        product_id = product.id
+    sku = product.sku
+    quantity = product.quantity
+    if quantity is None:
+        quantity = 1
+    elif type(quantity) is not int or not 0 <= quantity <= QUANTITY_MAX:
+        return _fractional(product, time_ms, reference)
+    price = product.price
+    listed = product.list_price
+    cost = product.cost
+    in_stock = product.in_stock
+    if in_stock is None and product.availability is not None:
+        in_stock = _is_in_stock(product.availability)
+    item = Item(
+        str(product_id) if isinstance(product_id, int) else product_id,
+        str(sku) if isinstance(sku, int) else sku,
+        quantity,
+        None if price is None else micros(price, "$.price"),
+        None if listed is None else micros(listed, "$.list_price"),
+        None if cost is None else micros(cost, "$.cost"),
+        product.category,
+        product.brand,
+        product.size,
+        in_stock,
+        product.coupon,
+        product.reason,
+    )
+    return item if reference is None else reference.join(item, time_ms)
+
+
+def items_of(
+    products: list[Product] | None, time_ms: int, reference: References | None
+) -> tuple[Item, ...]:
+    """The items of a list, in its order; an error names the product by its place."""
+    if not products:
+        return ()
+    index = 0
+    items: list[Item] = []
+    try:
+        for index, product in enumerate(products):  # noqa: B007, PERF401 - the error names it
+            items.append(item_of(product, time_ms, reference))
+    except RejectedEventError as error:
+        raise error.within(f"$.products[{index}]") from None
+    return tuple(items)
+
+
+def _fractional(product: Product, time_ms: int, reference: References | None) -> Item:
+    """The item of a product whose quantity is not a plain count."""
+    quantity = finite(product.quantity, "$.quantity")
+    if quantity is None:
+        quantity = Decimal(1)
+    if not 0 <= quantity <= QUANTITY_MAX:
+        message = f"Expected a quantity of 0 to {QUANTITY_MAX}"
+        raise RejectedEventError("out_of_range", "$.quantity", message)
+    if quantity == quantity.to_integral_value():
+        return item_of(msgspec.structs.replace(product, quantity=int(quantity)), time_ms, reference)
+    whole = item_of(msgspec.structs.replace(product, quantity=1), time_ms, reference)
+    return msgspec.structs.replace(
+        whole,
+        price_micros=_part(whole.price_micros, quantity),
+        list_price_micros=_part(whole.list_price_micros, quantity),
+        cost_micros=_part(whole.cost_micros, quantity),
+    )
+
+
+def _part(amount_micros: int | None, quantity: Decimal) -> int | None:
+    if amount_micros is None:
+        return None
+    return int((amount_micros * quantity).to_integral_value(ROUND_HALF_EVEN))
+
+
+def _is_in_stock(availability: str | bool) -> bool | None:
+    if isinstance(availability, bool):
+        return availability
+    word = availability.rpartition("/")[2].casefold()
+    return IN_STOCK.get("".join(letter for letter in word if letter.isalpha()))

@@ -1,0 +1,182 @@
+"""What is known about products besides the events: the `reference` topic, joined as of an event.
+
+A record says what holds for a product or a variant from an instant on. Route stamps it into the
+items of the customer log, so that the log still decides: a price corrected later does not change
+what a customer saw.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from typing import Literal
+
+import msgspec
+
+from stream.clock import InvalidTimeError, instant_ms
+from stream.events.money import micros
+from stream.events.properties import Amount, Label, Text, text_label
+from stream.events.records import Item
+from stream.events.rejection import RejectedEventError
+
+HISTORY_MAX = 32
+"""Versions of one product or variant that are kept; the oldest go. A daily price then reaches
+back a month, which is longer than events are late; at 200 bytes a version, 6 KB a product."""
+
+
+class InvalidReferenceError(ValueError):
+    """A record of the reference topic is wrong; the message names the field and the id."""
+
+
+class ReferenceRecord(msgspec.Struct, kw_only=True, gc=False):
+    """One record of the topic, key `type:id`, value JSON.
+
+    `valid_from` is an RFC 3339 time; without one the record holds from the beginning. What a
+    record leaves out is unknown from then on: it replaces the version before, as a compacted
+    topic does. `stock` is the number of pieces that can be sent now. `product_id` of a variant
+    names its product.
+    """
+
+    type: Literal["product", "variant"]
+    id: str | int
+    valid_from: str | None = None
+    list_price: Amount = None
+    cost: Amount = None
+    stock: int | None = None
+    category: Text | None = None
+    brand: Text | None = None
+    size: Text | None = None
+    product_id: Label = None
+
+
+class Facts(msgspec.Struct, frozen=True, gc=False):
+    """What holds for a product or variant from `valid_from_ms` on; None is unknown."""
+
+    valid_from_ms: int
+    list_price_micros: int | None
+    cost_micros: int | None
+    in_stock: bool | None
+    category: str | None
+    brand: str | None
+    size: str | None
+    product_id: str | None
+
+
+class ReferenceBook:
+    """Bounded histories of products and variants, and the join of an item with them.
+
+    >>> book = ReferenceBook()
+    >>> book.update(b'{"type":"product","id":"P1","category":"Games","list_price":19.99}')
+    >>> item = book.join(Item(product_id="P1", category="Toys"), 1795256100000)
+    >>> item.category, item.list_price_micros
+    ('Toys', 19990000)
+    """
+
+    def __init__(self) -> None:
+        self._products: dict[str, list[Facts]] = {}
+        self._variants: dict[str, list[Facts]] = {}
+
+    def update(self, value: bytes) -> None:
+        """Takes one record; a second one for the same instant replaces the first.
+
+        Raises
+        ------
+        InvalidReferenceError
+            Names the field.
+        """
+        record = _decode(value)
+        histories = self._products if record.type == "product" else self._variants
+        history = histories.setdefault(str(record.id), [])
+        facts = _facts(record)
+        place = bisect_right(history, facts.valid_from_ms, key=_valid_from_ms)
+        if place and history[place - 1].valid_from_ms == facts.valid_from_ms:
+            history[place - 1] = facts
+        else:
+            history.insert(place, facts)
+            del history[:-HISTORY_MAX]
+
+    def remove(self, key: bytes) -> None:
+        """Takes the tombstone of a key `product:ID` or `variant:ID`; others mean nothing."""
+        kind, _, name = key.decode(errors="replace").partition(":")
+        if kind == "product":
+            self._products.pop(name, None)
+        elif kind == "variant":
+            self._variants.pop(name, None)
+
+    def join(self, item: Item, time_ms: int) -> Item:
+        """The item with what was true of it at `time_ms`.
+
+        The event's own data win, then the variant's (by sku), then the product's.
+        """
+        variant = _as_of(self._variants.get(item.sku), time_ms) if item.sku else None
+        product_id = item.product_id
+        if product_id is None and variant is not None:
+            product_id = variant.product_id
+        product = _as_of(self._products.get(product_id), time_ms) if product_id else None
+        if variant is not None:
+            item = _filled(item, variant)
+        return item if product is None else _filled(item, product)
+
+
+def _filled(item: Item, facts: Facts) -> Item:
+    return Item(
+        facts.product_id if item.product_id is None else item.product_id,
+        item.sku,
+        item.quantity,
+        item.price_micros,
+        facts.list_price_micros if item.list_price_micros is None else item.list_price_micros,
+        facts.cost_micros if item.cost_micros is None else item.cost_micros,
+        facts.category if item.category is None else item.category,
+        facts.brand if item.brand is None else item.brand,
+        facts.size if item.size is None else item.size,
+        facts.in_stock if item.in_stock is None else item.in_stock,
+        item.coupon,
+        item.reason,
+    )
+
+
+def _as_of(history: list[Facts] | None, time_ms: int) -> Facts | None:
+    """The version in force at an instant; most often the latest."""
+    if not history:
+        return None
+    if history[-1].valid_from_ms <= time_ms:
+        return history[-1]
+    place = bisect_right(history, time_ms, key=_valid_from_ms)
+    return history[place - 1] if place else None
+
+
+def _valid_from_ms(facts: Facts) -> int:
+    return facts.valid_from_ms
+
+
+_decode_record = msgspec.json.Decoder(ReferenceRecord, strict=False).decode
+
+
+def _decode(value: bytes) -> ReferenceRecord:
+    try:
+        record = _decode_record(value)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidReferenceError(f"Reference record: {error}") from None
+    if not str(record.id).strip():
+        raise InvalidReferenceError("Reference record: Expected an id - at `$.id`")
+    return record
+
+
+def _facts(record: ReferenceRecord) -> Facts:
+    try:
+        valid_from_ms = 0 if record.valid_from is None else instant_ms(record.valid_from)
+        return Facts(
+            valid_from_ms=valid_from_ms,
+            list_price_micros=micros(record.list_price, "$.list_price"),
+            cost_micros=micros(record.cost, "$.cost"),
+            in_stock=None if record.stock is None else record.stock > 0,
+            category=record.category,
+            brand=record.brand,
+            size=record.size,
+            product_id=text_label(record.product_id) if record.type == "variant" else None,
+        )
+    except InvalidTimeError as error:
+        raise InvalidReferenceError(
+            f"Reference record {record.id!r}: {error} - at `$.valid_from`"
+        ) from None
+    except RejectedEventError as error:
+        raise InvalidReferenceError(f"Reference record {record.id!r}: {error}") from None
