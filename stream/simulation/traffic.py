@@ -1,0 +1,70 @@
+"""Shop traffic from a seed: `generate` writes the log, `truths` tells what is behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from random import Random
+
+from stream.clock import DAY_MS, NEVER_MS
+from stream.simulation.messages import schedule_message
+from stream.simulation.rhythm import WEB
+from stream.simulation.scene import Scene
+from stream.simulation.shop import SHELF_MS, Shop, SimulatedEvent, TrafficConfig, draw_customer
+from stream.simulation.tills import schedule_store
+from stream.simulation.visits import schedule_visit, visit
+
+__all__ = ["SimulatedEvent", "TrafficConfig", "generate", "truths"]
+
+FIRST_VISITS_PER_WEEK = 14.0
+"""How soon a newcomer comes: half a day, in the rhythm of the day."""
+
+
+def generate(config: TrafficConfig) -> Iterator[SimulatedEvent]:
+    """Every event of the span, in the order of `received_ms`.
+
+    Memory holds the customers who have come, their next actions and the events of the last
+    minutes (with late ones: hours), never the log.
+    """
+    shop = Shop(config)
+    for index in range(config.customers):
+        _enrol(shop, index)
+    shelf = 0
+    while (entry := shop.next_entry()) is not None:
+        time_ms, index, action, matter = entry
+        if time_ms // SHELF_MS > shelf:
+            yield from shop.full_shelves(time_ms)
+            shelf = time_ms // SHELF_MS
+        customer = shop.customer(index)
+        shop.seed_scene(customer)
+        action(Scene(shop, customer, time_ms), matter)
+    yield from shop.full_shelves(NEVER_MS)
+
+
+def truths(config: TrafficConfig) -> Iterator[dict[str, object]]:
+    """The truth file's lines: type, ids and parameters of each customer, by index."""
+    random = Random()
+    for index in range(config.customers):
+        yield draw_customer(config, index, random).truth()
+
+
+def _enrol(shop: Shop, index: int) -> None:
+    """Put the customer's arrival on the agenda; newcomers are not kept in memory until then."""
+    customer = draw_customer(shop.config, index, shop.random)
+    if not customer.arrival_days:
+        shop.customers[index] = customer
+    time_ms = shop.rhythm.later(shop.config.start_ms, customer.arrival_days * DAY_MS)
+    shop.schedule(time_ms, index, _arrive)
+
+
+def _arrive(scene: Scene, _: object) -> None:
+    """Start what the customer does from here on: visits, store purchases, messages."""
+    shop, customer = scene.shop, scene.customer
+    schedule_store(scene)
+    schedule_message(scene)
+    if customer.arrival_days:
+        shift = customer.wake_shift_hours
+        per_week = FIRST_VISITS_PER_WEEK
+        time_ms = shop.rhythm.next_ms(scene.random, scene.time_ms, per_week, WEB, shift)
+        shop.schedule(time_ms, customer.index, visit)
+    else:
+        schedule_visit(scene)
