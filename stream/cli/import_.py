@@ -21,6 +21,7 @@ from stream.events.history import History, HistorySummary, read_history
 from stream.events.history_events import canonical_events
 from stream.events.history_map import ColumnMap, ColumnMapError, parse_map
 from stream.events.history_table import HistoryRowError
+from stream.events.properties import ITEMS_MAX
 from stream.shell.settings import SettingError, Settings, read_settings
 
 _DESCRIPTION = """\
@@ -181,9 +182,13 @@ def _summary_lines(about: dict[str, Any], summary: HistorySummary) -> list[tuple
         ("refunds", f"{summary.refunds:,}"),
         ("  lines", f"{summary.refund_lines:,}"),
         ("  given back", money(summary.refunded)),
-        ("lines without a price", f"{summary.zero_lines:,}"),
+        ("lines for nothing", f"{summary.zero_lines:,}"),
         ("lines of fractional quantity", f"{summary.fractional_lines:,}"),
     ]
+    if summary.long_documents:
+        lines.append(
+            (f"with over {ITEMS_MAX} lines, the first kept", f"{summary.long_documents:,}")
+        )
     lines += [
         (f"skipped: {reason.replace('_', ' ')}", f"{count:,}")
         for reason, count in summary.skipped.items()

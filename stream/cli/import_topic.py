@@ -6,16 +6,18 @@ import asyncio
 from collections.abc import Iterable
 from itertools import islice
 
+import msgspec
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from stream.cli.failure import CommandFailedError
+from stream.events.envelope import HISTORY_ENDS
 from stream.events.history_events import HistoryEvent
 from stream.events.topics import EVENTS, partition_of
 from stream.shell.connection import new_producer
 from stream.shell.settings import Settings
 
-HISTORY_ENDS = b'{"type":"history_ends"}'
+HISTORY_ENDS_RECORD = msgspec.json.encode({"type": HISTORY_ENDS})
 """Told to every partition: no more old events are on their way, the clock may go on to now."""
 
 SENDING_MAX = 5_000
@@ -48,7 +50,7 @@ async def _send(events: Iterable[HistoryEvent], settings: Settings, history_ends
             await _send_chunk(producer, topic, len(partitions), chunk)
             sent += len(chunk)
         for partition in partitions if history_ends else ():
-            await producer.send_and_wait(topic, HISTORY_ENDS, partition=partition)
+            await producer.send_and_wait(topic, HISTORY_ENDS_RECORD, partition=partition)
     except (KafkaError, OSError) as error:
         raise CommandFailedError(
             f"{settings.broker}, topic {topic!r}: {type(error).__name__} after {sent:,} events",

@@ -20,6 +20,7 @@ from stream.events.history_map import ColumnMap
 from stream.events.history_money import EXACT, plain
 from stream.events.history_table import HistoryRowError, Row, named_rows
 from stream.events.money import AMOUNT_MAX
+from stream.events.properties import ITEMS_MAX
 
 LINES_MAX = 20_000_000
 """Rows of one file. All lines are held until the last is read, because an order's lines need not
@@ -29,7 +30,9 @@ stand together: about 600 bytes each, 12 GB at the limit. Split a longer history
 class HistorySummary(msgspec.Struct, frozen=True, kw_only=True):
     """What was found in a file. Money is exact, as text, by currency ("" where unknown).
 
-    `revenue` is what was sold, `refunded` what was given back; neither is net of the other.
+    `long_documents` have more lines than are kept of one event: `ITEMS_MAX`, the first ones; their
+    amount is that of all lines. `revenue` is what was sold, `refunded` what was given back; neither
+    is net of the other.
     """
 
     rows: int
@@ -41,6 +44,7 @@ class HistorySummary(msgspec.Struct, frozen=True, kw_only=True):
     zero_orders: int
     zero_lines: int
     fractional_lines: int
+    long_documents: int
     skipped: dict[Skipped, int]
     revenue: dict[str, str]
     refunded: dict[str, str]
@@ -134,6 +138,7 @@ def _summary(rows: int, documents: list[Document], skipped: Counter[Skipped]) ->
         zero_orders=sum(document.amount == 0 for document in sold),
         zero_lines=sum(line.amount == 0 for line in lines),
         fractional_lines=sum(line.fractional for line in lines),
+        long_documents=sum(len(document.lines) > ITEMS_MAX for document in documents),
         skipped=dict(sorted(skipped.items())),
         revenue=_totals(sold),
         refunded=_totals(returned),

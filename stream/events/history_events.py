@@ -20,6 +20,7 @@ from typing import Any
 import msgspec
 
 from stream.clock import rfc3339
+from stream.events.envelope import EVENT_BYTES_MAX
 from stream.events.history_line import Line
 from stream.events.history_money import exact_sum, plain
 
@@ -71,7 +72,8 @@ def canonical_events(documents: Iterable[Document], received_ms: int) -> Iterato
         seen[digest] = ordinal + 1
         name = blake2b(digest + ordinal.to_bytes(8, "big"), digest_size=16).hexdigest()
         envelope = {**content, "messageId": f"import-{name}", "receivedAt": received}
-        yield HistoryEvent(key=document.customer, time_ms=document.time_ms, value=_encode(envelope))
+        value = _fitted(envelope)
+        yield HistoryEvent(key=document.customer, time_ms=document.time_ms, value=value)
 
 
 def _content(document: Document) -> dict[str, Any]:
@@ -93,6 +95,20 @@ def _content(document: Document) -> dict[str, Any]:
         "timestamp": time,
         "properties": {name: value for name, value in properties.items() if value is not None},
     }
+
+
+def _fitted(envelope: dict[str, Any]) -> bytes:
+    """The envelope as JSON, with as many of its first lines as an event may have bytes.
+
+    The amount of the order stays that of all its lines.
+    """
+    value = _encode(envelope)
+    properties = envelope["properties"]
+    products = properties["products"]
+    while len(value) > EVENT_BYTES_MAX and products:
+        products = products[: len(products) // 2]
+        value = _encode({**envelope, "properties": {**properties, "products": products}})
+    return value
 
 
 def _product(line: Line) -> dict[str, Any]:

@@ -24,13 +24,12 @@ from stream.clock import EARLIEST_MS
 from stream.events.history_map import ISO, ColumnMap, Layout
 from stream.events.history_money import EXACT, NUMBER_CHARACTERS_MAX, per_piece
 from stream.events.history_table import HistoryRowError
+from stream.events.identity import ID_BYTES_MAX, NO_IDS
 from stream.events.money import AMOUNT_MAX
 
 QUANTITY_MAX = 1_000_000_000
 
-ID_CHARACTERS_MAX = 256
-
-EMPTY_IDS = frozenset({"", "null", "none", "nan", "n/a", "#n/a"})
+EMPTY_IDS = frozenset(text.lower() for text in NO_IDS) | {"n/a", "#n/a"}
 """What exports write where there is no id. As an id it would melt strangers into one customer."""
 
 TIME_TEXTS_MAX = 4_096
@@ -233,7 +232,7 @@ class LineReader:
             if required:
                 raise HistoryRowError(number, column, "is empty")
             return None
-        if len(text) > ID_CHARACTERS_MAX or not text.isprintable():
+        if len(text.encode()) > ID_BYTES_MAX or not text.isprintable():
             raise HistoryRowError(number, column, f"{_shown(text)} cannot be an id")
         whole = role in self._map.whole_ids and WHOLE_ID.fullmatch(text)
         return whole[1] if whole else text
