@@ -8,7 +8,7 @@ Source: Arthur and Vassilvitskii, *k-means++: the advantages of careful seeding*
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from random import Random
 from typing import NamedTuple
 
@@ -24,6 +24,11 @@ every third run; eight all miss it in one of 6,500."""
 
 ROUNDS_MAX = 60
 """Lloyd rounds a start; a few hundred micro-clusters settle within 20."""
+
+JUDGED_MAX = 1_024
+"""Points whose distances decide on the number of clusters: a matrix of 8 MB."""
+
+TINY = 1e-12
 
 SETTLED = 1e-9
 """A squared shift of the centroids below this ends the rounds."""
@@ -104,13 +109,29 @@ def _means(points: Floats, weights: Floats, squared: Floats) -> Floats:
     return means
 
 
-def silhouette(points: Floats, weights: Floats, centroids: Floats) -> float:
-    """How well the clusters stand apart: weighted mean of 1 - own / next distance, in 0 to 1.
+def silhouettes(points: Floats, weights: Floats, fits: Sequence[Fit]) -> list[float]:
+    """How well the clusters of each fit stand apart, -1 to 1.
 
-    The simplified silhouette: distances to centroids instead of to all points (Hruschka et al.,
-    2004), so that it costs what an assignment does.
+    The weighted mean over points of (b - a) / max(a, b), a being the mean distance to the points of
+    the own cluster and b to those of the next one (Rousseeuw 1987). It chose the true number more
+    often than ten other criteria on mixtures of spheres and of shop-like counts and shares, and
+    cost the least where it did not. Distances are counted from the `JUDGED_MAX` heaviest points,
+    in O(points^2).
     """
-    ordered = np.sort(np.sqrt(squared_distances(points, centroids)), axis=1)
-    own, following = ordered[:, 0], ordered[:, 1]
-    apart = 1.0 - own / np.where(following > 0.0, following, 1.0)
+    judged = np.sort(np.argsort(-weights, kind="stable")[:JUDGED_MAX])
+    points, weights = points[judged], weights[judged]
+    between = np.sqrt(np.concatenate([squared_distances(row[None], points) for row in points]))
+    return [_silhouette(between, weights, fitted.labels[judged]) for fitted in fits]
+
+
+def _silhouette(between: Floats, weights: Floats, labels: Labels) -> float:
+    held = [np.where(labels == label, weights, 0.0) for label in range(int(labels.max()) + 1)]
+    means = np.stack(
+        [(between * part).sum(axis=1) / max(float(part.sum()), TINY) for part in held], axis=1
+    )
+    rows = np.arange(len(labels))
+    own = means[rows, labels]
+    means[rows, labels] = np.inf
+    following = means.min(axis=1)
+    apart = (following - own) / np.maximum(np.maximum(own, following), TINY)
     return float((apart * weights).sum() / weights.sum())

@@ -20,7 +20,7 @@ from stream.clustering.kmeans import (
     Floats,
     fit,
     settle,
-    silhouette,
+    silhouettes,
     squared_distances,
 )
 from stream.clustering.micro import HALF_LIFE_MS, Summary, decode_summary
@@ -151,7 +151,8 @@ def _clustered(pool: Pool, former: ClusterModel | None) -> Fit | None:
     fits = substantial or fits
     if not fits:
         return None
-    apart = {k: silhouette(pool.centres, pool.weights, one.centroids) for k, one in fits.items()}
+    judged = silhouettes(pool.centres, pool.weights, list(fits.values()))
+    apart = dict(zip(fits, judged, strict=True))
     chosen = max(apart, key=lambda k: apart[k])
     former_k = len(former.ids) if former is not None else chosen
     if former_k in apart and apart[former_k] + K_STICKINESS >= apart[chosen]:

@@ -47,7 +47,7 @@ MICRO_KEPT = 48
 """How many are left when room is made: that costs 0.6 ms, shared by the 16 newcomers it admits."""
 
 FORGOTTEN_WEIGHT = 0.05
-"""A micro-cluster below a twentieth of a point (one point after 130 days) gives way to a new one."""
+"""A micro-cluster below a twentieth of a point (a point after 130 days) gives way to a new one."""
 
 FORGOTTEN_HALF_LIVES = 5
 """A point this late would weigh 1/32, less than what is dropped."""
