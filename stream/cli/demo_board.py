@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-import msgspec
+from stream.events.published import PublishedChange, decode_change, decode_membership
 
 RECENT_MAX = 200
 """Changes kept for display; a tall terminal shows some 100."""
@@ -20,42 +20,6 @@ SAMPLES_MAX = 240
 """Progress samples kept, four a second: one minute."""
 
 _RATE_WINDOW_S = 2.0
-
-
-class Leaf(msgspec.Struct, frozen=True):
-    """One comparison of the evidence, as far as it is shown."""
-
-    leaf: str
-    before: bool | None = None
-    after: bool | None = None
-    value: float | str | bool | None = None
-
-
-class ChangeData(msgspec.Struct, frozen=True):
-    """The part of a change's data that is shown."""
-
-    customer: str
-    segment: str
-    cause: str
-    evidence: tuple[Leaf, ...] = ()
-    historic: bool = False
-
-
-class Change(msgspec.Struct, frozen=True):
-    """A change as a CloudEvent, as far as it is shown."""
-
-    type: str
-    time: str
-    data: ChangeData
-
-    @property
-    def entered(self) -> bool:
-        """Whether the customer came in; else it left."""
-        return self.type.endswith(".entered")
-
-
-class _Members(msgspec.Struct):
-    segments: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -81,16 +45,16 @@ class Board:
     worker_pid: int | None = None
     changes_count: int = 0
     live_changes_count: int = 0
-    recent: deque[Change] = field(default_factory=lambda: deque(maxlen=RECENT_MAX))
+    recent: deque[PublishedChange] = field(default_factory=lambda: deque(maxlen=RECENT_MAX))
     kinds: Counter[tuple[str, bool]] = field(default_factory=Counter)
     causes: Counter[str] = field(default_factory=Counter)
     segments: Counter[str] = field(default_factory=Counter)
     samples: deque[Sample] = field(default_factory=lambda: deque(maxlen=SAMPLES_MAX))
-    _members: dict[bytes, tuple[str, ...]] = field(default_factory=dict)
+    _members: dict[bytes, list[str]] = field(default_factory=dict)
 
-    def see_change(self, value: bytes) -> Change:
+    def see_change(self, value: bytes) -> PublishedChange:
         """Count a record of `segment-changes`."""
-        change = _decode_change(value)
+        change = decode_change(value)
         self.changes_count += 1
         self.live_changes_count += not change.data.historic
         self.kinds[change.data.segment, change.entered] += 1
@@ -100,7 +64,7 @@ class Board:
 
     def see_membership(self, customer: bytes, value: bytes | None) -> None:
         """Take over a record of `memberships`: the customer's segments now, or none."""
-        now = _decode_members(value).segments if value else ()
+        now = decode_membership(value).segments if value else []
         self.segments.subtract(self._members.get(customer, ()))
         self.segments.update(now)
         self._members[customer] = now
@@ -138,7 +102,3 @@ def rate(samples: Sequence[Sample], window_s: float) -> float:
     if first is last:
         first = samples[-2]
     return (last.done_count - first.done_count) / max(last.at_s - first.at_s, 1e-3)
-
-
-_decode_change = msgspec.json.Decoder(Change).decode
-_decode_members = msgspec.json.Decoder(_Members).decode

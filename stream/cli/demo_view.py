@@ -10,7 +10,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from stream.cli.demo_board import Board, Change, Leaf
+from stream.cli.demo_board import Board
+from stream.events.published import Evidence, PublishedChange
 
 _BARS = " ▁▂▃▄▅▆▇█"
 _HEADER_LINES = 5
@@ -48,7 +49,7 @@ def picture(board: Board, width: int, height: int, now_s: float) -> RenderableTy
     return screen
 
 
-def change_lines(change: Change, width: int) -> list[Text]:
+def change_lines(change: PublishedChange, width: int) -> list[Text]:
     """When, who and which segment; below it, why. Both cut to `width` columns."""
     mark, style = ("▲", "bold green") if change.entered else ("▽", "red")
     what = Text.assemble(
@@ -62,16 +63,16 @@ def change_lines(change: Change, width: int) -> list[Text]:
     return [what, why]
 
 
-def plain_line(change: Change) -> str:
+def plain_line(change: PublishedChange) -> str:
     """The same for a log: complete, without marks."""
     verb = "entered" if change.entered else "exited"
     return f"{change.time} {change.data.customer} {verb} {change.data.segment} ({reason(change)})"
 
 
-def reason(change: Change) -> str:
+def reason(change: PublishedChange) -> str:
     """Why, in one phrase: the comparison that flipped, and its value then."""
     flipped = [leaf for leaf in change.data.evidence if leaf.before is not leaf.after]
-    told = flipped or list(change.data.evidence)
+    told = flipped or change.data.evidence
     if not told:
         return change.data.cause
     leaf = told[0]
@@ -205,7 +206,7 @@ def _changes(board: Board, width: int, rows: int) -> Panel:
     return Panel(body, title="last changes, and why", title_align="left", border_style="dim")
 
 
-def _moment(change: Change) -> str:
+def _moment(change: PublishedChange) -> str:
     return change.time[5:16].replace("T", " ") if change.data.historic else change.time[11:19]
 
 
@@ -215,7 +216,7 @@ def _clock(clock_ms: int) -> str:
     return datetime.fromtimestamp(clock_ms / 1000, UTC).strftime("%a %d %b %Y %H:%M:%S UTC")
 
 
-def _shown_value(leaf: Leaf) -> str:
+def _shown_value(leaf: Evidence) -> str:
     value = leaf.value
     if value is None or isinstance(value, bool):
         return ""

@@ -1,18 +1,23 @@
-import json
-
 import pytest
 
 from stream.cli.demo_board import Board, Sample
+from stream.events.changes import Membership, SegmentChanged
+from stream.events.cloudevent import encode_change, encode_membership
 
 
 def change(segment: str, kind: str = "entered", cause: str = "event", historic: bool = False):
-    data = {"customer": "c-1", "segment": segment, "cause": cause, "historic": historic}
-    event = {"type": f"shoal.segment.{kind}", "time": "2026-11-21T10:15:00.000Z", "data": data}
-    return json.dumps(event).encode()
+    return encode_change(
+        SegmentChanged(
+            id="1", customer="c-1", segment=segment, entered=kind == "entered", time_ms=5,
+            sequence=1, definition="d", cause=cause, evidence=(), next_flip_ms=None, segments=(),
+            historic=historic, initial=False, valid_until_ms=None, control=False, action={},
+        ),
+        "shop",
+    )  # fmt: skip
 
 
 def members(*segments: str) -> bytes:
-    return json.dumps({"customer": "c", "segments": segments, "since": {}}).encode()
+    return encode_membership(Membership("c", dict.fromkeys(segments, 0), 1, 0))
 
 
 def test_a_customer_who_moves_is_counted_where_it_is_now():

@@ -1,40 +1,36 @@
 import io
-import json
 
+import msgspec
 import pytest
 from rich.console import Console
 
 from stream.cli import demo_view as view
 from stream.cli.demo_board import Board, Sample
+from stream.events.changes import Leaf, Membership, SegmentChanged
+from stream.events.cloudevent import encode_change, encode_membership
 
-CHANGE = {
-    "type": "shoal.segment.entered",
-    "time": "2026-11-21T10:15:00.000Z",
-    "data": {
-        "customer": "c-0042",
-        "segment": "abandoned_cart",
-        "cause": "timer",
-        "evidence": [
-            {"leaf": "cart.items > 0", "before": True, "after": True, "value": 2},
-            {
-                "leaf": "since(cart.last_activity) >= 1 * HOUR",
-                "before": False,
-                "after": True,
-                "value": 3600,
-            },
-        ],
-        "historic": False,
-    },
-}
+CHANGE = SegmentChanged(
+    id="1", customer="c-0042", segment="abandoned_cart", entered=True, time_ms=1_795_256_100_000,
+    sequence=1, definition="d", cause="timer",
+    evidence=(
+        Leaf("cart.items > 0", True, True, 2),
+        Leaf("since(cart.last_activity) >= 1 * HOUR", False, True, 3600),
+    ),
+    next_flip_ms=None, segments=(), historic=False, initial=False, valid_until_ms=None,
+    control=False, action={},
+)  # fmt: skip
 WHY = "timer: since(cart.last_activity) >= 1 * HOUR (1 h)"
+
+
+def members(*segments: str) -> bytes:
+    return encode_membership(Membership("c", dict.fromkeys(segments, 0), 1, 0))
 
 
 def filled() -> Board:
     board = Board(started_s=0.0, stage="live")
-    board.see_change(json.dumps(CHANGE).encode())
+    board.see_change(encode_change(CHANGE, "shop"))
     for number, segments in enumerate((["regular", "abandoned_cart"], ["regular"])):
-        value = json.dumps({"customer": str(number), "segments": segments, "since": {}})
-        board.see_membership(str(number).encode(), value.encode())
+        board.see_membership(str(number).encode(), members(*segments))
     board.see_progress(Sample(0.0, 900, 0, 0))
     board.see_progress(Sample(1.0, 2_000, 1_500, 1_795_256_100_000))
     return board
@@ -65,7 +61,7 @@ def test_an_empty_board_can_be_drawn():
 def test_more_segments_than_lines_are_summed_up():
     board = Board(started_s=0.0)
     names = [f"segment_{number:02d}" for number in range(50)]
-    board.see_membership(b"a", json.dumps({"segments": names}).encode())
+    board.see_membership(b"a", members(*names))
     text = "\n".join(drawn(board, 120, 24))
     shown = text.count("segment_")
     assert f"and {50 - shown} more" in text
@@ -79,8 +75,8 @@ def test_a_plain_line_tells_when_who_what_and_why():
 
 
 def test_the_reason_without_evidence_is_the_cause():
-    bare = {**CHANGE, "data": {**CHANGE["data"], "evidence": []}}
-    assert view.reason(Board(0.0).see_change(json.dumps(bare).encode())) == "timer"
+    bare = msgspec.structs.replace(CHANGE, evidence=())
+    assert view.reason(Board(0.0).see_change(encode_change(bare, "shop"))) == "timer"
 
 
 def test_the_summary_counts_the_kinds_of_changes():
