@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from stream.events.changes import Membership, SegmentChanged
 from stream.events.records import CustomerEvent, Link, Merge
 
 
@@ -29,50 +30,6 @@ class StoredRecord(msgspec.Struct, frozen=True, gc=False):
     timestamp: int
     key: bytes | None
     value: bytes | None
-
-
-class Leaf(msgspec.Struct, frozen=True):
-    """One comparison of a condition: its text, its truth before and after, its value now.
-
-    None stands for unknown.
-    """
-
-    leaf: str
-    before: bool | None
-    after: bool | None
-    value: float | int | str | bool | None
-
-
-class SegmentChanged(msgspec.Struct, frozen=True):
-    """A customer entered or left a segment; `events/cloudevent.py` gives it its bytes."""
-
-    id: str
-    customer: str
-    segment: str
-    entered: bool
-    time_ms: int
-    sequence: int
-    definition: str
-    cause: str
-    evidence: tuple[Leaf, ...]
-    next_flip_ms: int | None
-    segments: tuple[str, ...]
-    historic: bool
-    initial: bool
-    valid_until_ms: int | None
-    control: bool
-    action: dict[str, Any]
-    at_ms: int | None = None
-    """The true instant of the flip, where it is before `time_ms`: told of by a late event."""
-
-
-class Membership(msgspec.Struct, frozen=True):
-    """A customer's segments after a batch, each with the instant since when; none: a tombstone."""
-
-    customer: str
-    since_ms: dict[str, int]
-    sequence: int
-    time_ms: int
 
 
 class DeadRecord(msgspec.Struct, frozen=True):
@@ -149,3 +106,7 @@ class Effects:
         self.population: list[PopulationSnapshot] = []
         self.rows: dict[bytes, bytes | None] = {}
         self.timer_lag_ms = 0
+
+
+class EngineStateError(ValueError):
+    """What was restored does not fit this build or this run."""

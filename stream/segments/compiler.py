@@ -276,3 +276,9 @@ def _false(tree: Tree | int) -> str:
         return _true(tree.parts[0])
     joined = " or " if tree.op == "and" else " and "
     return "(" + joined.join(_false(part) for part in tree.parts) + ")"
+
+
+def value_of(feature: str) -> Callable[[Row], float | None]:
+    """A function that gives one feature of a row."""
+    code = compile(f"lambda row: {FEATURES[feature].code}", f"<{feature}>", "eval")
+    return eval(code, dict(FUNCTIONS))  # type: ignore[no-any-return]

@@ -16,7 +16,7 @@ import msgspec
 import yaml
 from xxhash import xxh3_64_hexdigest
 
-from stream.segments.compiler import Rule, Unit, compile_unit
+from stream.segments.compiler import Rule, Unit, compile_unit, value_of
 from stream.segments.conditions import Condition, ConditionError, InSegment, parse
 
 ENGINE_VERSION = 1
@@ -97,6 +97,7 @@ class Pack:
             for feature, rank in unit.population:
                 ranks.setdefault(feature, set()).add(rank)
         self.percentiles = {feature: sorted(found) for feature, found in ranks.items()}
+        self.population_values = tuple((f, value_of(f)) for f in self.percentiles)
         self._touched: dict[int, tuple[int, ...]] = {}
 
     def touched(self, parts: int) -> tuple[int, ...]:
@@ -174,10 +175,12 @@ class _Source:
         if isinstance(self.tree, list):
             self.tree = {"segments": self.tree}
             self._mark(root, ("segments",))
-        elif root is not None:
+        else:
             self._mark(root, ())
 
-    def _mark(self, node: yaml.Node, path: tuple[str | int, ...]) -> None:
+    def _mark(self, node: yaml.Node | None, path: tuple[str | int, ...]) -> None:
+        if node is None:
+            return
         self.lines[path] = node.start_mark.line + 1
         if isinstance(node, yaml.MappingNode):
             for key, value in node.value:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import msgspec
 
+from stream.clock import NEVER_MS
+
 
 class Sessions(msgspec.Struct, array_like=True, gc=False):
     """Visits, split by 30 minutes of silence. `open` ones end by timer; sums include them."""
@@ -143,7 +145,7 @@ class Row(msgspec.Struct, array_like=True, kw_only=True):
     first_ms: int = 0
     last_ms: int = 0
     time_ms: int = 0
-    timer_ms: int = 0
+    timer_ms: int = NEVER_MS
     sequence: int = 0
     activation: int = 0
     bits: list[int] = []

@@ -1,0 +1,311 @@
+"""One row at one instant: evaluate, tell what changed, and set the next wake-up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from xxhash import xxh3_128_hexdigest
+
+from stream.clock import NEVER_MS, day_of
+from stream.engine.effects import Effects, LearnPoint
+from stream.engine.settings import HISTORIC_AFTER_MS, VALIDITY_MS, EngineSettings
+from stream.engine.versions import Context, Timeline
+from stream.events.changes import Leaf, SegmentChanged
+from stream.features.population import bucket_of
+from stream.features.vector import vector
+from stream.segments.compiler import TRUE, UNKNOWN, Unit
+from stream.state.fold import deadline_ms, expire
+from stream.state.row import Row
+
+CLUSTER_PREFIX = "cluster:"
+
+
+class Decider:
+    """Evaluates rows of one partition and collects the effects of the batch.
+
+    effects       of the batch at hand; set by the partition
+    record_ms     the broker's time of the record at hand
+    members       customers by segment, of this partition
+    deltas        population histogram changes by day, feature and bucket, not yet finalised
+    """
+
+    def __init__(self, settings: EngineSettings, timeline: Timeline) -> None:
+        self.settings = settings
+        self.timeline = timeline
+        self.effects = Effects()
+        self.record_ms = 0
+        self.members: dict[str, int] = {}
+        self.deltas: dict[int, dict[str, dict[int, int]]] = {}
+        self.open_day = 0
+        self.changed: dict[bytes, Row] = {}
+
+    def advance(self, key: bytes, row: Row, until_ms: int) -> bool:
+        """Fire the row's timers and activations up to `until_ms`, in the order of their time."""
+        touched = False
+        timeline = self.timeline
+        while True:
+            timer_ms = row.timer_ms
+            coming = None
+            if timeline.next_active_ms <= until_ms:
+                coming = timeline.after(row.activation)
+                if coming is not None and coming.active_ms > until_ms:
+                    coming = None
+            if coming is not None and coming.active_ms <= timer_ms:
+                touched |= self._cross(key, row, coming)
+            elif timer_ms <= until_ms:
+                self._fire(key, row, timer_ms)
+                touched = True
+            else:
+                return touched
+
+    def _fire(self, key: bytes, row: Row, due_ms: int) -> None:
+        """What time alone changes at `due_ms`; a wake-up for nothing only sets the next one."""
+        before = row.sequence
+        ended = expire(row, due_ms)
+        context = self.timeline.of(row.activation)
+        now_ms = max(due_ms, row.time_ms)
+        if ended:
+            self.learn(key, row, context, now_ms, "timer")
+        pack = context.pack
+        flip_ms = NEVER_MS
+        if pack is not None:
+            flip_ms = self.decide(key, row, context, pack.everything, now_ms, "timer")
+        if row.sequence != before or ended:
+            row.time_ms = now_ms
+            self.effects.counts.timers_fired += 1
+        row.timer_ms = min(flip_ms, deadline_ms(row))
+
+    def _cross(self, key: bytes, row: Row, context: Context) -> bool:
+        """Take the row over to `context` at its activation; True where that changed the row."""
+        now_ms = max(context.active_ms, row.time_ms)
+        before, bits_before, timer_before = row.sequence, list(row.bits), row.timer_ms
+        row.activation = context.number
+        pack = context.pack
+        if pack is not None and row.forward_to is None:
+            if context.kind == "definitions":
+                self._drop_removed(key, row, context, now_ms)
+                row.bits = []
+                flip_ms = self.decide(key, row, context, pack.everything, now_ms, "definition")
+                self.count_population(row, context, now_ms)
+                row.timer_ms = min(row.timer_ms, flip_ms)
+            elif context.kind == "population":
+                flip_ms = self.decide(key, row, context, pack.by_population, now_ms, "model")
+                row.timer_ms = min(row.timer_ms, flip_ms)
+            elif context.kind == "clusters" and has_behaviour(row):
+                self.assign(key, row, context, now_ms, "model")
+        if row.sequence != before:
+            row.time_ms = now_ms
+        return (row.sequence, row.timer_ms) != (before, timer_before) or row.bits != bits_before
+
+    def _drop_removed(self, key: bytes, row: Row, context: Context, now_ms: int) -> None:
+        assert context.pack is not None
+        for name in sorted(row.segments):
+            if name not in context.pack.definitions and not name.startswith(CLUSTER_PREFIX):
+                self.tell(key, row, name, False, now_ms, "definition", (), NEVER_MS, context)
+
+    def decide(
+        self,
+        key: bytes,
+        row: Row,
+        context: Context,
+        numbers: Iterable[int],
+        now_ms: int,
+        cause: str,
+        at_ms: int | None = None,
+    ) -> int:
+        """Evaluate units and tell the changes; the earliest later flip of those units."""
+        pack = context.pack
+        assert pack is not None
+        thresholds, segments, bits = context.thresholds, row.segments, row.bits
+        if len(bits) != len(pack.units):
+            bits = row.bits = [0] * len(pack.units)
+        earliest_ms = NEVER_MS
+        for number in numbers:
+            unit = pack.units[number]
+            found, flip_ms, verdict = unit.evaluate(row, now_ms, thresholds)
+            if flip_ms < earliest_ms:
+                earliest_ms = flip_ms
+            old = bits[number]
+            bits[number] = found
+            if unit.exclusive:
+                if verdict < 0 or unit.clauses[verdict].segment in segments:
+                    continue
+            elif verdict == 0 or (verdict > 0) == (unit.clauses[0].segment in segments):
+                continue
+            self._switch(
+                key, row, context, unit, verdict, (old, found), flip_ms, now_ms, cause, at_ms
+            )
+        return earliest_ms
+
+    def _switch(
+        self,
+        key: bytes,
+        row: Row,
+        context: Context,
+        unit: Unit,
+        verdict: int,
+        bits: tuple[int, int],
+        flip_ms: int,
+        now_ms: int,
+        cause: str,
+        at_ms: int | None,
+    ) -> None:
+        """Leave what no longer holds, then enter what does."""
+        values = unit.values(row, now_ms, context.thresholds)
+        entering = verdict if unit.exclusive else 0 if verdict > 0 else -1
+        for position, clause in enumerate(unit.clauses):
+            if position != entering and clause.segment in row.segments:
+                evidence = _evidence(unit, position, bits, values)
+                self.tell(
+                    key,
+                    row,
+                    clause.segment,
+                    False,
+                    now_ms,
+                    cause,
+                    evidence,
+                    flip_ms,
+                    context,
+                    at_ms,
+                )
+        if entering >= 0:
+            name = unit.clauses[entering].segment
+            evidence = _evidence(unit, entering, bits, values)
+            self.tell(key, row, name, True, now_ms, cause, evidence, flip_ms, context, at_ms)
+
+    def tell(
+        self,
+        key: bytes,
+        row: Row,
+        segment: str,
+        entered: bool,
+        now_ms: int,
+        cause: str,
+        evidence: tuple[Leaf, ...],
+        flip_ms: int,
+        context: Context,
+        at_ms: int | None = None,
+    ) -> None:
+        """Change a membership and say so."""
+        if entered:
+            row.segments[segment] = now_ms
+        else:
+            del row.segments[segment]
+        row.sequence += 1
+        pack = context.pack
+        version = pack.versions.get(segment, "") if pack is not None else ""
+        action = pack.actions.get(segment, {}) if pack is not None and entered else {}
+        if segment.startswith(CLUSTER_PREFIX):
+            version = context.model_name
+        customer = key.decode()
+        identity = "\0".join(
+            (
+                customer,
+                self.settings.incarnation,
+                str(row.sequence),
+                segment,
+                "entered" if entered else "exited",
+                str(now_ms),
+                version,
+            )
+        )
+        self.members[segment] = self.members.get(segment, 0) + (1 if entered else -1)
+        self.changed[key] = row
+        self.effects.changes.append(
+            SegmentChanged(
+                id=xxh3_128_hexdigest(identity.encode()),
+                customer=customer,
+                segment=segment,
+                entered=entered,
+                time_ms=now_ms,
+                sequence=row.sequence,
+                definition=version,
+                cause=cause,
+                evidence=evidence,
+                next_flip_ms=None if flip_ms >= NEVER_MS else flip_ms,
+                segments=tuple(sorted(row.segments)),
+                historic=self.record_ms - now_ms > HISTORIC_AFTER_MS,
+                initial=cause == "definition",
+                valid_until_ms=min(flip_ms, now_ms + VALIDITY_MS),
+                control=False,
+                action=action,
+                at_ms=at_ms,
+            )
+        )
+
+    def learn(self, key: bytes, row: Row, context: Context, now_ms: int, cause: str) -> None:
+        """Offer the row to the clusters at a session's end or a purchase, and assign it."""
+        self.effects.learned.append(LearnPoint(vector(row), now_ms))
+        if context.model is not None:
+            self.assign(key, row, context, now_ms, cause)
+
+    def assign(self, key: bytes, row: Row, context: Context, now_ms: int, cause: str) -> None:
+        """Assign the row to a cluster of the frozen model, with hysteresis."""
+        if context.model is None:
+            return
+        cluster, distance = context.model.assign(vector(row), row.cluster)
+        if cluster == row.cluster:
+            return
+        if row.cluster is not None:
+            left = CLUSTER_PREFIX + row.cluster
+            gone = (Leaf("cluster", True, False, cluster),)
+            self.tell(key, row, left, False, now_ms, cause, gone, NEVER_MS, context)
+        row.cluster = cluster
+        evidence = (
+            Leaf("cluster", False, True, cluster),
+            Leaf("distance to centroid", None, None, round(distance, 6)),
+        )
+        name = CLUSTER_PREFIX + cluster
+        self.tell(key, row, name, True, now_ms, cause, evidence, NEVER_MS, context)
+
+    def count_population(self, row: Row, context: Context, time_ms: int) -> None:
+        """Keep the row's place in the histograms up to date, on the day of the change."""
+        pack = context.pack
+        if pack is None:
+            return
+        for feature, value_of in pack.population_values:
+            value = value_of(row)
+            bucket = bucket_of(value) if value is not None and value > 0 else None
+            known = row.buckets.get(feature)
+            if bucket == known:
+                continue
+            day = max(day_of(time_ms), self.open_day)
+            counts = self.deltas.setdefault(day, {}).setdefault(feature, {})
+            if known is not None:
+                counts[known] = counts.get(known, 0) - 1
+                del row.buckets[feature]
+            if bucket is not None:
+                counts[bucket] = counts.get(bucket, 0) + 1
+                row.buckets[feature] = bucket
+
+    def leave_population(self, row: Row, time_ms: int) -> None:
+        """Take the row out of the histograms."""
+        day = max(day_of(time_ms), self.open_day)
+        for feature, known in row.buckets.items():
+            counts = self.deltas.setdefault(day, {}).setdefault(feature, {})
+            counts[known] = counts.get(known, 0) - 1
+        row.buckets = {}
+
+
+def has_behaviour(row: Row) -> bool:
+    """Something to cluster by: an ended session or an order."""
+    sessions = row.sessions
+    if sessions is not None and (sessions.count > 1 or not sessions.open):
+        return True
+    return row.orders is not None and row.orders.count > 0
+
+
+def _truth(bits: int, leaf: int) -> bool | None:
+    known = bits >> (2 * leaf) & 3
+    return None if known == UNKNOWN else known == TRUE
+
+
+def _evidence(
+    unit: Unit, position: int, bits: tuple[int, int], values: tuple[object, ...]
+) -> tuple[Leaf, ...]:
+    """The leaves that the clause reads, before and after."""
+    before, after = bits
+    return tuple(
+        Leaf(unit.texts[n], _truth(before, n), _truth(after, n), values[n])  # type: ignore[arg-type]
+        for n in unit.clauses[position].leaves
+    )

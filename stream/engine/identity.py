@@ -1,0 +1,115 @@
+"""Who is who: links, forwarding rows, merges, cycles, shared devices.
+
+Identity is a forwarding address: the row that gets a link sends its state to the known customer
+once, and from then on whatever still arrives for it.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from stream.clock import DAY_MS, NEVER_MS
+from stream.engine.decider import Decider
+from stream.engine.settings import SHARED_TARGETS_MAX, TARGETS_KEPT_MAX
+from stream.engine.store import RowStore
+from stream.events.records import PATH_MAX, CustomerEvent, Link, Merge
+from stream.state.codec import pack, unpack
+from stream.state.fold import deadline_ms
+from stream.state.merge import merge
+from stream.state.row import Row
+
+
+class PathTooLongError(ValueError):
+    """A record was forwarded more often than any real identity needs."""
+
+    reason = "path_too_long"
+
+
+class Identity:
+    """The identity rules over the rows of one partition."""
+
+    def __init__(self, store: RowStore, decider: Decider) -> None:
+        self.store = store
+        self.decider = decider
+
+    def forward(self, key: bytes, row: Row, record: CustomerEvent | Link | Merge) -> bool:
+        """Send the record on to where the row points; False where the row must take it itself.
+
+        A row that finds itself in the record's path is on a cycle, and becomes its root.
+        """
+        assert row.forward_to is not None
+        customer = key.decode()
+        if customer in record.path:
+            row.forward_to = None
+            self.store.touch(key, row)
+            return False
+        if len(record.path) >= PATH_MAX:
+            raise PathTooLongError(f"forwarded {PATH_MAX} times")
+        on = msgspec.structs.replace(record, path=(*record.path, customer))
+        self.decider.effects.forwards.append((row.forward_to, on))
+        return True
+
+    def link(self, key: bytes, row: Row, link: Link) -> None:
+        """The id is `link.target`: send the row's state there, and forward from now on."""
+        counts = self.decider.effects.counts
+        if row.shared or link.target == key.decode() or row.forward_to == link.target:
+            counts.duplicate += 1
+            return
+        counts.applied += 1
+        since_ms = link.time_ms - DAY_MS
+        recent = [t for t in row.targets if t[1] > since_ms and t[0] != link.target]
+        row.targets = [*recent[-(TARGETS_KEPT_MAX - 1) :], (link.target, link.time_ms)]
+        if len(row.targets) > SHARED_TARGETS_MAX:
+            row.shared = True
+            row.forward_to = None
+            return
+        if row.forward_to is None and row.events:
+            self._send_state(key, row, link)
+        row.forward_to = link.target
+
+    def _send_state(self, key: bytes, row: Row, link: Link) -> None:
+        """Exit all segments, then hand the state over and keep none."""
+        decider = self.decider
+        now_ms = max(row.time_ms, link.time_ms)
+        context = decider.timeline.of(row.activation)
+        row.cluster = None
+        for segment in sorted(row.segments):
+            decider.tell(key, row, segment, False, now_ms, "merge", (), NEVER_MS, context)
+        decider.leave_population(row, now_ms)
+        kept = Row(
+            sequence=row.sequence,
+            time_ms=now_ms,
+            activation=row.activation,
+            targets=row.targets,
+        )
+        row.bits, row.targets, row.sequence = [], [], 0
+        state = Merge(
+            source=key.decode(),
+            state=pack(row),
+            time_ms=now_ms,
+            received_ms=link.received_ms,
+            path=(key.decode(),),
+        )
+        decider.effects.forwards.append((link.target, state))
+        for name in Row.__struct_fields__:
+            setattr(row, name, getattr(kept, name))
+
+    def merge(self, key: bytes, row: Row, record: Merge) -> None:
+        """Take over another id's row; only the net change of segments is told."""
+        decider = self.decider
+        counts = decider.effects.counts
+        if row.forward_to is not None and self.forward(key, row, record):
+            counts.forwarded += 1
+            return
+        counts.applied += 1
+        other = unpack(record.state)
+        merge(row, other, record.source)
+        row.time_ms = max(row.time_ms, other.time_ms, record.time_ms)
+        context = decider.timeline.of(row.activation)
+        pack_in_force = context.pack
+        row.timer_ms = deadline_ms(row)
+        if pack_in_force is None:
+            return
+        decider.count_population(row, context, row.time_ms)
+        flip_ms = decider.decide(key, row, context, pack_in_force.everything, row.time_ms, "merge")
+        row.timer_ms = min(row.timer_ms, flip_ms)

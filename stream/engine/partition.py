@@ -1,0 +1,448 @@
+"""THE transition: one partition of `customer-events`, record by record.
+
+What comes out depends on the records and their order alone: not on how they were cut into
+batches, which worker had them, or when. A record either is applied, or is a duplicate, is
+forwarded, is control, or ends as a dead record; a record that raises is undone with its whole
+batch, which then runs again without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from stream.clock import NEVER_MS, day_of
+from stream.engine.decider import Decider
+from stream.engine.effects import (
+    DeadRecord,
+    Effects,
+    EngineStateError,
+    LogRecord,
+    PopulationSnapshot,
+)
+from stream.engine.identity import Identity
+from stream.engine.meta import (
+    META_KEY,
+    POPULATION_KEY,
+    VERSION_PREFIX,
+    Announced,
+    Meta,
+    SourceState,
+    pack_meta,
+    unpack_meta,
+)
+from stream.engine.settings import (
+    SWEEP_PER_RECORD,
+    SWEEP_PER_TICK,
+    TIMERS_PER_RECORD,
+    TIMERS_PER_TICK,
+    EngineSettings,
+)
+from stream.engine.store import RowStore
+from stream.engine.versions import Timeline
+from stream.events.changes import Membership
+from stream.events.records import (
+    CustomerEvent,
+    Link,
+    Merge,
+    OrderCompleted,
+    Record,
+    Tick,
+    Version,
+    decode_record,
+)
+from stream.features.population import add_counts
+from stream.state.dedupe import is_duplicate, remember
+from stream.state.fold import ORDERS, deadline_ms, fold
+from stream.state.row import Row
+from stream.timers.queue import TimerQueue
+
+SNAPSHOTS_MAX = 400
+"""Day boundaries that one tick may cross with a snapshot each; the coordinator ticks by the day."""
+
+_population = msgspec.msgpack.Decoder(dict[str, dict[int, int]])
+_version = msgspec.msgpack.Decoder(Version)
+
+
+class PartitionEngine:
+    """State and transition of one partition."""
+
+    def __init__(self, partition: int, settings: EngineSettings) -> None:
+        self.partition = partition
+        self.settings = settings
+        self.meta = Meta(incarnation=settings.incarnation)
+        self.store = RowStore()
+        self.timers = TimerQueue()
+        self.timeline = Timeline()
+        self.decider = Decider(settings, self.timeline)
+        self.identity = Identity(self.store, self.decider)
+        self.population: dict[str, dict[int, int]] = {}
+        self.contents: dict[str, Version] = {}
+        self._sweep: list[bytes] = []
+        self._sweeping = 0
+        self._system: dict[bytes, bytes | None] = {}
+        self._committed = pack_meta(self.meta)
+
+    @property
+    def next_offset(self) -> int:
+        return self.meta.next_offset
+
+    @property
+    def source(self) -> SourceState | None:
+        """What routing kept with the last batch."""
+        return self.meta.source
+
+    @property
+    def clock_ms(self) -> int:
+        return self.meta.clock_ms
+
+    @property
+    def members(self) -> dict[str, int]:
+        """Customers by segment."""
+        return self.decider.members
+
+    # -- restore ------------------------------------------------------------------------------
+
+    def restore(self, key: bytes, value: bytes | None) -> None:
+        """Take one record of the changelog, in offset order."""
+        if key == META_KEY:
+            if value is not None:
+                self._committed = value
+        elif key == POPULATION_KEY:
+            self.population = _population.decode(value) if value else {}
+        elif key.startswith(VERSION_PREFIX):
+            if value is None:
+                self.contents.pop(key[len(VERSION_PREFIX) :].decode(), None)
+            else:
+                self.contents[key[len(VERSION_PREFIX) :].decode()] = _version.decode(value)
+        elif value is None:
+            self.store.packed.pop(key, None)
+        else:
+            self.store.packed[key] = value
+
+    def restored(self) -> None:
+        """Rebuild from the restored rows what is an index over them; O(rows).
+
+        Raises
+        ------
+        EngineStateError
+            Where the changelog belongs to another incarnation, or a version's content is missing.
+        """
+        self._load_meta()
+        if self.meta.incarnation != self.settings.incarnation:
+            raise EngineStateError(
+                f"the changelog is of incarnation {self.meta.incarnation!r}, "
+                f"this worker is set to {self.settings.incarnation!r}; set SHOAL_INCARNATION to it"
+            )
+        members: dict[str, int] = {}
+        self.timers.clear()
+        for key, row in self.store.rows():
+            self.timers.schedule(key, row.timer_ms)
+            for segment in row.segments:
+                members[segment] = members.get(segment, 0) + 1
+        self.decider.members = members
+
+    def _load_meta(self) -> None:
+        """Stand where the committed meta record says."""
+        meta = self.meta = unpack_meta(self._committed)
+        timeline = self.timeline
+        timeline.restart_at(meta.base_number - len(meta.base))
+        for announced in meta.base:
+            timeline.announce(self._content(announced))
+        timeline.complete(meta.base_number)
+        for announced in meta.versions:
+            timeline.announce(self._content(announced))
+        self.decider.deltas = meta.deltas
+        self.decider.open_day = meta.open_day
+        self._sweep, self._sweeping = [], 0
+        if meta.clock_ms >= 0:
+            self._begin_sweep()
+
+    def _content(self, announced: Announced) -> Version:
+        version = self.contents.get(f"{announced.kind}/{announced.name}")
+        if version is None:
+            raise EngineStateError(
+                f"the changelog of partition {self.partition} lacks the content of "
+                f"{announced.kind} {announced.name}; rebuild under a new SHOAL_APP name"
+            )
+        return msgspec.structs.replace(version, active_ms=announced.active_ms)
+
+    # -- fold ---------------------------------------------------------------------------------
+
+    def fold(self, records: Sequence[LogRecord], source: SourceState | None = None) -> Effects:
+        """Apply records in order; the effects, rows and meta record included.
+
+        `source` is what routing keeps with the same transaction. Records below `next_offset` must
+        have been dropped by the caller.
+        """
+        poison: dict[int, Exception] = {}
+        before = (self.population, dict(self.contents), dict(self.decider.members))
+        while True:
+            effects, failed = self._attempt(records, poison)
+            if failed is None:
+                break
+            offset, error = failed
+            poison[offset] = error
+            self._rollback(*before)
+        if records:
+            self.meta.next_offset = records[-1].offset + 1
+        if source is not None:
+            self.meta.source = source
+        self._commit(effects)
+        return effects
+
+    def _attempt(
+        self, records: Sequence[LogRecord], poison: dict[int, Exception]
+    ) -> tuple[Effects, tuple[int, Exception] | None]:
+        effects = self.decider.effects = Effects()
+        self.decider.changed = {}
+        counts = effects.counts
+        for record in records:
+            counts.consumed += 1
+            self.decider.record_ms = record.timestamp
+            error = poison.get(record.offset)
+            if error is not None:
+                counts.dead += 1
+                reason = getattr(error, "reason", "not_applicable")
+                effects.dead.append(DeadRecord(record, reason, "$", f"{type(error).__name__}"))
+                continue
+            try:
+                self._apply(record)
+            except Exception as caught:  # put back and dead-lettered, with its reason
+                return effects, (record.offset, caught)
+        return effects, None
+
+    def _apply(self, record: LogRecord) -> None:
+        decoded: Record = decode_record(record.value or b"")
+        kind = type(decoded)
+        if kind is Tick:
+            self._tick(decoded.clock_ms)  # type: ignore[union-attr]
+            self.decider.effects.counts.control += 1
+            return
+        if kind is Version:
+            self._announce(decoded)  # type: ignore[arg-type]
+            self.decider.effects.counts.control += 1
+            return
+        key = record.key
+        if key is None:
+            raise EngineStateError("a customer record has no key")
+        if kind is Link:
+            self._on_row(key, decoded.time_ms, lambda row: self.identity.link(key, row, decoded))  # type: ignore
+        elif kind is Merge:
+            self._on_row(key, decoded.time_ms, lambda row: self.identity.merge(key, row, decoded))  # type: ignore
+        else:
+            self._event(key, decoded)  # type: ignore[arg-type]
+        if self.meta.backlog_ms:
+            self._fire_due(TIMERS_PER_RECORD)
+        if self._sweeping:
+            self._sweep_some(SWEEP_PER_RECORD)
+
+    def _row(self, key: bytes, time_ms: int) -> Row:
+        """The row of a key, begun at `time_ms` where there is none."""
+        row = self.store.get(key)
+        if row is None:
+            row = Row(activation=self.timeline.at(time_ms).number)
+            self.store.add(key, row)
+        return row
+
+    def _on_row(self, key: bytes, time_ms: int, apply: Callable[[Row], None]) -> None:
+        row = self._row(key, time_ms)
+        timer_ms = row.timer_ms
+        if row.forward_to is None:
+            self.decider.advance(key, row, time_ms)
+        apply(row)
+        self.store.touch(key, row)
+        if row.timer_ms != timer_ms:
+            self.timers.schedule(key, row.timer_ms)
+
+    def _event(self, key: bytes, event: CustomerEvent) -> None:
+        """Fold one event: timers due by then first, then the row, then what reads it."""
+        decider, store = self.decider, self.store
+        counts = decider.effects.counts
+        time_ms = event.time_ms
+        row = self._row(key, time_ms)
+        if row.forward_to is not None and self.identity.forward(key, row, event):
+            counts.forwarded += 1
+            return
+        if is_duplicate(row, event.message_id):
+            counts.duplicate += 1
+            return
+        timer_before = row.timer_ms
+        if timer_before <= time_ms or self.timeline.next_active_ms <= time_ms:
+            decider.advance(key, row, time_ms)
+        at_ms = None
+        if time_ms < row.time_ms:
+            counts.late += 1
+            at_ms = time_ms
+        else:
+            row.time_ms = time_ms
+        if not remember(row, event.message_id, time_ms):
+            counts.dedupe_shed += 1
+        parts = fold(row, event)
+        counts.applied += 1
+        now_ms = row.time_ms
+        context = self.timeline.of(row.activation)
+        pack = context.pack
+        timer_ms = row.timer_ms
+        if pack is not None:
+            if parts & ORDERS:
+                decider.count_population(row, context, time_ms)
+            numbers = pack.touched(parts)
+            flip_ms = decider.decide(key, row, context, numbers, now_ms, "event", at_ms)
+            timer_ms = min(timer_ms, flip_ms)
+        if type(event) is OrderCompleted:
+            decider.learn(key, row, context, now_ms, "event")
+        row.timer_ms = min(timer_ms, deadline_ms(row))
+        store.touch(key, row)
+        if row.timer_ms != timer_before:
+            self.timers.schedule(key, row.timer_ms)
+
+    # -- time and versions --------------------------------------------------------------------
+
+    def _tick(self, clock_ms: int) -> None:
+        """Move the clock: close days, start sweeps, fire what is due, within the caps."""
+        meta = self.meta
+        if clock_ms <= meta.clock_ms:
+            return
+        self._close_days(day_of(clock_ms), first=meta.clock_ms < 0)
+        meta.clock_ms = clock_ms
+        self._begin_sweep()
+        if self._sweeping:
+            self._sweep_some(SWEEP_PER_TICK)
+        self._fire_due(TIMERS_PER_TICK)
+
+    def _fire_due(self, rows_max: int) -> None:
+        """Wake rows due by the clock; `backlog_ms` tells later records that some are left."""
+        clock_ms, effects = self.meta.clock_ms, self.decider.effects
+        for _ in range(rows_max):
+            entry = self.timers.due(clock_ms)
+            if entry is None:
+                self.meta.backlog_ms = 0
+                return
+            due_ms, key = entry
+            row = self.store.get(key)
+            if row is None or row.timer_ms != due_ms:
+                continue
+            lag_ms = self.decider.record_ms - due_ms
+            effects.timer_lag_ms = max(effects.timer_lag_ms, lag_ms)
+            self.decider.advance(key, row, clock_ms)
+            self.store.touch(key, row)
+            self.timers.schedule(key, row.timer_ms)
+        self.meta.backlog_ms = clock_ms
+
+    def _announce(self, version: Version) -> None:
+        """Put a version on the timeline; one that is already the newest of its kind is not news."""
+        known = (*self.meta.base, *self.meta.versions)
+        if version.name == next((a.name for a in reversed(known) if a.kind == version.kind), ""):
+            return
+        announced = Announced(0, version.kind, version.name, version.active_ms)
+        context = self.timeline.announce(version)
+        announced.number = context.number
+        announced.active_ms = context.active_ms
+        self.meta.versions.append(announced)
+        name = f"{version.kind}/{version.name}"
+        self.contents[name] = version
+        self._system[VERSION_PREFIX + name.encode()] = msgspec.msgpack.encode(version)
+        self._begin_sweep()
+
+    def _begin_sweep(self) -> None:
+        """Take rows over to the next version whose time has come, one version at a time."""
+        timeline = self.timeline
+        while timeline.next_active_ms <= max(self.meta.clock_ms, 0):
+            if self._sweeping:
+                self._sweep_some(NEVER_MS)
+                continue
+            self._sweeping = timeline.swept + 1
+            self._sweep = list(dict.fromkeys((*self.store.keys(), *self.store.dirty)))
+            if self._sweep:
+                return
+            self._end_sweep()
+
+    def _sweep_some(self, rows_max: int) -> None:
+        """Cross up to `rows_max` rows; one that nothing changes for is not written."""
+        timeline, store, decider = self.timeline, self.store, self.decider
+        context = timeline.contexts[self._sweeping]
+        while self._sweep and rows_max > 0:
+            rows_max -= 1
+            key = self._sweep.pop()
+            row = store.peek(key)
+            if row is None or row.activation >= context.number:
+                continue
+            timer_ms = row.timer_ms
+            if decider.advance(key, row, max(context.active_ms, row.time_ms)):
+                store.touch(key, row)
+                if row.timer_ms != timer_ms:
+                    self.timers.schedule(key, row.timer_ms)
+        if not self._sweep:
+            self._end_sweep()
+
+    def _end_sweep(self) -> None:
+        meta, number = self.meta, self._sweeping
+        self.timeline.complete(number)
+        self._sweeping = 0
+        crossed = [a for a in meta.versions if a.number <= number]
+        in_force = {a.kind: a for a in (*meta.base, *crossed)}
+        for old in (*meta.base, *crossed):
+            if in_force[old.kind] is not old and old.name != in_force[old.kind].name:
+                name = f"{old.kind}/{old.name}"
+                if not any((a.kind, a.name) == (old.kind, old.name) for a in meta.versions[1:]):
+                    self.contents.pop(name, None)
+                    self._system[VERSION_PREFIX + name.encode()] = None
+        meta.base = sorted(in_force.values(), key=lambda a: a.number)
+        meta.base_number = number
+        meta.versions = [a for a in meta.versions if a.number > number]
+
+    def _close_days(self, day: int, *, first: bool) -> None:
+        """Finalise the histograms of the days before `day`, and tell each boundary's."""
+        meta, decider = self.meta, self.decider
+        boundary = day if first else meta.open_day + 1
+        boundary = max(boundary, day - SNAPSHOTS_MAX)
+        for open_day in range(boundary, day + 1):
+            closing = [d for d in decider.deltas if d < open_day]
+            for closed in sorted(closing):
+                for feature, counts in decider.deltas.pop(closed).items():
+                    known = self.population.get(feature, {})
+                    self.population = {**self.population, feature: add_counts((known, counts))}
+                self._system[POPULATION_KEY] = b""
+            if not first:
+                snapshot = PopulationSnapshot(self.partition, open_day, self.population)
+                decider.effects.population.append(snapshot)
+        meta.open_day = decider.open_day = max(day, meta.open_day)
+
+    # -- batch --------------------------------------------------------------------------------
+
+    def _commit(self, effects: Effects) -> None:
+        """The batch's rows, memberships and meta record."""
+        rows = effects.rows
+        rows.update(self.store.commit())
+        if POPULATION_KEY in self._system:
+            self._system[POPULATION_KEY] = msgspec.msgpack.encode(self.population)
+        rows.update(self._system)
+        self._system = {}
+        self.meta.deltas = self.decider.deltas
+        self._committed = rows[META_KEY] = pack_meta(self.meta)
+        for key, row in self.decider.changed.items():
+            customer = key.decode()
+            effects.memberships[customer] = (
+                Membership(customer, dict(row.segments), row.sequence, row.time_ms)
+                if row.segments
+                else None
+            )
+        effects.counts.timers_pending = self.timers.pending
+
+    def _rollback(
+        self,
+        population: dict[str, dict[int, int]],
+        contents: dict[str, Version],
+        members: dict[str, int],
+    ) -> None:
+        """Stand as before the batch."""
+        for key in self.store.rollback():
+            row = self.store.get(key)
+            if row is not None:
+                self.timers.schedule(key, row.timer_ms)
+        self._system = {}
+        self.population, self.contents = population, dict(contents)
+        self.decider.members = dict(members)
+        self._load_meta()

@@ -1,0 +1,165 @@
+"""Routing: a raw record to its customer's partition. Keeps no state of customers.
+
+An event that carries more than one id of a person also sends a link to the lesser ids. A link that
+this source sent within the last hour of event time is not sent again: it changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from zlib import crc32
+
+import msgspec
+
+from stream.clock import DAY_MS, HOUR_MS, MINUTE_MS, NEVER_MS, SECOND_MS, day_of
+from stream.engine.effects import DeadRecord, LogRecord
+from stream.engine.meta import SourceState
+from stream.events.envelope import Decoded, RejectedEventError, decode
+from stream.events.records import Link, encode_record
+from stream.events.reference import ReferenceBook
+
+LINKS_REMEMBERED_MAX = 50_000
+"""Links kept to spare repeats: about 200 bytes each."""
+
+ALIGNMENT_MS = 60 * SECOND_MS
+"""How far a source may be ahead of the clock while the clock is within a day of the broker's."""
+
+
+POPULATION_LEAD_MS = 5 * MINUTE_MS
+"""How long before it comes into force a population version is announced, at least."""
+
+
+def alignment_limit_ms(clock_ms: int, broker_ms: int) -> int:
+    """Events at or after this instant wait until the clock has come nearer.
+
+    Nothing passes before the first tick. Nothing passes the end of the clock's day before the
+    clock is within `POPULATION_LEAD_MS` of it: a population version comes into force there, and
+    must stand in the log before. Near the present the bound is `ALIGNMENT_MS` besides.
+    """
+    if clock_ms < 0:
+        return 0
+    limit_ms = (day_of(clock_ms + POPULATION_LEAD_MS) + 1) * DAY_MS
+    if broker_ms - clock_ms < DAY_MS:
+        return min(limit_ms, clock_ms + ALIGNMENT_MS)
+    return limit_ms
+
+
+def partition_of(key: bytes, partitions: int) -> int:
+    """The partition of a key: CRC-32 modulo, as librdkafka's `consistent` partitioner."""
+    return crc32(key) % partitions
+
+
+class Routed(msgspec.Struct):
+    """What routing a batch gave.
+
+    outputs       (partition, key, value) for `customer-events`
+    consumed      records used up, from the first; the rest wait
+    waiting_ms    event time of the record that has to wait
+    history_ended a HistoryEnds marker was among them
+    """
+
+    outputs: list[tuple[int, bytes, bytes]]
+    dead: list[DeadRecord]
+    consumed: int = 0
+    routed: int = 0
+    control: int = 0
+    skew_corrected: int = 0
+    clamped: int = 0
+    waiting_ms: int | None = None
+    history_ended: bool = False
+
+
+class Router:
+    """Routes one source, which is a raw partition."""
+
+    def __init__(
+        self, source: int, partitions: int, reference: ReferenceBook | None = None
+    ) -> None:
+        self.source = source
+        self.partitions = partitions
+        self.reference = reference
+        self.state = SourceState()
+        self._links: dict[str, tuple[str, int]] = {}
+        self._held: tuple[int, Decoded] | None = None
+
+    @property
+    def next_offset(self) -> int:
+        return self.state.next_offset
+
+    @property
+    def max_time_ms(self) -> int:
+        """Highest event time routed, or seen waiting."""
+        return self.state.max_time_ms
+
+    def resume(self, state: SourceState | None) -> None:
+        """Stand where the meta record says; nothing is remembered of an aborted batch."""
+        self.state = state or SourceState()
+        self._links = {}
+        self._held = None
+
+    def route(self, records: Sequence[LogRecord], limit_ms: int = NEVER_MS) -> Routed:
+        """Route a prefix of `records`: up to the first event at or after `limit_ms`."""
+        result = Routed(outputs=[], dead=[])
+        state = self.state
+        for record in records:
+            try:
+                decoded = self._decode(record)
+            except RejectedEventError as error:
+                result.dead.append(DeadRecord(record, error.reason, error.field, str(error)))
+            else:
+                event = decoded.record
+                if event is not None:
+                    time_ms = event.time_ms
+                    if time_ms >= limit_ms:
+                        result.waiting_ms = time_ms
+                        self._held = (record.offset, decoded)
+                        break
+                    state.max_time_ms = max(state.max_time_ms, time_ms)
+                    result.routed += 1
+                else:
+                    result.control += 1
+                    if decoded.history_ends:
+                        result.history_ended = True
+                        state.max_time_ms = max(state.max_time_ms, record.timestamp)
+                result.skew_corrected += decoded.skew_corrected
+                result.clamped += decoded.clamped
+                result.outputs += self.emit(decoded)
+            result.consumed += 1
+            state.next_offset = record.offset + 1
+            state.broker_ms = record.timestamp
+        return result
+
+    def _decode(self, record: LogRecord) -> Decoded:
+        held = self._held
+        if held is not None:
+            self._held = None
+            if held[0] == record.offset:
+                return held[1]
+        return decode(record.value, record.timestamp, self.reference)
+
+    def partition_of(self, key: bytes) -> int:
+        """The customer partition of a key."""
+        return partition_of(key, self.partitions)
+
+    def emit(self, decoded: Decoded) -> list[tuple[int, bytes, bytes]]:
+        """The records of one call for `customer-events`: its event, and links that are news."""
+        outputs: list[tuple[int, bytes, bytes]] = []
+        event, partitions = decoded.record, self.partitions
+        if event is not None:
+            key = decoded.key.encode()
+            outputs.append((crc32(key) % partitions, key, encode_record(event)))
+        for identity, target in decoded.links:
+            if self._is_news(identity, target, decoded.time_ms):
+                key = identity.encode()
+                link = Link(target=target, time_ms=decoded.time_ms, received_ms=decoded.received_ms)
+                outputs.append((crc32(key) % partitions, key, encode_record(link)))
+        return outputs
+
+    def _is_news(self, identity: str, target: str, time_ms: int) -> bool:
+        known = self._links.get(identity)
+        if known is not None and known[0] == target and abs(time_ms - known[1]) < HOUR_MS:
+            return False
+        if len(self._links) >= LINKS_REMEMBERED_MAX:
+            self._links.clear()
+        self._links[identity] = (target, time_ms)
+        return True

@@ -1,0 +1,34 @@
+"""What an engine is told once, at its start."""
+
+from __future__ import annotations
+
+import msgspec
+
+from stream.clock import DAY_MS, HOUR_MS
+
+HISTORIC_AFTER_MS = HOUR_MS
+"""A change told of more than this after its time does not act by default."""
+
+VALIDITY_MS = 7 * DAY_MS
+"""How long a change is worth acting on where time alone does not end it earlier."""
+
+TIMERS_PER_TICK = 4_000
+TIMERS_PER_RECORD = 16
+"""Rows woken by a tick, and by each later record while some are still due: a wave at midnight
+takes its turns with events (4,000 rows take about 80 ms)."""
+
+SWEEP_PER_TICK = 4_000
+SWEEP_PER_RECORD = 32
+"""Rows taken over to a new version by a tick, and by each later record."""
+
+SHARED_TARGETS_MAX = 3
+"""An id linked to more customers than this within a day is a shared device: it stops forwarding."""
+
+TARGETS_KEPT_MAX = 8
+
+
+class EngineSettings(msgspec.Struct, frozen=True):
+    """`incarnation` names this run of the pipeline over the log: it is part of every change id."""
+
+    shop: str = "shop"
+    incarnation: str = "1"

@@ -1,0 +1,130 @@
+"""Versions in force: what decides, at each point of a partition's timeline.
+
+Every announced version makes the next context: the former one with one thing exchanged. A row is
+evaluated under the context in force at its own time, and crosses to the next one at the version's
+activation, on the same timeline as its timers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from stream.clock import NEVER_MS
+from stream.clustering.model import ClusterModel, decode_model
+from stream.events.records import Version
+from stream.segments.pack import Pack, load_pack
+
+DEFINITIONS = "definitions"
+POPULATION = "population"
+CLUSTERS = "clusters"
+
+
+class UnknownVersionError(ValueError):
+    """A version of a kind that this build does not know."""
+
+
+class Context(msgspec.Struct, frozen=True):
+    """What decides from `active_ms` on, until the next context.
+
+    `thresholds` maps "feature:rank" to the value above which a customer reaches the rank.
+    """
+
+    number: int
+    kind: str
+    name: str
+    active_ms: int
+    pack: Pack | None = None
+    thresholds: Mapping[str, int] = {}
+    model: ClusterModel | None = None
+    model_name: str = ""
+
+
+NOTHING = Context(number=0, kind="", name="", active_ms=0)
+
+_thresholds = msgspec.json.Decoder(dict[str, int])
+
+
+def following(context: Context, version: Version) -> Context:
+    """The context after `context` in which `version` is in force.
+
+    Raises
+    ------
+    UnknownVersionError
+        For a kind that a newer build announced: this one cannot decide by it.
+    """
+    after = msgspec.structs.replace(
+        context,
+        number=context.number + 1,
+        kind=version.kind,
+        name=version.name,
+        active_ms=max(version.active_ms, context.active_ms),
+    )
+    match version.kind:
+        case "definitions":
+            return msgspec.structs.replace(after, pack=load_pack(version.content))
+        case "population":
+            return msgspec.structs.replace(after, thresholds=_thresholds.decode(version.content))
+        case "clusters":
+            model = decode_model(version.content)
+            return msgspec.structs.replace(after, model=model, model_name=version.name)
+        case _:
+            raise UnknownVersionError(
+                f"version kind {version.kind!r} is unknown: run the build that announced it"
+            )
+
+
+class Timeline:
+    """The contexts that rows of a partition can still be in, oldest first.
+
+    Rows at or under `swept` have crossed to it, whatever their own number says.
+    """
+
+    def __init__(self) -> None:
+        self.contexts: dict[int, Context] = {0: NOTHING}
+        self.latest = NOTHING
+        self.swept = 0
+        self.next_active_ms = NEVER_MS
+
+    def announce(self, version: Version) -> Context:
+        """Add the version's context."""
+        context = following(self.latest, version)
+        self.contexts[context.number] = context
+        self.latest = context
+        self._look_ahead()
+        return context
+
+    def complete(self, number: int) -> None:
+        """All rows have crossed to context `number`: forget the ones before it."""
+        self.swept = number
+        for old in [n for n in self.contexts if n < number]:
+            del self.contexts[old]
+        self._look_ahead()
+
+    def restart_at(self, number: int) -> None:
+        """Number the present context `number`, at the restore of a partition."""
+        start = msgspec.structs.replace(NOTHING, number=number)
+        self.contexts, self.latest, self.swept = {number: start}, start, number
+        self._look_ahead()
+
+    def _look_ahead(self) -> None:
+        coming = self.contexts.get(self.swept + 1)
+        self.next_active_ms = NEVER_MS if coming is None else coming.active_ms
+
+    def of(self, activation: int) -> Context:
+        """The context of a row that crossed last to number `activation`."""
+        return self.contexts[max(activation, self.swept)]
+
+    def after(self, activation: int) -> Context | None:
+        """The context that such a row crosses to next."""
+        return self.contexts.get(max(activation, self.swept) + 1)
+
+    def at(self, time_ms: int) -> Context:
+        """The context that a row begun at `time_ms` is in."""
+        context = self.contexts[self.swept]
+        while True:
+            coming = self.contexts.get(context.number + 1)
+            if coming is None or coming.active_ms > time_ms:
+                return context
+            context = coming

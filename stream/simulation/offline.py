@@ -1,0 +1,186 @@
+"""The offline shell: the same core over events in the order of their time, or over a log.
+
+`Offline` plays all parts of a live run at once: one source, the time-keeper, every partition. What
+a record sends on (a merge, a forwarded event) is applied right after it, so the result does not
+depend on batching, and two runs over the same events agree byte for byte. Where a live run's
+input was keyed and in order, it agrees with this one as well.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+
+import msgspec
+from xxhash import xxh3_64_hexdigest
+
+from stream.clock import HOUR_MS, LATENESS_MS, NEVER_MS
+from stream.engine.coordinator import Coordinator, SourceReport
+from stream.engine.effects import Counts, DeadRecord, LearnPoint, LogRecord, StoredRecord
+from stream.engine.partition import PartitionEngine
+from stream.engine.router import Router, alignment_limit_ms
+from stream.engine.settings import EngineSettings
+from stream.engine.versions import DEFINITIONS
+from stream.events.changes import Membership, SegmentChanged
+from stream.events.envelope import Decoded
+from stream.events.records import encode_record
+
+TICK_EVERY_MS = HOUR_MS
+"""Event time between ticks; any other value gives the same changes."""
+
+BATCH_MAX = 2_000
+
+
+class Offline:
+    """A run over events that come in the order of their time.
+
+    Feed it with `apply`, end it with `finish`; both yield the changes as they happen.
+    """
+
+    def __init__(
+        self, settings: EngineSettings, definitions: bytes, *, partitions: int = 1
+    ) -> None:
+        self.engines = [PartitionEngine(p, settings) for p in range(partitions)]
+        self.router = Router(0, partitions)
+        self.coordinator = Coordinator(partitions)
+        self.coordinator.version(DEFINITIONS, xxh3_64_hexdigest(definitions), definitions)
+        self.counts = Counts()
+        self.dead: list[DeadRecord] = []
+        self.learned: list[LearnPoint] = []
+        self.keep_learned = False
+        self._pending: list[deque[StoredRecord]] = [deque() for _ in range(partitions)]
+        self._offsets = [0] * partitions
+        self._limit_ms = 0
+        self._tick_ms = -1
+        self._last_ms = 0
+
+    def apply(self, decoded: Decoded) -> Iterator[SegmentChanged]:
+        """Take the next event; its time is not before the former one's."""
+        time_ms = decoded.time_ms
+        if time_ms >= self._limit_ms or time_ms >= self._tick_ms:
+            yield from self._keep_time(time_ms - LATENESS_MS)
+            self._tick_ms = self.coordinator.state.clock_ms + LATENESS_MS + TICK_EVERY_MS
+        self._last_ms = max(self._last_ms, time_ms)
+        outputs = self.router.emit(decoded)
+        for partition, key, value in outputs:
+            self._append(partition, decoded.received_ms, key, value)
+        linked = len(outputs) > 1 or decoded.record is None
+        if linked or self._forwards(decoded.key) or len(self._pending[0]) >= BATCH_MAX:
+            yield from self._flush()
+
+    def finish(self, until_ms: int | None = None) -> Iterator[SegmentChanged]:
+        """Advance every customer's time to `until_ms`, or to the last event's."""
+        yield from self._keep_time(max(self._last_ms, until_ms or 0))
+
+    def members(self) -> Iterator[Membership]:
+        """Every customer's segments as they now are, by customer id."""
+        yield from members_of(self.engines)
+
+    def _forwards(self, customer: str) -> bool:
+        """Whether the customer's row sends its records elsewhere: then order matters at once."""
+        key = customer.encode()
+        engine = self.engines[0]
+        if len(self.engines) > 1:
+            engine = self.engines[self.router.partition_of(key)]
+        row = engine.store.get(key)
+        return row is not None and row.forward_to is not None
+
+    def _append(self, partition: int, timestamp: int, key: bytes | None, value: bytes) -> None:
+        record = StoredRecord(self._offsets[partition], timestamp, key, value)
+        self._offsets[partition] += 1
+        self._pending[partition].append(record)
+
+    def _flush(self) -> Iterator[SegmentChanged]:
+        """Fold what is pending, and what that sends on, until nothing is left."""
+        while any(self._pending):
+            for partition, pending in enumerate(self._pending):
+                if pending:
+                    records = list(pending)
+                    pending.clear()
+                    yield from self._fold(partition, records)
+
+    def _fold(self, partition: int, records: Sequence[StoredRecord]) -> Iterator[SegmentChanged]:
+        effects = self.engines[partition].fold(records)
+        add_up(self.counts, effects.counts)
+        self.dead += effects.dead
+        if self.keep_learned:
+            self.learned += effects.learned
+        for customer, record in effects.forwards:
+            key = customer.encode()
+            target = self.router.partition_of(key)
+            self._append(target, record.received_ms, key, encode_record(record))
+        for snapshot in effects.population:
+            self.coordinator.snapshot(snapshot)
+        yield from effects.changes
+
+    def _keep_time(self, watermark_ms: int) -> Iterator[SegmentChanged]:
+        """Tick up to the watermark, day by day, with the versions that come on the way."""
+        yield from self._flush()
+        report = SourceReport(source=0, watermark_ms=watermark_ms, offset=0, sources=1)
+        self.coordinator.source(report)
+        while (decision := self.coordinator.decide()) is not None:
+            for control in decision.control:
+                value = encode_record(control)
+                for partition in range(len(self.engines)):
+                    stamp_ms = max(self.coordinator.state.clock_ms, 0)
+                    self._append(partition, stamp_ms, None, value)
+            yield from self._flush()
+        clock_ms = self.coordinator.state.clock_ms
+        self._limit_ms = alignment_limit_ms(clock_ms, NEVER_MS)
+
+
+class LogReplay:
+    """A run over the records of `customer-events`, in log order: the oracle of a live run.
+
+    Whatever the live run sent on stands in the log already, so nothing is sent on here.
+    """
+
+    def __init__(self, settings: EngineSettings) -> None:
+        self.settings = settings
+        self.engines: dict[int, PartitionEngine] = {}
+        self.counts = Counts()
+        self.dead: list[DeadRecord] = []
+
+    def apply(self, partition: int, records: Sequence[LogRecord]) -> list[SegmentChanged]:
+        """Fold the next records of a partition; the changes that they make."""
+        engine = self.engines.get(partition)
+        if engine is None:
+            engine = self.engines[partition] = PartitionEngine(partition, self.settings)
+        effects = engine.fold(records)
+        add_up(self.counts, effects.counts)
+        self.dead += effects.dead
+        return effects.changes
+
+    def members(self) -> Iterator[Membership]:
+        """Every customer's segments as they now are, by customer id."""
+        yield from members_of(self.engines.values())
+
+
+def members_of(engines: Iterable[PartitionEngine]) -> Iterator[Membership]:
+    """The memberships that the engines' rows hold, by customer id."""
+    found: list[Membership] = []
+    for engine in engines:
+        for key, row in engine.store.rows():
+            if row.segments:
+                customer = key.decode()
+                found.append(Membership(customer, dict(row.segments), row.sequence, row.time_ms))
+    return iter(sorted(found, key=lambda m: m.customer))
+
+
+def add_up(total: Counts, counts: Counts) -> None:
+    """Add the ends of a batch's records to a run's; what is a level is taken over."""
+    for name in Counts.__struct_fields__:
+        value = getattr(counts, name)
+        if name != "timers_pending":
+            value += getattr(total, name)
+        setattr(total, name, value)
+
+
+class DumpedRecord(msgspec.Struct):
+    """A line of a log dump: a record of `customer-events` with its place; bytes in Base64."""
+
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
