@@ -184,13 +184,22 @@ class Catalogue:
         return iter(every)
 
     def reference(self) -> Iterator[dict[str, str | float | int]]:
-        """Records of the topic `reference`: each variant as it is from `valid_from` on."""
+        """Records of the topic `reference`: products, then variants from `valid_from` on."""
+        for shelf in self.shelves:
+            for product in shelf:
+                yield {
+                    "type": "product",
+                    "id": product.product_id,
+                    "name": product.name,
+                    "brand": product.brand,
+                    "category": product.category.name,
+                }
         for offer in self.offers():
             variant = offer.variant
             category = variant.product.category
             record: dict[str, str | float | int] = {
                 "type": "variant",
-                "sku": variant.sku,
+                "id": variant.sku,
                 "product_id": variant.product.product_id,
                 "valid_from": rfc3339(offer.from_ms),
                 "name": variant.product.name,

@@ -56,7 +56,7 @@ class CustomerType:
     messages_per_week    e-mail and push
     open_ratio, click_ratio    messages opened, opened ones clicked (which leads to a visit)
     fatigue_ratio        what remains of `open_ratio` after each message
-    unsubscribe_ratio    messages answered by unsubscribing
+    unsubscribe_ratio    messages not opened, but answered by unsubscribing
     """
 
     name: str

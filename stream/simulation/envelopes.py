@@ -26,9 +26,9 @@ TRACKED = (
     "Order Cancelled", "Order Refunded", "Coupon Entered", "Coupon Applied", "Coupon Denied",
     "Coupon Removed", "Product Added to Wishlist", "Product Removed from Wishlist",
     "Wishlist Product Added to Cart", "Product Shared", "Cart Shared", "Product Reviewed",
-    "Email Delivered", "Email Opened", "Email Link Clicked", "Email Bounced",
+    "Email Sent", "Email Delivered", "Email Opened", "Email Link Clicked", "Email Bounced",
     "Email Marked as Spam", "Unsubscribed", "Push Notification Received",
-    "Push Notification Tapped",
+    "Push Notification Tapped", "Push Notification Dismissed",
 )  # fmt: skip
 """Every name of a `track` event that the shop sends."""
 
@@ -69,12 +69,45 @@ def stamp(time_ms: int) -> bytes:
     b'2026-11-21T10:15:00.123Z'
     """
     minute, offset_ms = divmod(time_ms, MINUTE_MS)
+    return _minute_text(minute) + _SECONDS[offset_ms]
+
+
+def close(created_ms: int, sent_ms: int, received_ms: int, skew_ms: int) -> bytes:
+    """The end of an event, after `"originalTimestamp":"`.
+
+    The client's two instants are off by its clock; `timestamp` is what their distance makes of
+    `receivedAt`.
+
+    >>> close(0, 5, 25, 60_000)[:38]
+    b'1970-01-01T00:01:00.000Z","sentAt":"19'
+    """
+    time_ms = received_ms - sent_ms + created_ms
+    minute, offset_ms = divmod(created_ms, MINUTE_MS)
+    if skew_ms or offset_ms + received_ms - created_ms >= MINUTE_MS:
+        parts = (
+            stamp(created_ms + skew_ms), b'","sentAt":"', stamp(sent_ms + skew_ms),
+            b'","receivedAt":"', stamp(received_ms), b'","timestamp":"', stamp(time_ms), b'"}',
+        )  # fmt: skip
+        return b"".join(parts)
+    # All four within one minute, as nearly always: a quarter faster (`tests/bench`).
+    start_ms = created_ms - offset_ms
+    text, seconds = _minute_text(minute), _SECONDS
+    return b"".join(
+        (
+            text, seconds[offset_ms], b'","sentAt":"', text, seconds[sent_ms - start_ms],
+            b'","receivedAt":"', text, seconds[received_ms - start_ms],
+            b'","timestamp":"', text, seconds[time_ms - start_ms], b'"}',
+        )
+    )  # fmt: skip
+
+
+def _minute_text(minute: int) -> bytes:
     text = _minutes.get(minute)
     if text is None:
         if len(_minutes) >= _MINUTES_MAX:
             _minutes.clear()
         text = _minutes[minute] = rfc3339(minute * MINUTE_MS)[:17].encode()
-    return text + _SECONDS[offset_ms]
+    return text
 
 
 def money(cents: int) -> bytes:

@@ -14,6 +14,9 @@ SPAM_RATIO = 0.002
 PUSH_RATIO = 0.4
 """Of the messages to customers who have the app."""
 
+DISMISS_RATIO = 0.3
+"""Of the push messages that nobody taps; the rest stays unseen."""
+
 OPEN_HOURS_MEAN = 4.0
 
 
@@ -29,15 +32,22 @@ def send(scene: Scene, _: object = None) -> None:
     is_push = customer.has_app and random.random() < PUSH_RATIO
     scene.on_server(SERVER, campaign=_campaign(scene, b"push" if is_push else b"email"))
     properties = _message(scene, number)
-    if not is_push and random.random() < BOUNCE_RATIO:
-        scene.write("Email Bounced", properties)
-        return
-    scene.write("Push Notification Received" if is_push else "Email Delivered", properties)
+    if is_push:
+        scene.write("Push Notification Received", properties)
+    else:
+        scene.write("Email Sent", properties)
+        scene.think(3_000)
+        bounces = random.random() < BOUNCE_RATIO
+        scene.write("Email Bounced" if bounces else "Email Delivered", properties)
+        if bounces:
+            return
     opens = random.random() < customer.open_ratio * customer.weariness
     customer.weariness *= customer.kind.fatigue_ratio
     if opens:
         delay_ms = random.expovariate(1.0 / OPEN_HOURS_MEAN) * HOUR_MS + 5 * SECOND_MS
         scene.later(delay_ms, tap if is_push else open_mail, number)
+    elif is_push and random.random() < DISMISS_RATIO:
+        scene.later(random.expovariate(1.0) * HOUR_MS, dismiss, number)
     elif random.random() < customer.kind.unsubscribe_ratio:
         scene.later(random.expovariate(1.0 / OPEN_HOURS_MEAN) * HOUR_MS, refuse, number)
 
@@ -72,6 +82,12 @@ def tap(scene: Scene, number: int) -> None:
     scene.write("Push Notification Tapped", _message(scene, number))
     scene.think(1_500)
     stay(scene, campaign)
+
+
+def dismiss(scene: Scene, number: int) -> None:
+    """Wipe a push message away."""
+    scene.on_server(SERVER, campaign=_campaign(scene, b"push"))
+    scene.write("Push Notification Dismissed", _message(scene, number))
 
 
 def refuse(scene: Scene, number: int) -> None:

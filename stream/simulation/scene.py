@@ -11,7 +11,7 @@ import math
 
 from stream.simulation.customers import Customer
 from stream.simulation.devices import Device
-from stream.simulation.envelopes import OPENINGS, SERVER, STORE, stamp, text
+from stream.simulation.envelopes import OPENINGS, SERVER, STORE, close, text
 from stream.simulation.shop import Action, Shop, SimulatedEvent
 from stream.simulation.traffic_faults import draw_late_ms, draw_retry_ms, malform
 
@@ -111,26 +111,20 @@ class Scene:
         self.time_ms += 20
 
     def _send(self, kind: str, body: bytes, sent_ms: int, fault: str | None) -> None:
-        """Add the instants. The client's two are off by its clock, and say so by their distance."""
+        """Add the instants, and write it. The network takes `latency_ms` after `sent_ms`."""
         created_ms = self.time_ms
         received_ms = sent_ms + self.latency_ms
-        time_ms = received_ms - (sent_ms - created_ms)
-        skew_ms = self._skew_ms
-        value = b"".join(
-            (
-                body,
-                stamp(created_ms + skew_ms),
-                b'","sentAt":"',
-                stamp(sent_ms + skew_ms),
-                b'","receivedAt":"',
-                stamp(received_ms),
-                b'","timestamp":"',
-                stamp(time_ms),
-                b'"}',
-            )
-        )
+        value = body + close(created_ms, sent_ms, received_ms, self._skew_ms)
         self.shop.write(
-            SimulatedEvent(value, self._key, time_ms, received_ms, self.customer.index, kind, fault)
+            SimulatedEvent(
+                value,
+                self._key,
+                created_ms + self.latency_ms,
+                received_ms,
+                self.customer.index,
+                kind,
+                fault,
+            )
         )
 
     def _send_faulty(self, kind: str, body: bytes, sent_ms: int) -> None:

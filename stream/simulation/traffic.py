@@ -22,8 +22,8 @@ FIRST_VISITS_PER_WEEK = 14.0
 def generate(config: TrafficConfig) -> Iterator[SimulatedEvent]:
     """Every event of the span, in the order of `received_ms`.
 
-    Memory holds the customers who have come, their next actions and the events of the last
-    minutes (with late ones: hours), never the log.
+    Memory holds the customers who have come, their next actions and the events of the visits under
+    way (with late ones: of hours), never the log.
     """
     shop = Shop(config)
     for index in range(config.customers):
