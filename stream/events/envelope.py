@@ -16,7 +16,7 @@ import msgspec
 import xxhash
 
 from stream.events.calls import EMPTY, Call, channel_of, decode_call
-from stream.events.event_time import EventTime, event_time
+from stream.events.event_time import event_time
 from stream.events.head import Head
 from stream.events.identity import Links, identify
 from stream.events.messages import campaign_name
@@ -108,44 +108,42 @@ def _decoded(value: bytes, broker_ms: int, reference: ReferenceBook | None) -> D
     if kind == HISTORY_ENDS:
         return Decoded("", None, broker_ms, broker_ms, history_ends=True)
     key, links = identify(call, kind == "alias")
-    time = event_time(call, broker_ms)
+    time_ms, received_ms, skew_corrected, clamped = event_time(call, broker_ms)
     message_id = call.message_id
     digest = xxhash.xxh3_64_intdigest(str(message_id).encode() if message_id else value)
     record: CustomerEvent | None = None
     cut = False
     if kind == "track":
-        record, cut = _track(call, time, digest, reference)
+        record, cut = _track(call, Head(time_ms, digest, received_ms, None, reference))
     elif kind in _RECORDS:
-        record, cut = _RECORDS[kind](call, Head(time[0], digest, time[1], None, reference))
+        record, cut = _RECORDS[kind](call, Head(time_ms, digest, received_ms, None, reference))
     elif kind not in _LINK_ONLY:
         raise RejectedEventError("unknown_type", "$.type", "Expected a type of the specification")
-    return Decoded(key, record, time[0], time[1], links, time[2], time[3], cut)
+    return Decoded(key, record, time_ms, received_ms, links, skew_corrected, clamped, cut)
 
 
-def _track(
-    call: Call, time: EventTime, message_id: int, reference: ReferenceBook | None
-) -> tuple[CustomerEvent, bool]:
+def _track(call: Call, head: Head) -> tuple[CustomerEvent, bool]:
     name = call.event
     if not name:
         raise RejectedEventError("no_event", "$.event", "Expected the name of an event")
     known = TRACKED.get(name) or tracked(name)
     if known is None:
         return Custom(
-            time_ms=time.time_ms,
-            message_id=message_id,
-            received_ms=time.received_ms,
+            time_ms=head.time_ms,
+            message_id=head.message_id,
+            received_ms=head.received_ms,
             channel=channel_of(None, call),
             name=name[:TEXT_MAX],
         ), len(name) > TEXT_MAX
+    decoder, build = known
     cut = False
     try:
-        properties = known.decoder.decode(call.properties)
+        properties = decoder.decode(call.properties)
     except msgspec.ValidationError:
-        properties, cut = known.decoder.decode_leniently(call.properties)
-    channel = channel_of(properties.channel, call)
-    head = Head(time.time_ms, message_id, time.received_ms, channel, reference)
+        properties, cut = decoder.decode_leniently(call.properties)
+    head.channel = channel_of(properties.channel, call)
     try:
-        return known.build(properties, head), cut
+        return build(properties, head), cut
     except RejectedEventError as error:
         raise error.within("$.properties") from None
 

@@ -8,7 +8,7 @@ timestamp, else originalTimestamp, else receivedAt, else the broker's time.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from stream.clock import (
     EARLIEST_MS,
@@ -37,17 +37,9 @@ class Stamps(Protocol):
     received_at: str | None
 
 
-class EventTime(NamedTuple):
-    """Milliseconds since the epoch, and what was done to the client's clock.
-
-    `is_skew_corrected`: the correction was more than one second. `is_clamped`: the event came
-    from the future and got the time of its arrival.
-    """
-
-    time_ms: int
-    received_ms: int
-    is_skew_corrected: bool
-    is_clamped: bool
+EventTime = tuple[int, int, bool, bool]
+"""time_ms, received_ms, whether the client's clock was corrected by more than one second, and
+whether the event came from the future and got the time of its arrival."""
 
 
 def event_time(stamps: Stamps, broker_ms: int) -> EventTime:
@@ -61,54 +53,58 @@ def event_time(stamps: Stamps, broker_ms: int) -> EventTime:
     RejectedEventError
         `wrong_type` for a text that is no time, `time_out_of_range`.
     """
-    received_ms, client_ms, correction_ms, field = _read(stamps)
+    received = stamps.received_at
+    sent = stamps.sent_at
+    original = stamps.original_timestamp
+    if not (received and sent and original):
+        return _bounded(_read_slowly(stamps), broker_ms)
+    # The bulk of all events. The differences are taken between datetimes, in C; a conversion to
+    # milliseconds costs four times as much as parsing the text (tests/bench/decode.py).
+    try:
+        received_at = _parse(received)
+        sent_at = _parse(sent)
+        received_ms = (received_at - _EPOCH) // _MILLISECOND
+        lead = sent_at - _parse(original)
+        skew = received_at - sent_at
+    except (ValueError, TypeError):
+        return _bounded(_read_slowly(stamps), broker_ms)
+    if lead.days:
+        time_ms = received_ms - lead // _MILLISECOND
+    else:
+        time_ms = received_ms - lead.seconds * SECOND_MS - lead.microseconds // 1000
+    skew_ms = skew // _MILLISECOND if skew.days or skew.seconds else 0
+    if EARLIEST_MS <= time_ms <= received_ms <= broker_ms < LATEST_MS:
+        return time_ms, received_ms, not -SECOND_MS <= skew_ms <= SECOND_MS, False
+    return _bounded((received_ms, time_ms, skew_ms, "$.originalTimestamp"), broker_ms)
+
+
+_Read = tuple[int | None, int | None, int, str]
+
+
+def _bounded(read: _Read, broker_ms: int) -> EventTime:
+    """What was read, within the bounds of what can be."""
+    received_ms, client_ms, skew_ms, field = read
     arrived_ms = broker_ms if broker_ms >= EARLIEST_MS else received_ms
     if client_ms is None:
         client_ms = arrived_ms
     if client_ms is None or client_ms < EARLIEST_MS:
         message = f"Expected a time of {rfc3339(EARLIEST_MS)} or later"
         raise RejectedEventError("time_out_of_range", field, message)
-    is_clamped = False
     if arrived_ms is None:
-        received_ms = arrived_ms = client_ms
-    if client_ms > arrived_ms + FUTURE_TOLERANCE_MS:
+        arrived_ms = client_ms
+    latest_ms = arrived_ms + FUTURE_TOLERANCE_MS
+    is_clamped = client_ms > latest_ms
+    if is_clamped:
         client_ms = arrived_ms
-        is_clamped = True
     if client_ms > LATEST_MS:
         raise RejectedEventError("time_out_of_range", field, "Expected a time before 2100")
-    if received_ms is None or not (EARLIEST_MS <= received_ms <= arrived_ms + FUTURE_TOLERANCE_MS):
+    if received_ms is None or not EARLIEST_MS <= received_ms <= latest_ms:
         received_ms = arrived_ms
-    return EventTime(
-        client_ms, received_ms, not -SECOND_MS <= correction_ms <= SECOND_MS, is_clamped
-    )
+    return client_ms, received_ms, not -SECOND_MS <= skew_ms <= SECOND_MS, is_clamped
 
 
-def _read(stamps: Stamps) -> tuple[int | None, int | None, int, str]:
-    """When it was received and when it happened by the client, the correction, and the field."""
-    received = stamps.received_at
-    sent = stamps.sent_at
-    original = stamps.original_timestamp
-    if received and sent and original:
-        # The bulk of all events. The differences are taken between datetimes, in C; each
-        # conversion to milliseconds costs four times as much as parsing the text.
-        try:
-            received_at = _parse(received)
-            sent_at = _parse(sent)
-            received_ms = (received_at - _EPOCH) // _MILLISECOND
-            lead = sent_at - _parse(original)
-            skew = received_at - sent_at
-        except (ValueError, TypeError):
-            return _read_slowly(stamps)
-        if lead.days:
-            lead_ms = lead // _MILLISECOND
-        else:
-            lead_ms = lead.seconds * SECOND_MS + lead.microseconds // 1000
-        skew_ms = skew // _MILLISECOND if skew.days or skew.seconds else 0
-        return received_ms, received_ms - lead_ms, skew_ms, "$.originalTimestamp"
-    return _read_slowly(stamps)
-
-
-def _read_slowly(stamps: Stamps) -> tuple[int | None, int | None, int, str]:
+def _read_slowly(stamps: Stamps) -> _Read:
+    """When it was received, when it happened by the client, the correction, and the field."""
     received_ms = _instant(stamps.received_at, "$.receivedAt")
     sent_ms = _instant(stamps.sent_at, "$.sentAt")
     original_ms = _instant(stamps.original_timestamp, "$.originalTimestamp")

@@ -35,6 +35,8 @@ NO_IDS = frozenset(
 )
 """What clients send when they have no id. Taken for one, it would make one person of thousands."""
 
+_SHORT = ID_BYTES_MAX // 4  # characters that are within the bound in any script
+
 Links = tuple[tuple[str, str], ...]
 
 
@@ -50,36 +52,50 @@ def identify(call: Call, is_alias: bool) -> tuple[str, Links]:
     user = None if user_id is None else checked_id(user_id, "$.userId")
     anonymous_id = call.anonymous_id
     anonymous = None if anonymous_id is None else checked_id(anonymous_id, "$.anonymousId")
-    key = anonymous if user is None else user
+    context = call.context
+    if is_alias or (context is not None and context.external_ids is not None):
+        return _linked(call, is_alias, user, anonymous)
+    if user is None:
+        if anonymous is None:
+            raise RejectedEventError("no_id", "$.userId", "Expected a userId or an anonymousId")
+        return anonymous, ()
+    if anonymous is None or anonymous == user:
+        return user, ()
+    return user, ((anonymous, user),)
+
+
+def checked_id(value: str | float, field: str) -> str | None:
+    """The id as text without surrounding blanks, None where the text says that there is none."""
+    text = value.strip() if type(value) is str else label(value)
+    if text in NO_IDS:
+        return None
+    # Every character up to the blank is a control character; the changelog's own keys begin
+    # with NUL.
+    if text < "!":
+        raise RejectedEventError("bad_id", field, "Expected no control character")
+    if len(text) > _SHORT and len(text.encode()) > ID_BYTES_MAX:
+        raise RejectedEventError("bad_id", field, f"Expected at most {ID_BYTES_MAX} bytes")
+    return text
+
+
+def _linked(
+    call: Call, is_alias: bool, user: str | None, anonymous: str | None
+) -> tuple[str, Links]:
+    """The key and the links of a call that names other ids than these two."""
     others: tuple[str, ...] = ()
     if call.context is not None and call.context.external_ids is not None:
         others = _external_ids(call.context.external_ids)
     if is_alias and call.previous_id is not None:
         previous = checked_id(call.previous_id, "$.previousId")
         others = others if previous is None else (previous, *others)
+    key = anonymous if user is None else user
     if key is None:
         if is_alias or not others:
             raise RejectedEventError("no_id", "$.userId", "Expected a userId or an anonymousId")
         key = others[0]
-    if anonymous is not None and anonymous != key:
+    elif anonymous is not None:
         others = (anonymous, *others)
-    if not others:
-        return key, ()
     return key, tuple((other, key) for other in dict.fromkeys(others) if other != key)
-
-
-def checked_id(value: str | float, field: str) -> str | None:
-    """The id as text without surrounding blanks, None where the text says that there is none."""
-    text = (value if isinstance(value, str) else label(value)).strip()
-    if text in NO_IDS:
-        return None
-    # Every character from the blank down is a control character; the changelog's own keys
-    # begin with NUL.
-    if text < "!":
-        raise RejectedEventError("bad_id", field, "Expected no control character")
-    if 4 * len(text) > ID_BYTES_MAX and len(text.encode()) > ID_BYTES_MAX:
-        raise RejectedEventError("bad_id", field, f"Expected at most {ID_BYTES_MAX} bytes")
-    return text
 
 
 def _external_ids(external_ids: list[ExternalId]) -> tuple[str, ...]:

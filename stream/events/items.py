@@ -7,7 +7,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 import msgspec
 
 from stream.events.head import References
-from stream.events.money import finite, micros
+from stream.events.money import KnownPrices, finite, micros
 from stream.events.properties import Product
 from stream.events.records import Item
 from stream.events.rejection import RejectedEventError
@@ -68,7 +68,7 @@ def item_of(product: Product, time_ms: int, reference: References | None) -> Ite
         str(product_id) if isinstance(product_id, int) else product_id,
         str(sku) if isinstance(sku, int) else sku,
         quantity,
-        None if price is None else micros(price, "$.price"),
+        None if price is None else _PRICES[price],  # type: ignore[index]
         None if listed is None else micros(listed, "$.list_price"),
         None if cost is None else micros(cost, "$.cost"),
         product.category,
@@ -90,7 +90,7 @@ def items_of(
     index = 0
     items: list[Item] = []
     try:
-        for index, product in enumerate(products):  # noqa: B007, PERF401 - the error names it
+        for index, product in enumerate(products):  # noqa: B007 - the error names it
             items.append(item_of(product, time_ms, reference))
     except RejectedEventError as error:
         raise error.within(f"$.products[{index}]") from None
@@ -127,3 +127,6 @@ def _is_in_stock(availability: str | bool) -> bool | None:
         return availability
     word = availability.rpartition("/")[2].casefold()
     return IN_STOCK.get("".join(letter for letter in word if letter.isalpha()))
+
+
+_PRICES = KnownPrices()

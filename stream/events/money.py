@@ -20,6 +20,9 @@ AMOUNT_MAX = 9_000_000_000
 """Units of a currency in one amount: 9 * 10**15 micros are still exact in a double (2**53), and
 no order is that large in any currency. Sums of a thousand such amounts fit into 64 bits."""
 
+PRICES_MAX = 8192
+"""Prices that are remembered, about 1 MB."""
+
 _FAST_MAX = float(2**31)
 _SCALE = float(MICROS)
 _MICRO = Decimal(1).scaleb(-6)
@@ -60,6 +63,21 @@ def micros(amount: float | str | None, field: str) -> int | None:
     if value > AMOUNT_MAX:
         raise RejectedEventError("out_of_range", field, f"Expected at most {AMOUNT_MAX}")
     return int(value.quantize(_MICRO, ROUND_HALF_EVEN) * MICROS)
+
+
+class KnownPrices(dict[float, int]):
+    """Micros of the prices seen so far, because a shop has few prices and shows them often.
+
+    A look-up costs a tenth of the conversion, which is most of what an item costs
+    (tests/bench/decode.py). It holds doubles only, `PRICES_MAX` of them, and forgets none: what
+    it answers does not depend on what it holds.
+    """
+
+    def __missing__(self, price: float | str) -> int | None:
+        found = micros(price, "$.price")
+        if isinstance(price, float) and found is not None and len(self) < PRICES_MAX:
+            self[price] = found
+        return found
 
 
 def unsigned_micros(amount: float | str | None, field: str) -> int | None:

@@ -157,7 +157,7 @@ class PropertiesDecoder(Generic[P]):
     """
 
     def __init__(self, kind: type[P]) -> None:
-        self._kind = kind
+        self.kind = kind
         self._texts = _text_names(kind)
         self.decode: Callable[[bytes | msgspec.Raw], P] = msgspec.json.Decoder(
             kind, strict=False
@@ -183,7 +183,7 @@ class PropertiesDecoder(Generic[P]):
                 for product in products[:ITEMS_MAX]:
                     if isinstance(product, dict):
                         cut |= _tidy(product, _PRODUCT_TEXTS)
-            return msgspec.convert(content, self._kind, strict=False), cut
+            return msgspec.convert(content, self.kind, strict=False), cut
         except msgspec.ValidationError as error:
             raise of_validation(error, "$.properties") from None
 
