@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from importlib.resources import files
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import msgspec
 from rich.console import Console
@@ -42,7 +42,7 @@ def add_parser(subparsers: Any) -> None:
         description="Replays events in the order of their time, then file, then line, through the "
         "same core as the live worker. With --log it replays a dump of the customer log in log "
         "order instead (shoal topics dump), which is the exact oracle of a live run.",
-        epilog="example: shoal replay events.jsonl.gz --changes changes.jsonl --members members.jsonl",
+        epilog="example: shoal replay events.jsonl.gz --changes changes.jsonl --members m.jsonl",
     )
     parser.add_argument("file", nargs="+", help="JSONL, .gz or - for standard input")
     parser.add_argument("--segments", metavar="F", help="definitions (default: the built-in pack)")
@@ -105,7 +105,7 @@ def _open_out(stack: ExitStack, path: str | None) -> IO[bytes] | None:
     if path == "-":
         return sys.stdout.buffer
     try:
-        return stack.enter_context(open(path, "wb"))
+        return stack.enter_context(Path(path).open("wb"))
     except OSError as error:
         raise CommandFailedError(
             f"cannot write {path}: {error.strerror}", "name another file", 2
@@ -145,9 +145,9 @@ def _lines(path: str) -> Iterator[tuple[int, bytes]]:
             if path == "-":
                 source = sys.stdin.buffer
             elif path.endswith(".gz"):
-                source = stack.enter_context(gzip.GzipFile(path, "rb"))
+                source = cast("IO[bytes]", stack.enter_context(gzip.GzipFile(path, "rb")))
             else:
-                source = stack.enter_context(open(path, "rb"))
+                source = stack.enter_context(Path(path).open("rb"))
             for number, line in enumerate(source, 1):
                 if line.strip():
                     yield number, line.rstrip(b"\r\n")

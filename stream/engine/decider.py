@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from xxhash import xxh3_128_hexdigest
 
 from stream.clock import NEVER_MS, day_of
 from stream.engine.effects import Effects, LearnPoint
 from stream.engine.settings import HISTORIC_AFTER_MS, VALIDITY_MS, EngineSettings
-from stream.engine.versions import Context, Timeline
+from stream.engine.versions import CLUSTER_PREFIX, Context, Timeline
 from stream.events.changes import Leaf, SegmentChanged
 from stream.features.population import bucket_of
 from stream.features.vector import vector
@@ -17,7 +18,16 @@ from stream.segments.compiler import TRUE, UNKNOWN, Unit
 from stream.state.fold import deadline_ms, expire
 from stream.state.row import Row
 
-CLUSTER_PREFIX = "cluster:"
+
+class Moment(NamedTuple):
+    """Where and when a membership turns, and why."""
+
+    key: bytes
+    row: Row
+    context: Context
+    now_ms: int
+    cause: str
+    at_ms: int | None = None
 
 
 class Decider:
@@ -69,7 +79,7 @@ class Decider:
         pack = context.pack
         flip_ms = NEVER_MS
         if pack is not None:
-            flip_ms = self.decide(key, row, context, pack.everything, now_ms, "timer")
+            flip_ms = self.decide(key, row, pack.everything, now_ms, "timer")
         if row.sequence != before or ended:
             row.time_ms = now_ms
             self.effects.counts.timers_fired += 1
@@ -85,11 +95,11 @@ class Decider:
             if context.kind == "definitions":
                 self._drop_removed(key, row, context, now_ms)
                 row.bits = []
-                flip_ms = self.decide(key, row, context, pack.everything, now_ms, "definition")
+                flip_ms = self.decide(key, row, pack.everything, now_ms, "definition")
                 self.count_population(row, context, now_ms)
                 row.timer_ms = min(row.timer_ms, flip_ms)
             elif context.kind == "population":
-                flip_ms = self.decide(key, row, context, pack.by_population, now_ms, "model")
+                flip_ms = self.decide(key, row, pack.by_population, now_ms, "model")
                 row.timer_ms = min(row.timer_ms, flip_ms)
             elif context.kind == "clusters" and has_behaviour(row):
                 self.assign(key, row, context, now_ms, "model")
@@ -101,21 +111,25 @@ class Decider:
         assert context.pack is not None
         for name in sorted(row.segments):
             if name not in context.pack.definitions and not name.startswith(CLUSTER_PREFIX):
-                self.tell(key, row, name, False, now_ms, "definition", (), NEVER_MS, context)
+                self.tell(Moment(key, row, context, now_ms, "definition"), name)
 
     def decide(
         self,
         key: bytes,
         row: Row,
-        context: Context,
         numbers: Iterable[int],
         now_ms: int,
         cause: str,
         at_ms: int | None = None,
     ) -> int:
-        """Evaluate units and tell the changes; the earliest later flip of those units."""
+        """Evaluate units and tell the changes; the earliest later flip of those units.
+
+        `at_ms` is the true instant of a late event, told beside the change's own time.
+        """
+        context = self.timeline.of(row.activation)
         pack = context.pack
-        assert pack is not None
+        if pack is None:
+            return NEVER_MS
         thresholds, segments, bits = context.thresholds, row.segments, row.bits
         if len(bits) != len(pack.units):
             bits = row.bits = [0] * len(pack.units)
@@ -123,7 +137,7 @@ class Decider:
         for number in numbers:
             unit = pack.units[number]
             found, flip_ms, verdict = unit.evaluate(row, now_ms, thresholds)
-            if flip_ms < earliest_ms:
+            if flip_ms < earliest_ms:  # noqa: PLR1730 a call of min() costs more than the rest
                 earliest_ms = flip_ms
             old = bits[number]
             bits[number] = found
@@ -132,88 +146,46 @@ class Decider:
                     continue
             elif verdict == 0 or (verdict > 0) == (unit.clauses[0].segment in segments):
                 continue
-            self._switch(
-                key, row, context, unit, verdict, (old, found), flip_ms, now_ms, cause, at_ms
-            )
+            moment = Moment(key, row, context, now_ms, cause, at_ms)
+            self._switch(moment, unit, verdict, (old, found), flip_ms)
         return earliest_ms
 
     def _switch(
-        self,
-        key: bytes,
-        row: Row,
-        context: Context,
-        unit: Unit,
-        verdict: int,
-        bits: tuple[int, int],
-        flip_ms: int,
-        now_ms: int,
-        cause: str,
-        at_ms: int | None,
+        self, moment: Moment, unit: Unit, verdict: int, bits: tuple[int, int], flip_ms: int
     ) -> None:
         """Leave what no longer holds, then enter what does."""
-        values = unit.values(row, now_ms, context.thresholds)
+        row = moment.row
+        values = unit.values(row, moment.now_ms, moment.context.thresholds)
         entering = verdict if unit.exclusive else 0 if verdict > 0 else -1
         for position, clause in enumerate(unit.clauses):
             if position != entering and clause.segment in row.segments:
-                evidence = _evidence(unit, position, bits, values)
-                self.tell(
-                    key,
-                    row,
-                    clause.segment,
-                    False,
-                    now_ms,
-                    cause,
-                    evidence,
-                    flip_ms,
-                    context,
-                    at_ms,
-                )
+                self.tell(moment, clause.segment, _evidence(unit, position, bits, values), flip_ms)
         if entering >= 0:
-            name = unit.clauses[entering].segment
-            evidence = _evidence(unit, entering, bits, values)
-            self.tell(key, row, name, True, now_ms, cause, evidence, flip_ms, context, at_ms)
+            segment = unit.clauses[entering].segment
+            self.tell(moment, segment, _evidence(unit, entering, bits, values), flip_ms)
 
     def tell(
         self,
-        key: bytes,
-        row: Row,
+        moment: Moment,
         segment: str,
-        entered: bool,
-        now_ms: int,
-        cause: str,
-        evidence: tuple[Leaf, ...],
-        flip_ms: int,
-        context: Context,
-        at_ms: int | None = None,
+        evidence: tuple[Leaf, ...] = (),
+        flip_ms: int = NEVER_MS,
     ) -> None:
-        """Change a membership and say so."""
+        """Turn a membership over, and say so: a member leaves, another customer enters."""
+        key, row, context, now_ms, cause, at_ms = moment
+        entered = segment not in row.segments
         if entered:
             row.segments[segment] = now_ms
         else:
             del row.segments[segment]
         row.sequence += 1
-        pack = context.pack
-        version = pack.versions.get(segment, "") if pack is not None else ""
-        action = pack.actions.get(segment, {}) if pack is not None and entered else {}
-        if segment.startswith(CLUSTER_PREFIX):
-            version = context.model_name
-        customer = key.decode()
-        identity = "\0".join(
-            (
-                customer,
-                self.settings.incarnation,
-                str(row.sequence),
-                segment,
-                "entered" if entered else "exited",
-                str(now_ms),
-                version,
-            )
-        )
         self.members[segment] = self.members.get(segment, 0) + (1 if entered else -1)
         self.changed[key] = row
+        customer = key.decode()
+        version = context.version_of(segment)
         self.effects.changes.append(
             SegmentChanged(
-                id=xxh3_128_hexdigest(identity.encode()),
+                id=self._change_id(customer, row.sequence, segment, entered, now_ms, version),
                 customer=customer,
                 segment=segment,
                 entered=entered,
@@ -228,10 +200,17 @@ class Decider:
                 initial=cause == "definition",
                 valid_until_ms=min(flip_ms, now_ms + VALIDITY_MS),
                 control=False,
-                action=action,
+                action=context.action_of(segment) if entered else {},
                 at_ms=at_ms,
             )
         )
+
+    def _change_id(self, customer: str, sequence: int, *facts: str | int | bool) -> str:
+        """The hash by which consumers tell a repeated change: the same log gives the same id."""
+        segment, entered, time_ms, version = facts
+        kind = "entered" if entered else "exited"
+        parts = (customer, self.settings.incarnation, sequence, segment, kind, time_ms, version)
+        return xxh3_128_hexdigest("\0".join(map(str, parts)).encode())
 
     def learn(self, key: bytes, row: Row, context: Context, now_ms: int, cause: str) -> None:
         """Offer the row to the clusters at a session's end or a purchase, and assign it."""
@@ -246,17 +225,16 @@ class Decider:
         cluster, distance = context.model.assign(vector(row), row.cluster)
         if cluster == row.cluster:
             return
+        moment = Moment(key, row, context, now_ms, cause)
         if row.cluster is not None:
-            left = CLUSTER_PREFIX + row.cluster
             gone = (Leaf("cluster", True, False, cluster),)
-            self.tell(key, row, left, False, now_ms, cause, gone, NEVER_MS, context)
+            self.tell(moment, CLUSTER_PREFIX + row.cluster, gone)
         row.cluster = cluster
         evidence = (
             Leaf("cluster", False, True, cluster),
             Leaf("distance to centroid", None, None, round(distance, 6)),
         )
-        name = CLUSTER_PREFIX + cluster
-        self.tell(key, row, name, True, now_ms, cause, evidence, NEVER_MS, context)
+        self.tell(moment, CLUSTER_PREFIX + cluster, evidence)
 
     def count_population(self, row: Row, context: Context, time_ms: int) -> None:
         """Keep the row's place in the histograms up to date, on the day of the change."""

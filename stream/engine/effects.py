@@ -61,7 +61,8 @@ class PopulationSnapshot(msgspec.Struct, frozen=True):
 
 class Counts(msgspec.Struct):
     """The end of every record of a batch: consumed = applied + duplicate + forwarded + control
-    + dead. `late` and the rest are counted besides."""
+    + dead. `late` and the rest are counted besides.
+    """
 
     consumed: int = 0
     applied: int = 0

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import msgspec
 
-from stream.clock import DAY_MS, NEVER_MS
-from stream.engine.decider import Decider
+from stream.clock import DAY_MS
+from stream.engine.decider import Decider, Moment
 from stream.engine.settings import SHARED_TARGETS_MAX, TARGETS_KEPT_MAX
 from stream.engine.store import RowStore
 from stream.events.records import PATH_MAX, CustomerEvent, Link, Merge
@@ -74,7 +74,7 @@ class Identity:
         context = decider.timeline.of(row.activation)
         row.cluster = None
         for segment in sorted(row.segments):
-            decider.tell(key, row, segment, False, now_ms, "merge", (), NEVER_MS, context)
+            decider.tell(Moment(key, row, context, now_ms, "merge"), segment)
         decider.leave_population(row, now_ms)
         kept = Row(
             sequence=row.sequence,
@@ -111,5 +111,5 @@ class Identity:
         if pack_in_force is None:
             return
         decider.count_population(row, context, row.time_ms)
-        flip_ms = decider.decide(key, row, context, pack_in_force.everything, row.time_ms, "merge")
+        flip_ms = decider.decide(key, row, pack_in_force.everything, row.time_ms, "merge")
         row.timer_ms = min(row.timer_ms, flip_ms)

@@ -8,7 +8,7 @@ batch, which then runs again without it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
@@ -209,30 +209,26 @@ class PartitionEngine:
                 continue
             try:
                 self._apply(record)
-            except Exception as caught:  # put back and dead-lettered, with its reason
+            except Exception as caught:  # noqa: BLE001 put back and dead-lettered, with its reason
                 return effects, (record.offset, caught)
         return effects, None
 
     def _apply(self, record: LogRecord) -> None:
         decoded: Record = decode_record(record.value or b"")
-        kind = type(decoded)
-        if kind is Tick:
-            self._tick(decoded.clock_ms)  # type: ignore[union-attr]
-            self.decider.effects.counts.control += 1
-            return
-        if kind is Version:
-            self._announce(decoded)  # type: ignore[arg-type]
-            self.decider.effects.counts.control += 1
-            return
         key = record.key
+        if isinstance(decoded, Tick | Version):
+            if isinstance(decoded, Tick):
+                self._tick(decoded.clock_ms)
+            else:
+                self._announce(decoded)
+            self.decider.effects.counts.control += 1
+            return
         if key is None:
             raise EngineStateError("a customer record has no key")
-        if kind is Link:
-            self._on_row(key, decoded.time_ms, lambda row: self.identity.link(key, row, decoded))  # type: ignore
-        elif kind is Merge:
-            self._on_row(key, decoded.time_ms, lambda row: self.identity.merge(key, row, decoded))  # type: ignore
+        if isinstance(decoded, Link | Merge):
+            self._join(key, decoded)
         else:
-            self._event(key, decoded)  # type: ignore[arg-type]
+            self._event(key, decoded)
         if self.meta.backlog_ms:
             self._fire_due(TIMERS_PER_RECORD)
         if self._sweeping:
@@ -246,12 +242,16 @@ class PartitionEngine:
             self.store.add(key, row)
         return row
 
-    def _on_row(self, key: bytes, time_ms: int, apply: Callable[[Row], None]) -> None:
-        row = self._row(key, time_ms)
+    def _join(self, key: bytes, record: Link | Merge) -> None:
+        """Take what says that two ids are one person."""
+        row = self._row(key, record.time_ms)
         timer_ms = row.timer_ms
         if row.forward_to is None:
-            self.decider.advance(key, row, time_ms)
-        apply(row)
+            self.decider.advance(key, row, record.time_ms)
+        if isinstance(record, Link):
+            self.identity.link(key, row, record)
+        else:
+            self.identity.merge(key, row, record)
         self.store.touch(key, row)
         if row.timer_ms != timer_ms:
             self.timers.schedule(key, row.timer_ms)
@@ -289,7 +289,7 @@ class PartitionEngine:
             if parts & ORDERS:
                 decider.count_population(row, context, time_ms)
             numbers = pack.touched(parts)
-            flip_ms = decider.decide(key, row, context, numbers, now_ms, "event", at_ms)
+            flip_ms = decider.decide(key, row, numbers, now_ms, "event", at_ms)
             timer_ms = min(timer_ms, flip_ms)
         if type(event) is OrderCompleted:
             decider.learn(key, row, context, now_ms, "event")

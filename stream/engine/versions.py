@@ -8,6 +8,7 @@ activation, on the same timeline as its timers.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
@@ -19,6 +20,9 @@ from stream.segments.pack import Pack, load_pack
 DEFINITIONS = "definitions"
 POPULATION = "population"
 CLUSTERS = "clusters"
+
+CLUSTER_PREFIX = "cluster:"
+"""Segments that the learned model decides, by cluster id."""
 
 
 class UnknownVersionError(ValueError):
@@ -39,6 +43,16 @@ class Context(msgspec.Struct, frozen=True):
     thresholds: Mapping[str, int] = {}
     model: ClusterModel | None = None
     model_name: str = ""
+
+    def version_of(self, segment: str) -> str:
+        """The version of what decides a segment."""
+        if segment.startswith(CLUSTER_PREFIX):
+            return self.model_name
+        return "" if self.pack is None else self.pack.versions.get(segment, "")
+
+    def action_of(self, segment: str) -> dict[str, Any]:
+        """The action of a segment that is on by default; nothing for the others."""
+        return {} if self.pack is None else self.pack.actions.get(segment, {})
 
 
 NOTHING = Context(number=0, kind="", name="", active_ms=0)

@@ -80,7 +80,7 @@ def compile_unit(rules: tuple[Rule, ...], *, exclusive: bool) -> Unit:
     scope: dict[str, object] = {
         **FUNCTIONS, "ceil": ceil, "floor": floor, "NEVER_MS": NEVER_MS,
     }  # fmt: skip
-    exec(compile(source, f"<{clauses[0].segment}>", "exec"), scope)
+    exec(compile(source, f"<{clauses[0].segment}>", "exec"), scope)  # noqa: S102 own text
     evaluate: Evaluate = scope["evaluate"]  # type: ignore[assignment]
     values: Values = scope["values"]  # type: ignore[assignment]
     return Unit(
@@ -137,7 +137,8 @@ def _population(leaves: list[Leaf]) -> list[tuple[str, float]]:
 
 
 def _rank(leaf: Comparison) -> float:
-    return float(eval(compile(leaf.right.code, "<rank>", "eval"), {"__builtins__": {}}))
+    assert leaf.right.constant is not None
+    return float(leaf.right.constant)
 
 
 def _source(leaves: list[Leaf], trees: list[tuple[Tree, Tree | None]], exclusive: bool) -> str:
@@ -222,8 +223,10 @@ def _percentile_leaf(number: int, leaf: Comparison) -> list[str]:
     above, below = ("3", "1") if leaf.op == ">=" else ("1", "3")
     return [
         f"threshold = thresholds.get({key!r})",
-        f"l{number} = 0 if threshold is None else "
-        f"{above} if {variable(leaf.left.percentile or '')} > threshold else {below}",
+        "if threshold is None:",
+        f"    l{number} = 0",
+        "else:",
+        f"    l{number} = {above} if {variable(leaf.left.percentile or '')} > threshold else {below}",
     ]
 
 
@@ -281,4 +284,4 @@ def _false(tree: Tree | int) -> str:
 def value_of(feature: str) -> Callable[[Row], float | None]:
     """A function that gives one feature of a row."""
     code = compile(f"lambda row: {FEATURES[feature].code}", f"<{feature}>", "eval")
-    return eval(code, dict(FUNCTIONS))  # type: ignore[no-any-return]
+    return eval(code, dict(FUNCTIONS))  # type: ignore[no-any-return]  # noqa: S307 registry's code

@@ -15,7 +15,8 @@ is unknown, and a leaf with an unknown side is unknown: neither true nor false.
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+import operator
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 
 import msgspec
@@ -43,6 +44,12 @@ _COMPARISONS = {
     ast.NotEq: "!=",
 }
 _ARITHMETIC = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
+_OPERATORS: dict[type[ast.operator], Callable[[float, float], float]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+}
 _MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
 
 
@@ -61,6 +68,7 @@ class Side(msgspec.Struct, frozen=True):
     features: tuple[str, ...] = ()
     since: str | None = None
     percentile: str | None = None
+    constant: float | None = None
 
 
 class Comparison(msgspec.Struct, frozen=True):
@@ -168,7 +176,7 @@ class _Parser:
             raise ConditionError("has since() or percentile() on both sides", node.col_offset)
         if one.since and sign in ("==", "!="):
             raise ConditionError("compares a time for equality; use >= or <", node.col_offset)
-        if one.percentile and (sign not in (">=", "<") or other.features):
+        if one.percentile and (sign not in (">=", "<") or other.constant is None):
             raise ConditionError(
                 "percentile() goes with >= or < and a number, as in "
                 "percentile(orders.revenue) >= 0.9",
@@ -195,7 +203,27 @@ class _Parser:
                 )
         used: list[str] = []
         code = self.arithmetic(node, used)
-        return Side(code, tuple(dict.fromkeys(used)))
+        return Side(code, tuple(dict.fromkeys(used)), constant=self.constant(node))
+
+    def constant(self, node: ast.expr) -> float | None:
+        """The number that a side without features stands for."""
+        match node:
+            case ast.Constant(value=int() | float() as value):
+                return value
+            case ast.UnaryOp(operand=operand):
+                inner = self.constant(operand)
+                return None if inner is None else -inner
+            case ast.BinOp(left=left, op=op, right=right):
+                one, other = self.constant(left), self.constant(right)
+                if one is None or other is None:
+                    return None
+                if isinstance(op, ast.Div) and other == 0:
+                    raise ConditionError("divides by zero", node.col_offset)
+                return _OPERATORS[type(op)](one, other)
+            case ast.Name(id=name):
+                return UNITS.get(name, self.settings.get(name))
+            case _:
+                return None
 
     def arithmetic(self, node: ast.expr, used: list[str]) -> str:
         match node:

@@ -224,14 +224,15 @@ class _Source:
         """Named thresholds as numbers; text is arithmetic such as `30 * DAY`."""
         found: dict[str, float] = {}
         for name, value in document.settings.items():
+            number: float | None
             if isinstance(value, str):
-                condition = self.condition(("settings", name), f"0 < {value}", found, set())
-                leaf = condition.leaves[0]
-                assert not isinstance(leaf, InSegment)
-                if leaf.right.features or leaf.right.since or leaf.right.percentile:
+                leaf = self.condition(("settings", name), f"0 < {value}", found, set()).leaves[0]
+                number = None if isinstance(leaf, InSegment) else leaf.right.constant
+                if number is None:
                     raise self.error(("settings", name), "a setting is a number or a duration")
-                value = eval(compile(leaf.right.code, name, "eval"), {"__builtins__": {}})
-            found[name] = value
+            else:
+                number = value
+            found[name] = number
         return found
 
     def condition(
