@@ -73,7 +73,9 @@ def event_time(stamps: Stamps, broker_ms: int) -> EventTime:
     else:
         time_ms = received_ms - lead.seconds * SECOND_MS - lead.microseconds // 1000
     skew_ms = skew // _MILLISECOND if skew.days or skew.seconds else 0
-    if EARLIEST_MS <= time_ms <= received_ms <= broker_ms < LATEST_MS:
+    if EARLIEST_MS <= time_ms <= received_ms < LATEST_MS and (
+        received_ms <= broker_ms or broker_ms < EARLIEST_MS
+    ):
         return time_ms, received_ms, not -SECOND_MS <= skew_ms <= SECOND_MS, False
     return _bounded((received_ms, time_ms, skew_ms, "$.originalTimestamp"), broker_ms)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -48,8 +48,12 @@ from stream.events.records import (
     WishlistChanged,
 )
 
-Tracked = tuple[PropertiesDecoder[Any], AnyBuilder]
-"""How the properties of one event are decoded, and what is built of them."""
+
+class Tracked(NamedTuple):
+    """How the properties of one event are decoded, and what is built of them."""
+
+    decoder: PropertiesDecoder[Any]
+    build: AnyBuilder
 
 
 def product_viewed(product: ProductProperties, head: Head) -> ProductViewed:
@@ -211,52 +215,52 @@ _SHARE = PropertiesDecoder(ShareProperties)
 _MESSAGE = PropertiesDecoder(MessageProperties)
 
 CANONICAL: dict[str, Tracked] = {
-    "Products Searched": (_SEARCH, products_searched),
-    "Product List Viewed": (_LIST, list_viewed(filtered=False)),
-    "Product List Filtered": (_LIST, list_viewed(filtered=True)),
-    "Promotion Viewed": (_PROMOTION, promotion_seen(clicked=False)),
-    "Promotion Clicked": (_PROMOTION, promotion_seen(clicked=True)),
-    "Product Clicked": (_PRODUCT, product_clicked),
-    "Product Viewed": (_PRODUCT, product_viewed),
-    "Product Added": (_PRODUCT, cart_changed(CartAdded)),
-    "Product Removed": (_PRODUCT, cart_changed(CartRemoved)),
-    "Cart Viewed": (_CART, cart_viewed),
-    "Checkout Started": (_ORDER, checkout_stepped("started")),
-    "Checkout Step Viewed": (_ORDER, checkout_stepped("viewed")),
-    "Checkout Step Completed": (_ORDER, checkout_stepped("completed")),
-    "Payment Info Entered": (_ORDER, checkout_stepped("payment")),
-    "Order Completed": (_ORDER, order_completed),
-    "Order Updated": (_ORDER, order_updated),
-    "Order Cancelled": (_ORDER, order_cancelled),
-    "Order Refunded": (_ORDER, order_refunded),
-    "Coupon Entered": (_COUPON, coupon_used("entered")),
-    "Coupon Applied": (_COUPON, coupon_used("applied")),
-    "Coupon Denied": (_COUPON, coupon_used("denied")),
-    "Coupon Removed": (_COUPON, coupon_used("removed")),
-    "Product Added to Wishlist": (_PRODUCT, wishlist_changed("added")),
-    "Product Removed from Wishlist": (_PRODUCT, wishlist_changed("removed")),
-    "Wishlist Product Added to Cart": (_PRODUCT, wishlist_changed("moved_to_cart")),
-    "Product Shared": (_SHARE, shared),
-    "Cart Shared": (_SHARE, shared),
-    "Product Reviewed": (_PRODUCT, product_reviewed),
-    "Message Sent": (_MESSAGE, message_sent),
-    "Email Sent": (_MESSAGE, responded("email", "sent")),
-    "Email Delivered": (_MESSAGE, responded("email", "delivered")),
-    "Email Opened": (_MESSAGE, responded("email", "opened")),
-    "Email Link Clicked": (_MESSAGE, responded("email", "clicked")),
-    "Email Bounced": (_MESSAGE, responded("email", "bounced")),
-    "Email Marked as Spam": (_MESSAGE, responded("email", "marked_spam")),
-    "Unsubscribed": (_MESSAGE, responded("email", "unsubscribed")),
-    "Push Notification Sent": (_MESSAGE, responded("push", "sent")),
-    "Push Notification Received": (_MESSAGE, responded("push", "delivered")),
-    "Push Notification Tapped": (_MESSAGE, responded("push", "clicked")),
-    "Push Notification Dismissed": (_MESSAGE, responded("push", "dismissed")),
-    "Push Notification Bounced": (_MESSAGE, responded("push", "bounced")),
-    "SMS Sent": (_MESSAGE, responded("sms", "sent")),
-    "SMS Delivered": (_MESSAGE, responded("sms", "delivered")),
-    "SMS Link Clicked": (_MESSAGE, responded("sms", "clicked")),
-    "SMS Bounced": (_MESSAGE, responded("sms", "bounced")),
-    "SMS Unsubscribed": (_MESSAGE, responded("sms", "unsubscribed")),
+    "Products Searched": Tracked(_SEARCH, products_searched),
+    "Product List Viewed": Tracked(_LIST, list_viewed(filtered=False)),
+    "Product List Filtered": Tracked(_LIST, list_viewed(filtered=True)),
+    "Promotion Viewed": Tracked(_PROMOTION, promotion_seen(clicked=False)),
+    "Promotion Clicked": Tracked(_PROMOTION, promotion_seen(clicked=True)),
+    "Product Clicked": Tracked(_PRODUCT, product_clicked),
+    "Product Viewed": Tracked(_PRODUCT, product_viewed),
+    "Product Added": Tracked(_PRODUCT, cart_changed(CartAdded)),
+    "Product Removed": Tracked(_PRODUCT, cart_changed(CartRemoved)),
+    "Cart Viewed": Tracked(_CART, cart_viewed),
+    "Checkout Started": Tracked(_ORDER, checkout_stepped("started")),
+    "Checkout Step Viewed": Tracked(_ORDER, checkout_stepped("viewed")),
+    "Checkout Step Completed": Tracked(_ORDER, checkout_stepped("completed")),
+    "Payment Info Entered": Tracked(_ORDER, checkout_stepped("payment")),
+    "Order Completed": Tracked(_ORDER, order_completed),
+    "Order Updated": Tracked(_ORDER, order_updated),
+    "Order Cancelled": Tracked(_ORDER, order_cancelled),
+    "Order Refunded": Tracked(_ORDER, order_refunded),
+    "Coupon Entered": Tracked(_COUPON, coupon_used("entered")),
+    "Coupon Applied": Tracked(_COUPON, coupon_used("applied")),
+    "Coupon Denied": Tracked(_COUPON, coupon_used("denied")),
+    "Coupon Removed": Tracked(_COUPON, coupon_used("removed")),
+    "Product Added to Wishlist": Tracked(_PRODUCT, wishlist_changed("added")),
+    "Product Removed from Wishlist": Tracked(_PRODUCT, wishlist_changed("removed")),
+    "Wishlist Product Added to Cart": Tracked(_PRODUCT, wishlist_changed("moved_to_cart")),
+    "Product Shared": Tracked(_SHARE, shared),
+    "Cart Shared": Tracked(_SHARE, shared),
+    "Product Reviewed": Tracked(_PRODUCT, product_reviewed),
+    "Message Sent": Tracked(_MESSAGE, message_sent),
+    "Email Sent": Tracked(_MESSAGE, responded("email", "sent")),
+    "Email Delivered": Tracked(_MESSAGE, responded("email", "delivered")),
+    "Email Opened": Tracked(_MESSAGE, responded("email", "opened")),
+    "Email Link Clicked": Tracked(_MESSAGE, responded("email", "clicked")),
+    "Email Bounced": Tracked(_MESSAGE, responded("email", "bounced")),
+    "Email Marked as Spam": Tracked(_MESSAGE, responded("email", "marked_spam")),
+    "Unsubscribed": Tracked(_MESSAGE, responded("email", "unsubscribed")),
+    "Push Notification Sent": Tracked(_MESSAGE, responded("push", "sent")),
+    "Push Notification Received": Tracked(_MESSAGE, responded("push", "delivered")),
+    "Push Notification Tapped": Tracked(_MESSAGE, responded("push", "clicked")),
+    "Push Notification Dismissed": Tracked(_MESSAGE, responded("push", "dismissed")),
+    "Push Notification Bounced": Tracked(_MESSAGE, responded("push", "bounced")),
+    "SMS Sent": Tracked(_MESSAGE, responded("sms", "sent")),
+    "SMS Delivered": Tracked(_MESSAGE, responded("sms", "delivered")),
+    "SMS Link Clicked": Tracked(_MESSAGE, responded("sms", "clicked")),
+    "SMS Bounced": Tracked(_MESSAGE, responded("sms", "bounced")),
+    "SMS Unsubscribed": Tracked(_MESSAGE, responded("sms", "unsubscribed")),
 }
 
 TRACKED: dict[str, Tracked] = {
