@@ -221,12 +221,13 @@ def _time_leaf(number: int, leaf: Comparison) -> list[str]:
 def _percentile_leaf(number: int, leaf: Comparison) -> list[str]:
     key = percentile_key(leaf.left.percentile or "", _rank(leaf))
     above, below = ("3", "1") if leaf.op == ">=" else ("1", "3")
+    value = variable(leaf.left.percentile or "")
     return [
         f"threshold = thresholds.get({key!r})",
         "if threshold is None:",
         f"    l{number} = 0",
         "else:",
-        f"    l{number} = {above} if {variable(leaf.left.percentile or '')} > threshold else {below}",
+        f"    l{number} = {above} if {value} > threshold else {below}",
     ]
 
 
