@@ -183,7 +183,6 @@ def _summary_lines(about: dict[str, Any], summary: HistorySummary) -> list[tuple
         ("  lines", f"{summary.refund_lines:,}"),
         ("  given back", money(summary.refunded)),
         ("lines for nothing", f"{summary.zero_lines:,}"),
-        ("lines of fractional quantity", f"{summary.fractional_lines:,}"),
     ]
     if summary.long_documents:
         lines.append(

@@ -43,7 +43,6 @@ class HistorySummary(msgspec.Struct, frozen=True, kw_only=True):
     refund_lines: int
     zero_orders: int
     zero_lines: int
-    fractional_lines: int
     long_documents: int
     skipped: dict[Skipped, int]
     revenue: dict[str, str]
@@ -137,7 +136,6 @@ def _summary(rows: int, documents: list[Document], skipped: Counter[Skipped]) ->
         refund_lines=sum(len(document.lines) for document in returned),
         zero_orders=sum(document.amount == 0 for document in sold),
         zero_lines=sum(line.amount == 0 for line in lines),
-        fractional_lines=sum(line.fractional for line in lines),
         long_documents=sum(len(document.lines) > ITEMS_MAX for document in documents),
         skipped=dict(sorted(skipped.items())),
         revenue=_totals(sold),

@@ -114,5 +114,5 @@ def _fitted(envelope: dict[str, Any]) -> bytes:
 def _product(line: Line) -> dict[str, Any]:
     product = {} if line.product is None else {"product_id": line.product}
     amounts = {role: plain(amount) for role, amount in line.product_amounts}
-    sold = {"quantity": line.quantity, "price": plain(line.price), **amounts}
+    sold = {"quantity": plain(line.quantity), "price": plain(line.price), **amounts}
     return {**product, **dict(line.product_texts), **sold}

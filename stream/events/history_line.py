@@ -25,9 +25,8 @@ from stream.events.history_map import ISO, ColumnMap, Layout
 from stream.events.history_money import EXACT, NUMBER_CHARACTERS_MAX, per_piece
 from stream.events.history_table import HistoryRowError
 from stream.events.identity import ID_BYTES_MAX, NO_IDS
+from stream.events.items import QUANTITY_MAX
 from stream.events.money import AMOUNT_MAX
-
-QUANTITY_MAX = 1_000_000_000
 
 EMPTY_IDS = frozenset(text.lower() for text in NO_IDS) | {"n/a", "#n/a"}
 """What exports write where there is no id. As an id it would melt strangers into one customer."""
@@ -59,9 +58,8 @@ class Line(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """What one row says was bought or given back. Amounts and quantity are never negative.
 
     `number` is the row's line in the file. `order` is the order bought or taken back, None where
-    the file does not say; `cancellation` is a refund's own number. `price` is per piece. A
-    fractional quantity (1.5 m of cloth) becomes one piece at the line's amount: pieces are whole
-    numbers downstream.
+    the file does not say; `cancellation` is a refund's own number. `price` is per piece, or per
+    unit where a quantity is no whole number (1.5 m of cloth).
     """
 
     number: int
@@ -70,12 +68,11 @@ class Line(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     refund: bool
     amount: Decimal
     price: Decimal
-    quantity: int
+    quantity: Decimal
     order: str | None = None
     cancellation: str | None = None
     product: str | None = None
     currency: str | None = None
-    fractional: bool = False
     product_amounts: tuple[tuple[str, Decimal], ...] = ()
     product_texts: tuple[tuple[str, str], ...] = ()
     order_texts: tuple[tuple[str, str], ...] = ()
@@ -121,20 +118,18 @@ class LineReader:
         refund = cancelled or quantity < 0 or amount < 0
         original = self._id(number, row, "original_order") if refund else None
         has_own_id = original is not None or (cancelled and self._cancellations_have_ids)
-        whole = quantity == quantity.to_integral_value()
         return Line(
             number=number,
             customer=customer,
             time_ms=time_ms,
             refund=refund,
             amount=abs(amount),
-            price=abs(price if whole else amount),
-            quantity=abs(int(quantity)) if whole else 1,
+            price=abs(price),
+            quantity=abs(quantity),
             order=original if has_own_id else own,
             cancellation=own if has_own_id else None,
             product=self._id(number, row, "product"),
             currency=self._currency(number, row),
-            fractional=not whole,
             product_amounts=self._amounts(number, row),
             product_texts=_texts(row, self._product_texts),
             order_texts=_texts(row, self._order_texts),

@@ -5,10 +5,12 @@ import msgspec
 import pytest
 
 from stream.clock import instant_ms
+from stream.events.envelope import decode
 from stream.events.history import History, read_history
 from stream.events.history_events import canonical_events
 from stream.events.history_map import ColumnMap, parse_map
 from stream.events.history_table import HistoryRowError, Row
+from stream.events.records import OrderCompleted
 
 MAP = """\
 columns: {order: nr, customer: who, product: what, quantity: pieces, price: each, time: when,
@@ -155,7 +157,7 @@ def test_every_row_has_an_end_and_the_counts_add_up():
     assert (summary.orders, summary.order_lines) == (3, 4)
     assert (summary.refunds, summary.refund_lines) == (1, 1)
     assert summary.skipped == {"negative_quantity": 1, "no_customer": 1, "zero_quantity": 1}
-    assert (summary.zero_orders, summary.zero_lines, summary.fractional_lines) == (1, 2, 1)
+    assert (summary.zero_orders, summary.zero_lines) == (1, 2)
     assert (summary.revenue, summary.refunded) == ({"EUR": "8.1"}, {"EUR": "2"})
     assert summary.customers == 3
     assert (summary.first, summary.last) == (
@@ -179,6 +181,14 @@ def test_an_order_of_the_future_is_refused():
     with pytest.raises(HistoryRowError, match="after the import") as caught:
         history("1 a red 1 5 2026-11-02")
     assert (caught.value.line, caught.value.column) == (1, "when")
+
+
+def test_a_fraction_of_a_unit_costs_downstream_what_it_cost():
+    (event,) = canonical_events(history("1 a silk 1.5 7.33 2026-01-01").documents, NOW_MS)
+    assert b'{"product_id":"silk","quantity":1.5,"price":7.33}' in event.value
+    record = decode(event.value, 0, None).record
+    assert isinstance(record, OrderCompleted)
+    assert record.revenue_micros == record.items[0].price_micros == 10_995_000
 
 
 def test_sums_are_exact_where_doubles_are_not():

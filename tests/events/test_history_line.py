@@ -79,10 +79,9 @@ def test_an_amount_gives_the_price_of_a_piece_rounded_up_so_that_the_sum_stays_c
     assert found.price == Decimal("3.333334")
 
 
-def test_a_fractional_quantity_is_one_piece_at_the_lines_amount():
+def test_a_fraction_of_a_unit_is_kept_as_it_is():
     found = line(a_map(), pieces="1.5", each="7")
-    assert (found.quantity, found.price, found.amount) == (1, Decimal("10.5"), Decimal("10.5"))
-    assert found.fractional
+    assert (found.quantity, found.price, found.amount) == (Decimal("1.5"), 7, Decimal("10.5"))
 
 
 def test_german_numbers():
@@ -173,7 +172,7 @@ def test_what_else_is_known_of_product_and_order_goes_along():
     [
         ({"pieces": "two"}, "pieces"),
         ({"pieces": ""}, "pieces"),
-        ({"pieces": "9999999999"}, "pieces"),
+        ({"pieces": "1000001"}, "pieces"),
         ({"each": "1e3"}, "each"),
         ({"each": "1,50"}, "each"),
         ({"each": "NaN"}, "each"),
@@ -181,7 +180,7 @@ def test_what_else_is_known_of_product_and_order_goes_along():
         ({"each": "٣"}, "each"),
         ({"each": "9" * 31}, "each"),
         ({"each": "9000000001"}, "each"),
-        ({"each": "9000000000"}, "each"),
+        ({"each": "5000000000"}, "each"),
         ({"when": "01.03.2026 12:00"}, "when"),
         ({"when": ""}, "when"),
         ({"when": "1970-01-01 00:00"}, "when"),
