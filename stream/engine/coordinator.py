@@ -30,19 +30,25 @@ STATE_KEY = b"\0clock"
 
 
 class SourceReport(msgspec.Struct, frozen=True):
-    """How far a source has got. `watermark_ms` is -1 while nothing was ever written to it."""
+    """How far a source has got.
+
+    watermark_ms  -1 while nothing was ever written to it
+    sources       how many there are
+    event_ms      highest event time that it has routed
+    """
 
     source: int
     watermark_ms: int
     offset: int
     sources: int
+    event_ms: int = 0
 
 
 class CoordinatorState(msgspec.Struct):
     """What the coordinator must know of its own doing; written with every decision.
 
     finished_day  last day whose population version is decided (-1: none)
-    held          that version's content, while it waits to be announced
+    held          content of the version of `held_day`, while it waits to be announced
     names         kind -> name of the version announced last
     excluded      sources that no longer hold up the clock
     """
@@ -50,6 +56,7 @@ class CoordinatorState(msgspec.Struct):
     clock_ms: int = -1
     finished_day: int = -1
     held: str | None = None
+    held_day: int = -1
     names: dict[str, str] = {}
     excluded: list[int] = []
 
@@ -140,6 +147,7 @@ class Coordinator:
             first = self.state.clock_ms < 0
             if first:
                 self.state.finished_day = day_of(least)
+            self._skip_quiet_days(least)
             clock_ms = min(least, self._cap_ms())
             if clock_ms > self.state.clock_ms:
                 control += self._release(clock_ms)
@@ -165,13 +173,19 @@ class Coordinator:
         if self.state.clock_ms < 0 or len(told) < self.partitions:
             return
         self.state.held = self._quantiles(list(told.values())).decode()
-        self.state.finished_day = day
+        self.state.held_day = self.state.finished_day = day
         for old in [d for d in self.snapshots if d <= day]:
             del self.snapshots[old]
 
+    def _skip_quiet_days(self, least_ms: int) -> None:
+        """Days that follow on the last finished one without an event have its quantiles."""
+        latest_ms = max(report.event_ms for report in self.reports.values())
+        if latest_ms < self.state.finished_day * DAY_MS:
+            self.state.finished_day = max(self.state.finished_day, day_of(least_ms))
+
     def _release(self, clock_ms: int) -> list[Control]:
         """The quantiles that are due by a tick to `clock_ms`, where they differ from the last."""
-        active_ms = (self.state.finished_day + 1) * DAY_MS
+        active_ms = (self.state.held_day + 1) * DAY_MS
         held = self.state.held
         if held is None or clock_ms < active_ms - POPULATION_LEAD_MS:
             return []

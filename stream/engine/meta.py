@@ -17,13 +17,15 @@ META_FORMAT = 1
 class SourceState(msgspec.Struct, array_like=True):
     """What routing keeps of a source.
 
-    max_time_ms   highest event time seen; 0 for none
+    max_time_ms   highest event time seen, or when history ended; 0 for none
     broker_ms     broker's time of the latest record, from which idleness is counted
+    event_ms      highest event time seen
     """
 
     next_offset: int = 0
     max_time_ms: int = 0
     broker_ms: int = 0
+    event_ms: int = 0
 
 
 class Announced(msgspec.Struct, array_like=True):

@@ -58,9 +58,6 @@ from stream.state.fold import ORDERS, deadline_ms, fold
 from stream.state.row import Row
 from stream.timers.queue import TimerQueue
 
-SNAPSHOTS_MAX = 400
-"""Day boundaries that one tick may cross with a snapshot each; the coordinator ticks by the day."""
-
 _population = msgspec.msgpack.Decoder(dict[str, dict[int, int]])
 _version = msgspec.msgpack.Decoder(Version)
 
@@ -394,21 +391,22 @@ class PartitionEngine:
         meta.versions = [a for a in meta.versions if a.number > number]
 
     def _close_days(self, day: int, *, first: bool) -> None:
-        """Finalise the histograms of the days before `day`, and tell each boundary's."""
+        """Finalise the histograms of the days before `day`, and tell them as of its beginning.
+
+        The coordinator lets the clock cross several days at once only where nothing happened.
+        """
         meta, decider = self.meta, self.decider
-        boundary = day if first else meta.open_day + 1
-        boundary = max(boundary, day - SNAPSHOTS_MAX)
-        for open_day in range(boundary, day + 1):
-            closing = [d for d in decider.deltas if d < open_day]
-            for closed in sorted(closing):
-                for feature, counts in decider.deltas.pop(closed).items():
-                    known = self.population.get(feature, {})
-                    self.population = {**self.population, feature: add_counts((known, counts))}
-                self._system[POPULATION_KEY] = b""
-            if not first:
-                snapshot = PopulationSnapshot(self.partition, open_day, self.population)
-                decider.effects.population.append(snapshot)
-        meta.open_day = decider.open_day = max(day, meta.open_day)
+        if day <= meta.open_day:
+            return
+        for closed in sorted(d for d in decider.deltas if d < day):
+            for feature, counts in decider.deltas.pop(closed).items():
+                known = self.population.get(feature, {})
+                self.population = {**self.population, feature: add_counts((known, counts))}
+            self._system[POPULATION_KEY] = b""
+        if not first:
+            snapshot = PopulationSnapshot(self.partition, day, self.population)
+            decider.effects.population.append(snapshot)
+        meta.open_day = decider.open_day = day
 
     # -- batch --------------------------------------------------------------------------------
 

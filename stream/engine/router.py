@@ -114,6 +114,7 @@ class Router:
                         result.waiting_ms = time_ms
                         self._held = (record.offset, decoded)
                         break
+                    state.event_ms = max(state.event_ms, time_ms)
                     state.max_time_ms = max(state.max_time_ms, time_ms)
                     result.routed += 1
                 else:

@@ -116,7 +116,9 @@ class Offline:
     def _keep_time(self, watermark_ms: int) -> Iterator[SegmentChanged]:
         """Tick up to the watermark, day by day, with the versions that come on the way."""
         yield from self._flush()
-        report = SourceReport(source=0, watermark_ms=watermark_ms, offset=0, sources=1)
+        report = SourceReport(
+            source=0, watermark_ms=watermark_ms, offset=0, sources=1, event_ms=self._last_ms
+        )
         self.coordinator.source(report)
         while (decision := self.coordinator.decide()) is not None:
             for control in decision.control:
