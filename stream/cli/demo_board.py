@@ -19,14 +19,23 @@ RECENT_MAX = 200
 SAMPLES_MAX = 240
 """Progress samples kept, four a second: one minute."""
 
+LIVE_LAG_MAX_MS = 30_000
+"""A clock so close to now is live: 5 s of lateness, ticks, and the view's own delay."""
+
 _RATE_WINDOW_S = 2.0
 
 
 @dataclass(frozen=True)
 class Sample:
-    """Progress at one moment: events written by the shop and done by the worker, so far."""
+    """Progress at one moment: events written by the shop and done by the worker, so far.
+
+    at_s      monotonic time of the machine
+    now_ms    its time of day
+    clock_ms  the worker's clock, in event time; 0 before its first tick
+    """
 
     at_s: float
+    now_ms: int
     written_count: int
     done_count: int
     clock_ms: int
@@ -36,13 +45,10 @@ class Sample:
 class Board:
     """All that the view needs.
 
-    stage     what is going on, in words: "starting", "history", "live"
-    started_s the machine's monotonic time at the start
+    started_s  the machine's monotonic time at the start
     """
 
     started_s: float
-    stage: str = "starting"
-    worker_pid: int | None = None
     changes_count: int = 0
     live_changes_count: int = 0
     recent: deque[PublishedChange] = field(default_factory=lambda: deque(maxlen=RECENT_MAX))
@@ -81,7 +87,15 @@ class Board:
     @property
     def latest(self) -> Sample:
         """The last sample; before the first, one of zeros."""
-        return self.samples[-1] if self.samples else Sample(self.started_s, 0, 0, 0)
+        return self.samples[-1] if self.samples else Sample(self.started_s, 0, 0, 0, 0)
+
+    @property
+    def stage(self) -> str:
+        """What is going on: "starting", "history", or "live" once the clock has reached now."""
+        latest = self.latest
+        if latest.done_count == 0:
+            return "starting"
+        return "live" if latest.clock_ms > latest.now_ms - LIVE_LAG_MAX_MS else "history"
 
     def rate(self) -> float:
         """Events done per second, over the last 2 s."""

@@ -52,7 +52,7 @@ def test_kinds_tell_entering_from_leaving_and_live_from_historic():
 def test_the_rate_is_that_of_the_last_two_seconds():
     board = Board(started_s=0.0)
     for at_s, done in ((0.0, 0), (1.0, 9_000), (2.0, 10_000), (3.0, 12_000)):
-        board.see_progress(Sample(at_s, 20_000, done, 0))
+        board.see_progress(Sample(at_s, 0, 20_000, done, 0))
     # From second 1 to second 3: 3,000 events.
     assert board.rate() == pytest.approx(1_500)
     assert board.rates(2) == [pytest.approx(1_000), pytest.approx(2_000)]
@@ -61,5 +61,15 @@ def test_the_rate_is_that_of_the_last_two_seconds():
 def test_without_a_sample_there_is_no_rate():
     board = Board(started_s=5.0)
     assert board.rate() == 0.0
-    board.see_progress(Sample(6.0, 1, 1, 0))
+    board.see_progress(Sample(6.0, 0, 1, 1, 0))
     assert board.rate() == 0.0
+
+
+def test_the_stage_follows_the_worker_and_its_clock():
+    board = Board(started_s=0.0)
+    assert board.stage == "starting"
+    now_ms = 1_795_256_100_000
+    board.see_progress(Sample(1.0, now_ms, 100, 50, now_ms - 86_400_000))
+    assert board.stage == "history"
+    board.see_progress(Sample(2.0, now_ms, 100, 100, now_ms - 6_000))
+    assert board.stage == "live"

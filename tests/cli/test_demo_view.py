@@ -19,6 +19,7 @@ CHANGE = SegmentChanged(
     next_flip_ms=None, segments=(), historic=False, initial=False, valid_until_ms=None,
     control=False, action={},
 )  # fmt: skip
+NOW_MS = 1_795_256_100_000
 WHY = "timer: since(cart.last_activity) >= 1 * HOUR (1 h)"
 
 
@@ -27,12 +28,12 @@ def members(*segments: str) -> bytes:
 
 
 def filled() -> Board:
-    board = Board(started_s=0.0, stage="live")
+    board = Board(started_s=0.0)
     board.see_change(encode_change(CHANGE, "shop"))
     for number, segments in enumerate((["regular", "abandoned_cart"], ["regular"])):
         board.see_membership(str(number).encode(), members(*segments))
-    board.see_progress(Sample(0.0, 900, 0, 0))
-    board.see_progress(Sample(1.0, 2_000, 1_500, 1_795_256_100_000))
+    board.see_progress(Sample(0.0, 0, 900, 0, 0))
+    board.see_progress(Sample(1.0, NOW_MS, 2_000, 1_500, NOW_MS))
     return board
 
 
