@@ -22,6 +22,7 @@ COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = {name: service for name, service in SERVICES.items() if "build" in service}
 RULES = ROOT / "deploy" / "prometheus" / "rules.yml"
+ALERTS = ROOT / "tests" / "deploy" / "alerts.yml"
 DASHBOARD = json.loads((ROOT / "deploy/grafana/dashboards/shoal.json").read_text(encoding="utf-8"))
 
 SUFFIXES = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count")}
@@ -130,10 +131,14 @@ def test_every_rule_asks_for_metrics_that_exist():
 
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
-def test_promtool_accepts_the_rules():
-    for words in (["check", "rules", str(RULES)],):
-        done = subprocess.run(["promtool", *words], capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
+@pytest.mark.parametrize(
+    "words",
+    [("check", "rules", str(RULES)), ("test", "rules", str(ALERTS))],
+    ids=("form", "alerts"),
+)
+def test_promtool_accepts_the_rules(words: tuple[str, ...]):
+    done = subprocess.run(["promtool", *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_every_panel_asks_for_metrics_that_exist():
