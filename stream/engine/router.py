@@ -7,7 +7,6 @@ this source sent within the last hour of event time is not sent again: it change
 from __future__ import annotations
 
 from collections.abc import Sequence
-from zlib import crc32
 
 import msgspec
 
@@ -17,6 +16,7 @@ from stream.engine.meta import SourceState
 from stream.events.envelope import Decoded, RejectedEventError, decode
 from stream.events.records import Link, encode_record
 from stream.events.reference import ReferenceBook
+from stream.events.topics import partition_of
 
 LINKS_REMEMBERED_MAX = 50_000
 """Links kept to spare repeats: about 200 bytes each."""
@@ -42,11 +42,6 @@ def alignment_limit_ms(clock_ms: int, broker_ms: int) -> int:
     if broker_ms - clock_ms < DAY_MS:
         return min(limit_ms, clock_ms + ALIGNMENT_MS)
     return limit_ms
-
-
-def partition_of(key: bytes, partitions: int) -> int:
-    """The partition of a key: CRC-32 modulo, as librdkafka's `consistent` partitioner."""
-    return crc32(key) % partitions
 
 
 class Routed(msgspec.Struct):
@@ -148,12 +143,12 @@ class Router:
         event, partitions = decoded.record, self.partitions
         if event is not None:
             key = decoded.key.encode()
-            outputs.append((crc32(key) % partitions, key, encode_record(event)))
+            outputs.append((partition_of(key, partitions), key, encode_record(event)))
         for identity, target in decoded.links:
             if self._is_news(identity, target, decoded.time_ms):
                 key = identity.encode()
                 link = Link(target=target, time_ms=decoded.time_ms, received_ms=decoded.received_ms)
-                outputs.append((crc32(key) % partitions, key, encode_record(link)))
+                outputs.append((partition_of(key, partitions), key, encode_record(link)))
         return outputs
 
     def _is_news(self, identity: str, target: str, time_ms: int) -> bool:
