@@ -1,0 +1,72 @@
+"""The worker: keeps every customer in the right segments, against SHOAL_BROKER."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import dataclasses
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+from stream.cli.failure import CommandFailedError
+from stream.shell.logs import configure_logs
+from stream.shell.settings import SettingError, Settings, read_settings
+from stream.shell.worker import Worker
+
+_DESCRIPTION = """Settings come from the environment: SHOAL_BROKER (host:port), SHOAL_APP (group and
+transactional ids), SHOAL_PARTITIONS, SHOAL_SHOP, SHOAL_SEGMENTS (definitions file), SHOAL_HTTP_HOST
+and SHOAL_HTTP_PORT (/metrics, /livez, /readyz), SHOAL_TOPIC_PREFIX, SHOAL_SESSION_TIMEOUT_MS,
+SHOAL_SECURITY_PROTOCOL, SHOAL_SASL_*, SHOAL_TLS_*. Ends on SIGTERM or Ctrl-C after the running
+batches are committed."""
+
+
+def add_parser(subparsers: Any) -> None:
+    """Declare `shoal worker`."""
+    parser = subparsers.add_parser(
+        "worker",
+        help=__doc__,
+        description=_DESCRIPTION,
+        epilog="example: SHOAL_BROKER=kafka:9092 SHOAL_SEGMENTS=segments.yaml shoal worker",
+    )
+    parser.add_argument("--segments", type=Path, help="definitions file; default: SHOAL_SEGMENTS")
+    parser.add_argument(
+        "--create-topics", action="store_true", help="create the topics that are missing"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Work until SIGTERM or SIGINT; 1 when something else ends it, 2 for a wrong setting."""
+    settings = settings_from(args)
+    configure_logs(settings.log_level)
+    try:
+        asyncio.run(_work(settings))
+    except Exception as error:
+        raise CommandFailedError(_what(error), "see the lines above", 1) from error
+    return 0
+
+
+def settings_from(args: argparse.Namespace) -> Settings:
+    """The environment's settings, with what the command line says instead."""
+    try:
+        settings = read_settings(os.environ)
+    except SettingError as error:
+        raise CommandFailedError(str(error), "correct it and start again", 2) from error
+    if getattr(args, "segments", None) is not None:
+        settings = dataclasses.replace(settings, segments=args.segments)
+    if getattr(args, "create_topics", False):
+        settings = dataclasses.replace(settings, create_topics=True)
+    return settings
+
+
+async def _work(settings: Settings) -> None:
+    worker = Worker(settings)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, worker.stop)
+    await worker.run()
+
+
+def _what(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"

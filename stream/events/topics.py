@@ -1,0 +1,161 @@
+"""The topics: every name that Shoal reads or writes, with what it needs of the broker.
+
+All of them take the broker's time (`LogAppendTime`): the idle rule and `historic` count with it.
+What Shoal writes is partitioned by the CRC-32 of the key, librdkafka's `consistent`, so that
+other clients find a customer's partition too.
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import Literal
+
+import msgspec
+
+from stream.clock import DAY_MS
+
+SINGLE = 1
+"""Partitions of a topic that one process reads as a whole."""
+
+RECORD_BYTES_MAX = 1 << 20
+"""The largest record that Shoal writes; 32 times the largest event that the envelope allows."""
+
+MESSAGE_BYTES_MAX = RECORD_BYTES_MAX + (64 << 10)
+"""What the broker must take: one such record with its headers and its batch's frame."""
+
+SEGMENT_BYTES = 128 << 20
+"""A compacted topic's segment file: the newest is never compacted, so it bounds a restore."""
+
+
+class Topic(msgspec.Struct, frozen=True, kw_only=True):
+    """One topic's contract.
+
+    `partitions` None stands for the number chosen for the installation; `retention_ms` None keeps
+    records for ever, or for a compacted topic the last one of each key.
+    """
+
+    name: str
+    purpose: str
+    access: Literal["read", "write", "both"]
+    partitions: int | None = None
+    compacted: bool = False
+    retention_ms: int | None = None
+
+    def partition_count(self, partitions: int) -> int:
+        """How many partitions it has in an installation with `partitions`."""
+        return self.partitions or partitions
+
+    def configuration(self) -> dict[str, str]:
+        """The broker's settings for it, each as the broker spells it."""
+        config = {
+            "message.timestamp.type": "LogAppendTime",
+            "max.message.bytes": str(MESSAGE_BYTES_MAX),
+        }
+        if self.compacted:
+            config |= {
+                "cleanup.policy": "compact",
+                "segment.bytes": str(SEGMENT_BYTES),
+                "min.cleanable.dirty.ratio": "0.3",
+                # An erased customer's last row is gone a week after the tombstone, at the latest.
+                "max.compaction.lag.ms": str(7 * DAY_MS),
+                "delete.retention.ms": str(7 * DAY_MS),
+            }
+        else:
+            kept_ms = -1 if self.retention_ms is None else self.retention_ms
+            config |= {"cleanup.policy": "delete", "retention.ms": str(kept_ms)}
+        return config
+
+
+EVENTS = Topic(
+    name="events",
+    purpose="what the shop sends, JSON, any key",
+    access="read",
+    retention_ms=7 * DAY_MS,
+)
+CUSTOMER_EVENTS = Topic(
+    name="customer-events",
+    purpose="the log that decides: typed records by customer id, ticks, versions",
+    access="both",
+    retention_ms=28 * DAY_MS,
+)
+CHANGELOG = Topic(
+    name="customers-changelog",
+    purpose="the newest row of each customer, and where its partition has got to",
+    access="both",
+    compacted=True,
+)
+CHANGES = Topic(
+    name="segment-changes",
+    purpose="entered and left segments, as CloudEvents",
+    access="write",
+    retention_ms=28 * DAY_MS,
+)
+MEMBERSHIPS = Topic(
+    name="memberships",
+    purpose="each customer's segments now",
+    access="write",
+    compacted=True,
+)
+DEAD_LETTERS = Topic(
+    name="dead-letters",
+    purpose="records that could not be applied, untouched, with the reason in headers",
+    access="write",
+    retention_ms=14 * DAY_MS,
+)
+CLOCK = Topic(
+    name="clock",
+    purpose="how far each source is, and the clock of all of them",
+    access="both",
+    partitions=SINGLE,
+    compacted=True,
+)
+LEARNED = Topic(
+    name="learned",
+    purpose="what each partition has learned, to be merged",
+    access="both",
+    partitions=SINGLE,
+    compacted=True,
+)
+DEFINITIONS = Topic(
+    name="definitions",
+    purpose="versions of the segment definitions, oldest first",
+    access="both",
+    partitions=SINGLE,
+)
+MODELS = Topic(
+    name="models",
+    purpose="versions of what was learned and merged",
+    access="both",
+    partitions=SINGLE,
+    compacted=True,
+)
+REFERENCE = Topic(
+    name="reference",
+    purpose="products, areas, campaigns and calendars that events are joined with",
+    access="read",
+    partitions=SINGLE,
+    compacted=True,
+)
+
+TOPICS = (
+    EVENTS,
+    CUSTOMER_EVENTS,
+    CHANGELOG,
+    CHANGES,
+    MEMBERSHIPS,
+    DEAD_LETTERS,
+    CLOCK,
+    LEARNED,
+    DEFINITIONS,
+    MODELS,
+    REFERENCE,
+)
+
+
+def partition_of(key: bytes, partitions: int) -> int:
+    """The partition of a key, as librdkafka's `consistent` partitioner has it.
+
+    >>> partition_of(b"c-17", 8)
+    5
+    """
+    return zlib.crc32(key) % partitions

@@ -1,0 +1,196 @@
+"""One transaction a batch, or the nearest thing that a broker without transactions allows.
+
+A `Delivery` belongs to one writer: the owner of a partition, or the time-keeper. Opening it ends
+what its predecessor left open and shuts it out (transactional only).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from aiokafka import TopicPartition
+from aiokafka.errors import (
+    InvalidProducerEpoch,
+    InvalidProducerIdMapping,
+    InvalidTxnState,
+    KafkaError,
+    MessageSizeTooLargeError,
+    OutOfOrderSequenceNumber,
+    ProducerFenced,
+    RecordListTooLargeError,
+    TopicAuthorizationFailedError,
+    TransactionalIdAuthorizationFailed,
+    UnknownError,
+)
+
+from stream.shell.broker_time import BrokerTime
+from stream.shell.connection import new_producer
+from stream.shell.outbox import Outbox
+from stream.shell.settings import Settings
+
+OPEN_TIMEOUT_S = 60.0
+COMMIT_TIMEOUT_S = 90.0
+"""Past any transaction's time-out: the broker has aborted it by then."""
+
+CLOSE_TIMEOUT_S = 5.0
+
+Offsets = Mapping[TopicPartition, int]
+
+_OWNERSHIP_LOST = (
+    ProducerFenced,
+    InvalidProducerEpoch,
+    InvalidProducerIdMapping,
+    InvalidTxnState,
+    OutOfOrderSequenceNumber,
+    # PRODUCER_FENCED, code 90, has no class in this client.
+    UnknownError,
+)
+_HOPELESS = (
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+    TopicAuthorizationFailedError,
+    TransactionalIdAuthorizationFailed,
+)
+
+
+class OwnershipLostError(RuntimeError):
+    """Somebody else opened this writer's deliveries, or the broker timed the transaction out."""
+
+
+class DeliveryAbortedError(RuntimeError):
+    """Nothing of the batch counts; open a new delivery, restore, go on."""
+
+
+class DeliveryRefusedError(RuntimeError):
+    """The broker will not take it, now or later: permissions or limits are wrong."""
+
+
+class Delivery(Protocol):
+    """Carries an outbox to the broker and moves the group's offsets with it."""
+
+    async def open(self) -> None:
+        """Become the only writer under this name."""
+
+    async def deliver(self, outbox: Outbox, offsets: Offsets) -> None:
+        """Write everything, or nothing that counts.
+
+        Raises
+        ------
+        OwnershipLostError, DeliveryAbortedError, DeliveryRefusedError
+        """
+
+    async def close(self) -> None:
+        """Let go of the broker; what is open is aborted by its next owner or its time-out."""
+
+
+class TransactionalDelivery:
+    """One Kafka transaction for each outbox."""
+
+    def __init__(self, settings: Settings, writer: str, broker_time: BrokerTime) -> None:
+        self._settings = settings
+        self._id = f"shoal-{settings.app}-{writer}"
+        self._broker_time = broker_time
+        self._producer: Any = None
+
+    async def open(self) -> None:
+        self._producer = new_producer(self._settings, self._id)
+        try:
+            await asyncio.wait_for(self._producer.start(), OPEN_TIMEOUT_S)
+        except BaseException:
+            await self.close()
+            raise
+
+    async def deliver(self, outbox: Outbox, offsets: Offsets) -> None:
+        try:
+            async with asyncio.timeout(COMMIT_TIMEOUT_S):
+                await self._transact(outbox, offsets)
+        except _OWNERSHIP_LOST as error:
+            raise OwnershipLostError(f"{self._id}: {type(error).__name__}") from error
+        except _HOPELESS as error:
+            raise DeliveryRefusedError(f"{self._id}: {error!r}") from error
+        except (KafkaError, TimeoutError) as error:
+            cause = error.__cause__
+            if isinstance(cause, _OWNERSHIP_LOST):
+                raise OwnershipLostError(f"{self._id}: {type(cause).__name__}") from error
+            raise DeliveryAbortedError(f"{self._id}: {error!r}") from error
+
+    async def _transact(self, outbox: Outbox, offsets: Offsets) -> None:
+        producer = self._producer
+        batches = list(outbox.batches(producer))
+        await producer.begin_transaction()
+        # No await between the first batches: the broker then learns of all partitions at once.
+        sent = [
+            await producer.send_batch(first, topic, partition=partition)
+            for topic, partition, (first, *_) in batches
+        ]
+        for topic, partition, (_, *rest) in batches:
+            sent += [await producer.send_batch(b, topic, partition=partition) for b in rest]
+        if offsets:
+            await producer.send_offsets_to_transaction(offsets, self._settings.app)
+        for ack in await asyncio.gather(*sent):
+            self._broker_time.acknowledged(ack)
+        await producer.commit_transaction()
+
+    async def close(self) -> None:
+        await close_producer(self._producer)
+        self._producer = None
+
+
+class PlainDelivery:
+    """For the embedded broker, which has no transactions: at least once, in a safe order.
+
+    What is forwarded and the changes are acknowledged before rows, rows before the meta record's
+    offsets count, so that a crash repeats and never skips. One batch a target is in flight.
+    """
+
+    def __init__(
+        self, settings: Settings, broker_time: BrokerTime, state_topics: Sequence[str]
+    ) -> None:
+        self._settings = settings
+        self._broker_time = broker_time
+        self._state_topics = frozenset(state_topics)
+        self._producer: Any = None
+
+    async def open(self) -> None:
+        self._producer = new_producer(self._settings)
+        try:
+            await asyncio.wait_for(self._producer.start(), OPEN_TIMEOUT_S)
+        except BaseException:
+            await self.close()
+            raise
+
+    async def deliver(self, outbox: Outbox, offsets: Offsets) -> None:
+        # The meta record has the offsets. There is no other member's lag to be shown here.
+        try:
+            async with asyncio.timeout(COMMIT_TIMEOUT_S):
+                batches = list(outbox.batches(self._producer))
+                effects = [b for b in batches if b[0] not in self._state_topics]
+                state = [b for b in batches if b[0] in self._state_topics]
+                await asyncio.gather(*(self._send(*target) for target in effects))
+                await asyncio.gather(*(self._send(*target) for target in state))
+        except _HOPELESS as error:
+            raise DeliveryRefusedError(f"plain delivery: {error!r}") from error
+        except (KafkaError, TimeoutError) as error:
+            raise DeliveryAbortedError(f"plain delivery: {error!r}") from error
+
+    async def _send(self, topic: str, partition: int, batches: list[Any]) -> None:
+        for batch in batches:
+            sent = await self._producer.send_batch(batch, topic, partition=partition)
+            self._broker_time.acknowledged(await sent)
+
+    async def close(self) -> None:
+        await close_producer(self._producer)
+        self._producer = None
+
+
+async def close_producer(producer: Any) -> None:
+    """Stop a producer, even one whose broker is gone or which was never started."""
+    if producer is None:
+        return
+    try:
+        await asyncio.wait_for(producer.stop(), CLOSE_TIMEOUT_S)
+    except (KafkaError, TimeoutError):
+        # It has failed before, and whoever used it has been told then.
+        await producer.client.close()

@@ -1,0 +1,61 @@
+"""Which delivery the broker allows: transactions, or the embedded broker's plain one."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from aiokafka.errors import IncompatibleBrokerVersion, UnknownError, UnsupportedVersionError
+
+from stream.events.topics import CHANGELOG
+from stream.shell.broker_time import BrokerTime
+from stream.shell.connection import new_producer
+from stream.shell.delivery import (
+    OPEN_TIMEOUT_S,
+    Delivery,
+    PlainDelivery,
+    TransactionalDelivery,
+    close_producer,
+)
+from stream.shell.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+
+async def has_transactions(settings: Settings) -> bool:
+    """Ask the broker for a transactional producer; the embedded broker has none."""
+    if settings.delivery != "auto":
+        return settings.delivery == "transactional"
+    producer = new_producer(settings, f"shoal-{settings.app}-probe")
+    client_log = logging.getLogger("aiokafka.producer.sender")
+    level = client_log.level
+    client_log.setLevel(logging.CRITICAL)  # its "unexpected error" is what is asked for here
+    try:
+        await asyncio.wait_for(producer.start(), OPEN_TIMEOUT_S)
+    except (UnknownError, IncompatibleBrokerVersion, UnsupportedVersionError):
+        return False
+    finally:
+        client_log.setLevel(level)
+        await close_producer(producer)
+    return True
+
+
+def new_delivery(
+    settings: Settings, broker_time: BrokerTime, writer: str, *, transactional: bool
+) -> Delivery:
+    """A writer's delivery, not yet open."""
+    if transactional:
+        return TransactionalDelivery(settings, writer, broker_time)
+    return PlainDelivery(settings, broker_time, [settings.topic(CHANGELOG.name)])
+
+
+def say_delivery(settings: Settings, *, transactional: bool) -> None:
+    """Say which promise holds."""
+    if transactional:
+        logger.info("delivery: one transaction a batch, exactly once into this broker")
+    else:
+        logger.warning(
+            "delivery: plain, at least once: the broker %s has no transactions. For demo and "
+            "development only",
+            settings.broker,
+        )

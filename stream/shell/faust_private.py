@@ -1,0 +1,365 @@
+"""The hook into Faust and aiokafka: the only file that touches what they do not promise.
+
+Written for faust-streaming 0.15.3 and aiokafka 0.14.0, which `check_pins` insists on, and held by
+the contract tests `tests/contracts/test_faust_*.py`. What it relies on:
+
+1. A transport names its own `Consumer` and `Fetcher`; the fetcher's task is the only reader.
+2. The consumer lives in a thread of its own with its own loop, so heartbeats go on while the
+   engine computes. Everything that touches it runs in that thread (`call_thread`).
+3. `App.on_partitions_revoked` is awaited before the group is joined anew.
+4. The rebalance is eager: every assignment is a new one, without positions. Positions are ours
+   (the meta record's), so Faust's own seek to the committed offsets is switched off, and a
+   partition stays paused until its owner has said where to start.
+5. aiokafka's `_proc_fetch_request` notes a partition's highwater when the answer has come.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any, Protocol
+
+import faust
+from aiokafka import TopicPartition
+from aiokafka.errors import ConsumerStoppedError, IllegalStateError
+from faust.tables.manager import TableManager
+from faust.transport.consumer import Fetcher
+from faust.transport.drivers import aiokafka as driver
+from mode import Service
+
+from stream.shell.settings import Security, Settings
+
+PINS = {"faust-streaming": "0.15.3", "aiokafka": "0.14.0"}
+
+FETCH_MAX_WAIT_MS = 20
+"""aiokafka keeps one fetch per broker in flight: so long may idle partitions hold up busy ones."""
+
+PREFETCH_BACKOFF_S = 0.02
+"""So long a partition whose records nobody takes holds up the others' next fetch."""
+
+POLL_S = 0.05
+"""A poll waits so long for records; what a full buffer has freed is polled for after that."""
+
+NOTHING_WANTED_S = 0.005
+
+POLL_RECORDS_MAX = 5_000
+
+NO_FETCH_YET = -1.0
+
+
+class UnknownReleaseError(RuntimeError):
+    """Another release of a pinned package is installed than the hook was written for."""
+
+
+def check_pins() -> None:
+    """Refuse to start on releases whose private surface nobody has looked at."""
+    for package, wanted in PINS.items():
+        found = version(package)
+        if found != wanted:
+            raise UnknownReleaseError(
+                f"{package} {found} is installed, this hook was written for {wanted}; "
+                f"install {package}=={wanted}"
+            )
+
+
+class TopicReplacedError(RuntimeError):
+    """A topic is shorter than what was read of it: it has been deleted and made anew."""
+
+    def __init__(self, partition: TopicPartition, offset: int, end: int) -> None:
+        super().__init__(
+            f"{partition.topic}-{partition.partition} ends at offset {end} and has been read up "
+            f"to {offset}: it was deleted and made anew. Start under another SHOAL_APP and "
+            f"SHOAL_TOPIC_PREFIX, or restore the topic"
+        )
+
+
+class Intake(Protocol):
+    """Takes whole polled batches: the other side of the hook."""
+
+    def wanted(self) -> Mapping[TopicPartition, int]:
+        """Partitions to take records from now, each with its reading's number."""
+
+    def take(self, partition: TopicPartition, records: list[Any], reading: int) -> None:
+        """Take a batch, unless that reading has ended since: a seek begins a new one."""
+
+    def polled(self) -> None:
+        """Hear that a poll has come back, with or without records."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndProof:
+    """After the record at offset `after` there was no other when the fetch was sent.
+
+    `after` None: none has been read since the reading began. `sent_s` is monotonic.
+    """
+
+    after: int | None
+    sent_s: float
+
+
+class _ConsumerThread(driver.AIOKafkaConsumerThread):
+    """Faust's consumer thread with short fetches, committed reads and proofs of the end."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.proofs: dict[TopicPartition, EndProof] = {}
+        self._last_offsets: dict[TopicPartition, int] = {}
+        self.answered_s = NO_FETCH_YET
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS
+        consumer._isolation_level = "read_committed"
+        return consumer
+
+    async def on_start(self) -> None:
+        await super().on_start()
+        fetcher = self._consumer._fetcher
+        fetcher._prefetch_backoff = PREFETCH_BACKOFF_S
+        answer = fetcher._proc_fetch_request
+
+        async def observed(assignment: Any, node_id: int, request: Any) -> bool:
+            sent_s, sent_ms = time.monotonic(), int(time.time() * 1000)
+            found: bool = await answer(assignment, node_id, request)
+            if assignment.active:
+                self._note_ends(assignment, request, sent_s, sent_ms)
+            return found
+
+        fetcher._proc_fetch_request = observed
+
+    def _note_ends(self, assignment: Any, request: Any, sent_s: float, sent_ms: int) -> None:
+        for topic, partitions in request.topics:
+            for partition, offset, _ in partitions:
+                tp = TopicPartition(topic, partition)
+                state = assignment.state_value(tp)
+                # A highwater noted in this answer, not in an earlier one: the answer has a later
+                # millisecond than the request. One in the same millisecond proves nothing.
+                if state is None or not state.timestamp or state.timestamp <= sent_ms:
+                    continue
+                self.answered_s = time.monotonic()
+                # Records of an open transaction lie between the last stable offset and the
+                # highwater: not the end.
+                at_end = state.highwater == offset and state.lso in {None, -1, offset}
+                if at_end and state.has_valid_position and state.position == offset:
+                    self.proofs[tp] = EndProof(self._last_offsets.get(tp), sent_s)
+
+    async def _fetch_records(self, *args: Any, **kwargs: Any) -> Any:
+        batches = await super()._fetch_records(*args, **kwargs)
+        for tp, records in batches.items():
+            self._last_offsets[tp] = records[-1].offset
+        return batches
+
+    async def hold(self, partitions: set[TopicPartition]) -> None:
+        self._ensure_consumer().pause(*partitions)
+
+    async def read_from(self, partition: TopicPartition, offset: int | None) -> int:
+        consumer = self._ensure_consumer()
+        beginning = (await consumer.beginning_offsets([partition]))[partition]
+        end = (await consumer.end_offsets([partition]))[partition]
+        offset = beginning if offset is None else max(offset, beginning)
+        if offset > end:
+            raise TopicReplacedError(partition, offset, end)
+        consumer.seek(partition, offset)
+        self._last_offsets.pop(partition, None)
+        self.proofs.pop(partition, None)
+        consumer.resume(partition)
+        return offset
+
+
+class _RebalanceListener(driver.ConsumerRebalanceListener):
+    """Holds every new partition until its owner has said where to start."""
+
+    async def on_partitions_assigned(self, assigned: Any) -> None:
+        await self._thread.hold(set(assigned))
+        await super().on_partitions_assigned(assigned)
+
+
+class _Consumer(driver.Consumer):
+    RebalanceListener = _RebalanceListener
+
+    def _new_consumer_thread(self) -> _ConsumerThread:
+        return _ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    async def perform_seek(self) -> None:
+        """Leave the positions alone: they are the meta records'."""
+
+
+class _BatchFetcher(Fetcher):
+    """Takes whole polled batches to the app's intake: no agent, no stream, no table."""
+
+    @Service.task
+    async def _fetcher(self) -> None:
+        consumer, intake = self.app.consumer, self.app.intake
+        try:
+            while not (self.should_stop or consumer.should_stop):
+                if not consumer.flow_active:
+                    await self.wait(consumer.can_resume_flow)
+                    continue
+                await self._poll(consumer, intake)
+        except ConsumerStoppedError:
+            if not self.app.should_stop:
+                raise
+        finally:
+            self.set_shutdown()
+
+    async def _poll(self, consumer: Any, intake: Intake) -> None:
+        held = consumer.assignment()
+        wanted = {tp: number for tp, number in intake.wanted().items() if tp in held}
+        if not wanted:
+            await self.sleep(NOTHING_WANTED_S)
+            intake.polled()
+            return
+        batches = await consumer._getmany(active_partitions=set(wanted), timeout=POLL_S)
+        intake.polled()
+        for tp, records in (batches or {}).items():
+            intake.take(tp, records, wanted[tp])
+
+
+class _Transport(driver.Transport):
+    Consumer = _Consumer
+    Fetcher = _BatchFetcher
+
+
+class Member(Intake, Protocol):
+    """What the group deals partitions to."""
+
+    async def revoke(self) -> None:
+        """Finish running batches; awaited before the group is joined anew."""
+
+    async def assign(self, partitions: set[TopicPartition], generation: int) -> None:
+        """Take up partitions; no heartbeats are sent while this runs."""
+
+
+class _Tables(TableManager):
+    """There are none; Faust's waits a second for them."""
+
+    async def on_start(self) -> None:
+        await self._update_channels()
+        await self.recovery.start()
+
+
+class GroupApp(faust.App):
+    """A Faust app that subscribes to topics and hands whole batches to its member."""
+
+    intake: Intake
+
+    def _new_transport(self) -> Any:
+        return _Transport(self.conf.broker_consumer, self)
+
+    def _create_directories(self) -> None:
+        """Nothing is kept on disk."""
+
+    def join(self, topics: list[str], member: Member) -> None:
+        """Say which topics the group reads, and who works on them, before the app starts."""
+        self.intake = member
+        for name in topics:
+            self.topics.add(self.topic(name, value_type=bytes, value_serializer="raw"))
+
+        async def revoked(*_: Any, **__: Any) -> None:
+            await member.revoke()
+
+        async def assigned(_: Any, assigned: Any, **__: Any) -> None:
+            await member.assign({TopicPartition(*tp) for tp in assigned}, self.generation)
+
+        self.on_partitions_revoked.connect(revoked)
+        self.on_partitions_assigned.connect(assigned)
+
+    async def until_crashed(self) -> None:
+        """Wait until a service of the app has crashed, and raise what it crashed with."""
+        await self._crashed.wait()
+        raise self.crash_reason or RuntimeError("a service of the group's consumer has crashed")
+
+    def lag(self, partition: TopicPartition) -> int | None:
+        """Records of a partition that have not been fetched; None: not known."""
+        consumer = self.consumer._thread._consumer
+        assignment = consumer and consumer._subscription.subscription.assignment
+        state = assignment and partition in assignment.tps and assignment.state_value(partition)
+        if not state or not state.has_valid_position or state.highwater is None:
+            return None
+        return max(0, int(state.highwater) - int(state.position))
+
+    @property
+    def heartbeat_s(self) -> float:
+        """Seconds between two heartbeats."""
+        return float(self.conf.broker_heartbeat_interval)
+
+    async def read_from(self, partition: TopicPartition, offset: int | None) -> int | None:
+        """Start reading a partition at an offset, or at its beginning; drops what was prefetched.
+
+        Returns
+        -------
+        int or None
+            The offset, a later one where retention has deleted what was asked for; None when the
+            partition has been revoked meanwhile.
+
+        Raises
+        ------
+        TopicReplacedError
+            The partition ends before the offset.
+        """
+        thread = self.consumer._thread
+        try:
+            found: int = await thread.call_thread(thread.read_from, partition, offset)
+        except IllegalStateError:
+            return None
+        return found
+
+    def end_proof(self, partition: TopicPartition) -> EndProof | None:
+        """The newest proof that a partition had been read to its end."""
+        proof: EndProof | None = self.consumer._thread.proofs.get(partition)
+        return proof
+
+    def answered_s(self) -> float:
+        """When the last fetch was answered, on the monotonic clock; negative: none yet."""
+        answered: float = self.consumer._thread.answered_s
+        return answered
+
+    @property
+    def generation(self) -> int:
+        """The group's generation that the current assignment belongs to."""
+        return int(self.consumer_generation_id)
+
+
+def new_app(settings: Settings) -> GroupApp:
+    """The app of a worker: group membership and nothing else."""
+    session_s = settings.session_timeout_ms / 1000
+    addresses = settings.broker.replace(",", ";kafka://")
+    return GroupApp(
+        settings.app,
+        broker=f"kafka://{addresses}",
+        broker_credentials=_credentials(settings.security),
+        broker_session_timeout=session_s,
+        broker_heartbeat_interval=min(3.0, session_s / 4),
+        broker_request_timeout=max(30.0, 3 * session_s),
+        broker_rebalance_timeout=max(30.0, 3 * session_s),
+        # Polls stop while backlogs are full, and a restore may take long: progress is watched
+        # by the watchdog, which knows the difference.
+        broker_max_poll_interval=86_400.0,
+        broker_max_poll_records=POLL_RECORDS_MAX,
+        # Nothing is acknowledged to Faust; the group's offsets go with the transactions.
+        broker_commit_interval=86_400.0,
+        consumer_auto_offset_reset="earliest",
+        stream_wait_empty=False,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        # With 0 Faust deals partitions with another assignor, which ignores co-partitioning.
+        table_standby_replicas=1,
+        TableManager=_Tables,
+        web_enabled=False,
+        key_serializer="raw",
+        value_serializer="raw",
+    )
+
+
+def _credentials(security: Security) -> Any:
+    context = security.ssl_context()
+    if security.protocol.startswith("SASL"):
+        return faust.SASLCredentials(
+            username=security.username,
+            password=security.password,
+            mechanism=security.mechanism,
+            ssl_context=context,
+        )
+    return None if context is None else faust.SSLCredentials(context=context)

@@ -1,0 +1,74 @@
+"""Reads topics without a group: to their end, and then along."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+from aiokafka import TopicPartition
+
+from stream.shell.connection import new_reader
+from stream.shell.settings import Settings
+
+_POLL_MS = 200
+
+
+class LogReader:
+    """Committed records of some partitions, oldest first; an async context manager."""
+
+    def __init__(self, settings: Settings, partitions: Sequence[TopicPartition]) -> None:
+        self._consumer = new_reader(settings)
+        self._partitions = list(partitions)
+
+    async def __aenter__(self) -> LogReader:
+        try:
+            await self._consumer.start()
+            self._consumer.assign(self._partitions)
+            await self._consumer.seek_to_beginning(*self._partitions)
+        except BaseException:
+            await self._consumer.stop()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._consumer.stop()
+
+    async def seek(self, partition: TopicPartition, offset: int) -> None:
+        """Go on from an offset."""
+        self._consumer.seek(partition, offset)
+
+    async def ends(self) -> Mapping[TopicPartition, int]:
+        """Each partition's end now: the offset after the last committed record."""
+        ends: Mapping[TopicPartition, int] = await self._consumer.end_offsets(self._partitions)
+        return ends
+
+    async def beginnings(self) -> Mapping[TopicPartition, int]:
+        """Each partition's oldest offset that is still there."""
+        found: Mapping[TopicPartition, int] = await self._consumer.beginning_offsets(
+            self._partitions
+        )
+        return found
+
+    async def to_end(self) -> AsyncIterator[list[Any]]:
+        """Batches of records up to where the partitions end when this is called.
+
+        It watches the position, not the records: a partition may end with markers of transactions
+        or with records that compaction has removed, and no record comes for those.
+        """
+        ends = await self.ends()
+        while not await self._passed(ends):
+            for records in (await self._consumer.getmany(timeout_ms=_POLL_MS)).values():
+                yield records
+
+    async def poll(self, timeout_ms: int) -> list[Any]:
+        """What has come since, within the time-out."""
+        found = await self._consumer.getmany(timeout_ms=timeout_ms)
+        return [record for records in found.values() for record in records]
+
+    async def remaining(self, ends: Mapping[TopicPartition, int]) -> int:
+        """Offsets still to be read up to `ends`."""
+        positions = [(end, await self._consumer.position(tp)) for tp, end in ends.items()]
+        return sum(max(0, end - position) for end, position in positions)
+
+    async def _passed(self, ends: Mapping[TopicPartition, int]) -> bool:
+        return await self.remaining(ends) == 0

@@ -1,0 +1,298 @@
+"""The owner of one partition number: its raw records are routed, its customers' log is folded.
+
+Both happen in one transaction a batch. The owner's life: open the delivery, which shuts the
+former owner out; restore; read on from the meta record; batch after batch. An aborted batch drops
+the memory and begins that life anew. So does a lost ownership, but only when the group has had
+the time to say that the partition is somebody else's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from aiokafka import TopicPartition
+
+from stream.engine.coordinator import SourceReport
+from stream.engine.effects import Effects
+from stream.engine.partition import PartitionEngine
+from stream.engine.router import Routed, alignment_limit_ms
+from stream.events.topics import CUSTOMER_EVENTS, EVENTS
+from stream.shell.backlog import Backlog
+from stream.shell.delivery import Delivery, DeliveryAbortedError, OwnershipLostError
+from stream.shell.learning import PartitionLearner
+from stream.shell.metering import Meter
+from stream.shell.outbox import Outbox
+from stream.shell.pace import Pace
+from stream.shell.posting import Poster
+from stream.shell.restore import restore_partition
+from stream.shell.routing import Source
+from stream.shell.workshop import Workshop
+
+ABORTS_MAX = 5
+"""Batches in a row that do not commit before the worker gives up: what was tried so often, with a
+new producer and restored state each time, a restart by hand has to look at."""
+
+REPORT_INTERVAL_S = 0.2
+"""How often an idle source says that it still is; a busy one says it with its batches."""
+
+SAME_REPORT_INTERVAL_S = 5.0
+"""How often a source says the same again, as a sign of life."""
+
+logger = logging.getLogger(__name__)
+
+
+class OwnerFailedError(RuntimeError):
+    """A partition cannot be worked on; the worker ends."""
+
+
+class PartitionOwner:
+    """Works on partition `partition` of both topics while this worker has it."""
+
+    def __init__(self, partition: int, shop: Workshop) -> None:
+        self.partition = partition
+        self.is_running = False
+        self._shop = shop
+        self._poster = Poster(shop.settings, partition)
+        self._meter = Meter(shop.metrics, partition)
+        self._pace = Pace(shop.settings, shop.owned_count)
+        self._raw_tp = TopicPartition(shop.settings.topic(EVENTS.name), partition)
+        self._log_tp = TopicPartition(shop.settings.topic(CUSTOMER_EVENTS.name), partition)
+        self._source = Source(
+            shop.new_router(partition), shop.broker_time, lambda: shop.end_proof(self._raw_tp)
+        )
+        self._log = Backlog()
+        self._engine: PartitionEngine = shop.new_engine(partition)
+        self._learner = PartitionLearner(partition)
+        self._delivery: Delivery | None = None
+        self._wake = asyncio.Event()
+        self._working = asyncio.Event()
+        self._batch = asyncio.Lock()
+        self._report: SourceReport | None = None
+        self._reported_s = 0.0
+        self._told_s = 0.0
+        self.progressed_s = time.monotonic()
+
+    # What the group asks of it
+
+    @property
+    def backlogs(self) -> dict[TopicPartition, Backlog]:
+        """Where fetched records go."""
+        return {self._raw_tp: self._source.backlog, self._log_tp: self._log}
+
+    def wake(self) -> None:
+        """Hear that there are new records."""
+        self._wake.set()
+
+    async def suspend(self) -> None:
+        """Finish the running batch and touch nothing after it."""
+        self._working.clear()
+        async with self._batch:
+            self._source.backlog.restart()
+            self._log.restart()
+
+    async def resume(self) -> None:
+        """Go on with the rows in memory: nobody else had the partition meanwhile."""
+        await self._read_on()
+
+    async def close(self) -> None:
+        """Let go of the broker."""
+        self.is_running = False
+        delivery, self._delivery = self._delivery, None
+        if delivery is not None:
+            await delivery.close()
+
+    async def run(self) -> None:
+        """Live until cancelled.
+
+        Raises
+        ------
+        OwnerFailedError
+            Batches keep aborting.
+        """
+        aborts = 0
+        while True:
+            committed = self._meter.batches
+            try:
+                await self._begin()
+                await self._work()
+            except OwnershipLostError as error:
+                await self._step_back(error)
+            except DeliveryAbortedError as error:
+                aborts = 1 if self._meter.batches > committed else aborts + 1
+                await self._drop(error, aborts)
+
+    # Its life
+
+    async def _begin(self) -> None:
+        self._delivery = self._shop.new_delivery(f"{self.partition}")
+        await self._delivery.open()
+        engine = self._shop.new_engine(self.partition)
+        async with self._shop.restores:
+            rows = await restore_partition(
+                self._shop.settings, self.partition, engine, self._shop.metrics
+            )
+        self._engine = engine
+        self._source.resume(engine.source)
+        self._meter.restored(engine)
+        self._report = None
+        logger.info("partition %d restored from %d rows", self.partition, rows)
+        await self._read_on()
+
+    async def _read_on(self) -> None:
+        source = self._engine.source
+        # Without a source in the meta record there has been no batch: from the beginning.
+        for tp, backlog, offset in (
+            (self._raw_tp, self._source.backlog, source and source.next_offset),
+            (self._log_tp, self._log, source and self._engine.next_offset),
+        ):
+            backlog.restart()
+            found = await self._shop.read_from(tp, offset)
+            if found is None:
+                return
+            if offset is not None and found > offset:
+                self._meter.lost(tp.topic, offset, found)
+            backlog.open()
+        self.is_running = True
+        self.progressed_s = time.monotonic()
+        self._working.set()
+        self._wake.set()
+
+    async def _step_back(self, error: OwnershipLostError) -> None:
+        """Give the partition up; if it is still ours when the group must know better, go on."""
+        logger.warning("partition %d is somebody else's now (%s)", self.partition, error)
+        self._shop.metrics.fenced.inc()
+        await self._forget()
+        await asyncio.sleep(self._shop.heartbeats_s)
+
+    async def _drop(self, error: DeliveryAbortedError, aborts: int) -> None:
+        logger.warning("partition %d: a batch was aborted (%s)", self.partition, error)
+        self._shop.metrics.aborts.inc()
+        if aborts >= ABORTS_MAX:
+            raise OwnerFailedError(
+                f"partition {self.partition}: {aborts} batches in a row did not commit, the last "
+                f"with {error}; check the broker's transaction coordinator and restart"
+            ) from error
+        await self._forget()
+
+    async def _forget(self) -> None:
+        self._working.clear()
+        self._source.backlog.restart()
+        self._log.restart()
+        await self.close()
+
+    # Its work
+
+    async def _work(self) -> None:
+        while True:
+            await self._working.wait()
+            await self._until_due()
+            async with self._batch:
+                if self._working.is_set():
+                    await self._batch_or_stop()
+
+    async def _batch_or_stop(self) -> None:
+        try:
+            await self._one_batch()
+        except BaseException:
+            # Said before the lock is free: who suspends must not take this for a running owner.
+            self.is_running = False
+            raise
+
+    def _limit_ms(self) -> int:
+        broker_ms = self._shop.broker_time.now()
+        clock_ms = self._engine.clock_ms
+        return alignment_limit_ms(clock_ms, clock_ms if broker_ms is None else broker_ms)
+
+    async def _until_due(self) -> None:
+        while self._working.is_set():
+            self._wake.clear()
+            waiting_s = self._pace.wait_s(len(self._log) + len(self._source.backlog))
+            if not self._log and not self._source.is_ready(self._limit_ms()):
+                self.progressed_s = time.monotonic()
+                waiting_s = self._reported_s + REPORT_INTERVAL_S - self.progressed_s
+                if waiting_s <= 0:
+                    return
+                await _wait(self._wake, waiting_s)
+            elif waiting_s <= 0:
+                return
+            else:
+                await asyncio.sleep(waiting_s)
+
+    async def _one_batch(self) -> None:
+        outbox = Outbox()
+        self._pace.started()
+        routed, effects, folded = self._compute(outbox)
+        report = self._new_report(busy=routed is not None)
+        if report is not None:
+            self._poster.post_report(outbox, _source_key(report.source), encode_report(report))
+        if outbox.record_count == 0:
+            return
+        delivery = self._delivery
+        assert delivery is not None
+        started_s = time.monotonic()
+        await delivery.deliver(outbox, self._offsets())
+        self.progressed_s = time.monotonic()
+        self._meter.committed(routed, effects, folded, self.progressed_s - started_s)
+        self._meter.told(effects, self._engine, self._shop.broker_time.now())
+        self._report = report or self._report
+
+    def _compute(self, outbox: Outbox) -> tuple[Routed | None, Effects | None, list[Any]]:
+        records_max = self._shop.settings.batch_records_max
+        routed = self._source.route(records_max, self._limit_ms())
+        folded = self._log.first(records_max)
+        if routed is None and not folded:
+            return None, None, folded
+        self._log.drop(len(folded))
+        effects = self._engine.fold(folded, self._source.state())
+        if routed is not None:
+            self._poster.post_routed(outbox, routed)
+        self._poster.post_effects(outbox, effects)
+        for key, summary in self._learner.learn(effects):
+            self._poster.post_learned(outbox, key, summary)
+        return routed, effects, folded
+
+    def _new_report(self, *, busy: bool) -> SourceReport | None:
+        """How far the source is, when that is news or due."""
+        now_s = time.monotonic()
+        if not busy and now_s - self._reported_s < REPORT_INTERVAL_S:
+            return None
+        self._reported_s = now_s
+        last = self._report
+        report = SourceReport(
+            source=self.partition,
+            watermark_ms=max(self._source.watermark_ms(), last.watermark_ms if last else -1),
+            offset=self._source.state().next_offset,
+            sources=self._shop.settings.partitions,
+            event_ms=self._source.state().event_ms,
+        )
+        if report == last and now_s - self._told_s < SAME_REPORT_INTERVAL_S:
+            return None
+        self._told_s = now_s
+        return report
+
+    def _offsets(self) -> dict[TopicPartition, int]:
+        return {
+            self._raw_tp: self._source.state().next_offset,
+            self._log_tp: self._engine.next_offset,
+        }
+
+
+def _source_key(source: int) -> bytes:
+    return b"source-%d" % source
+
+
+encode_report: Callable[[SourceReport], bytes] = msgspec.json.Encoder().encode
+decode_report: Callable[[bytes], SourceReport] = msgspec.json.Decoder(SourceReport).decode
+
+
+async def _wait(event: asyncio.Event, timeout_s: float) -> None:
+    try:
+        async with asyncio.timeout(timeout_s):
+            await event.wait()
+    except TimeoutError:
+        return

@@ -1,0 +1,87 @@
+"""Turns what the engine says into records: the one place that knows which effect goes where."""
+
+from __future__ import annotations
+
+from stream.engine.effects import DeadRecord, Effects
+from stream.engine.router import Routed
+from stream.events import topics
+from stream.events.cloudevent import CONTENT_TYPE, encode_change, encode_membership
+from stream.events.records import encode_record
+from stream.events.topics import partition_of
+from stream.shell.dead_letters import dead_letter_headers
+from stream.shell.outbox import NO_HEADERS, Entry, Headers, Outbox
+from stream.shell.settings import Settings
+
+DECODE, FOLD = "decode", "fold"
+_CHANGE_HEADERS: Headers = [("content-type", CONTENT_TYPE)]
+
+
+class Poster:
+    """Addresses the effects of one partition."""
+
+    def __init__(self, settings: Settings, partition: int) -> None:
+        self._partition = partition
+        self._partitions = settings.partitions
+        self._shop = settings.shop
+        self._events = settings.topic(topics.EVENTS.name)
+        self._log = settings.topic(topics.CUSTOMER_EVENTS.name)
+        self._changelog = settings.topic(topics.CHANGELOG.name)
+        self._changes = settings.topic(topics.CHANGES.name)
+        self._memberships = settings.topic(topics.MEMBERSHIPS.name)
+        self._dead_letters = settings.topic(topics.DEAD_LETTERS.name)
+        self._clock = settings.topic(topics.CLOCK.name)
+        self._learned = settings.topic(topics.LEARNED.name)
+
+    def post_routed(self, outbox: Outbox, routed: Routed) -> None:
+        """Records for the customers' log, and raw records that are none."""
+        by_partition: dict[int, list[Entry]] = {}
+        for partition, key, value in routed.outputs:
+            entries = by_partition.get(partition)
+            if entries is None:
+                entries = by_partition[partition] = []
+            entries.append((key, value, NO_HEADERS))
+        for partition, entries in by_partition.items():
+            outbox.put_all(self._log, partition, entries)
+        self._post_dead(outbox, routed.dead, self._events, DECODE)
+
+    def post_effects(self, outbox: Outbox, effects: Effects) -> None:
+        """Everything that folding a batch has said but what was learned."""
+        here = self._partition
+        for customer, record in effects.forwards:
+            key = customer.encode()
+            value = encode_record(record)
+            outbox.put(self._log, partition_of(key, self._partitions), key, value)
+        outbox.put_all(
+            self._changes,
+            here,
+            (
+                (change.customer.encode(), encode_change(change, self._shop), _CHANGE_HEADERS)
+                for change in effects.changes
+            ),
+        )
+        outbox.put_all(
+            self._memberships,
+            here,
+            (
+                (customer.encode(), now and encode_membership(now), NO_HEADERS)
+                for customer, now in effects.memberships.items()
+            ),
+        )
+        self._post_dead(outbox, effects.dead, self._log, FOLD)
+        outbox.put_all(
+            self._changelog, here, ((key, row, NO_HEADERS) for key, row in effects.rows.items())
+        )
+
+    def post_report(self, outbox: Outbox, key: bytes, report: bytes) -> None:
+        """How far this partition's source is."""
+        outbox.put(self._clock, 0, key, report)
+
+    def post_learned(self, outbox: Outbox, key: bytes, summary: bytes) -> None:
+        """What this partition has learned."""
+        outbox.put(self._learned, 0, key, summary)
+
+    def _post_dead(self, outbox: Outbox, dead: list[DeadRecord], topic: str, stage: str) -> None:
+        for each in dead:
+            record = each.record
+            headers = dead_letter_headers(each, topic, self._partition, stage)
+            outbox.put(self._dead_letters, self._partition, record.key, record.value, headers)

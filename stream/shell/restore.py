@@ -1,0 +1,54 @@
+"""Brings a partition's rows back from its changelog, as fast as they can be read.
+
+Outside the group: heartbeats go on meanwhile, and partitions that a worker keeps re-read nothing.
+The partition's delivery must be open before, or the former owner could still add rows.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Protocol
+
+from aiokafka import TopicPartition
+
+from stream.events.topics import CHANGELOG
+from stream.shell.log_reader import LogReader
+from stream.shell.metrics import Metrics
+from stream.shell.settings import Settings
+
+
+class Restorable(Protocol):
+    """What a changelog is read into."""
+
+    def restore(self, key: bytes, value: bytes | None) -> None: ...
+
+    def restored(self) -> None: ...
+
+
+async def restore_partition(
+    settings: Settings, partition: int, engine: Restorable, metrics: Metrics
+) -> int:
+    """Read the changelog's partition to its end into `engine`.
+
+    Returns
+    -------
+    int
+        Rows read, tombstones and superseded rows included.
+    """
+    started_s = time.monotonic()
+    row_count = 0
+    changelog = TopicPartition(settings.topic(CHANGELOG.name), partition)
+    remaining = metrics.restore_remaining.labels(str(partition))
+    restore = engine.restore
+    async with LogReader(settings, [changelog]) as reader:
+        ends = await reader.ends()
+        async for records in reader.to_end():
+            for record in records:
+                restore(record.key, record.value)
+            row_count += len(records)
+            remaining.set(await reader.remaining(ends))
+    engine.restored()
+    remaining.set(0)
+    metrics.restore_rows.inc(row_count)
+    metrics.restore_seconds.observe(time.monotonic() - started_s)
+    return row_count

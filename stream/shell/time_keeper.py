@@ -1,0 +1,175 @@
+"""The time-keeper's shell: one worker tells all customer partitions the time and the versions.
+
+It reads what the sources and the partitions have told from the topics' beginnings, asks the pure
+coordinator, and writes its control records to every partition together with its own state.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import Any
+
+from aiokafka import TopicPartition
+
+from stream.engine.coordinator import STATE_KEY, Coordinator, Decision
+from stream.events.records import Version, encode_record
+from stream.events.topics import CLOCK, CUSTOMER_EVENTS, DEFINITIONS, LEARNED, MODELS
+from stream.shell.definitions import version_name
+from stream.shell.delivery import DeliveryAbortedError, OwnershipLostError
+from stream.shell.learning import CLUSTERS_PREFIX, POPULATION_PREFIX, decode_snapshot
+from stream.shell.log_reader import LogReader
+from stream.shell.merging import CLUSTERS_KEY, ModelMerger
+from stream.shell.outbox import NO_HEADERS, Outbox
+from stream.shell.owner import decode_report
+from stream.shell.workshop import Workshop
+
+WRITER = "coordinator"
+
+HISTORY_BEHIND_MS = 60_000
+"""So far behind the broker's time the clock is in history: it ticks as soon as sources report."""
+
+HISTORY_INTERVAL_S = 0.01
+POLL_MS = 20
+
+logger = logging.getLogger(__name__)
+
+
+class TimeKeeper:
+    """Runs while this worker has the clock's partition."""
+
+    def __init__(self, shop: Workshop) -> None:
+        self._shop = shop
+        settings = shop.settings
+        self._clock = TopicPartition(settings.topic(CLOCK.name), 0)
+        self._learned = TopicPartition(settings.topic(LEARNED.name), 0)
+        self._definitions = TopicPartition(settings.topic(DEFINITIONS.name), 0)
+        self._models = TopicPartition(settings.topic(MODELS.name), 0)
+        self._log = settings.topic(CUSTOMER_EVENTS.name)
+
+    async def run(self) -> None:
+        """Keep time until cancelled; begins anew when a decision was aborted."""
+        while True:
+            try:
+                await self._keep_time()
+            except OwnershipLostError as error:
+                logger.warning("the clock is somebody else's now (%s)", error)
+                self._shop.metrics.fenced.inc()
+                await asyncio.sleep(self._shop.heartbeats_s)
+            except DeliveryAbortedError as error:
+                logger.warning("a decision of the clock was aborted (%s)", error)
+                self._shop.metrics.aborts.inc()
+                await asyncio.sleep(1)
+
+    async def _keep_time(self) -> None:
+        delivery = self._shop.new_delivery(WRITER)
+        await delivery.open()
+        topics = [self._clock, self._learned, self._definitions, self._models]
+        coordinator = Coordinator(self._shop.settings.partitions)
+        stuck = StuckSources(self._shop, coordinator)
+        merger = ModelMerger()
+        try:
+            async with LogReader(self._shop.settings, topics) as reader:
+                async for records in reader.to_end():
+                    for record in records:
+                        if record.topic == self._clock.topic and record.key == STATE_KEY:
+                            coordinator.resume(record.value)
+                    self._hear(coordinator, stuck, merger, records)
+                logger.info("keeping time from clock %d", coordinator.state.clock_ms)
+                while True:
+                    self._hear(coordinator, stuck, merger, await reader.poll(POLL_MS))
+                    stuck.exclude()
+                    outbox = self._decided(coordinator)
+                    model = await merger.merged()
+                    if model is not None:
+                        outbox.put(self._models.topic, 0, CLUSTERS_KEY, model)
+                    if outbox.record_count:
+                        await delivery.deliver(outbox, {})
+                    await self._rest(coordinator)
+        finally:
+            await delivery.close()
+
+    def _hear(
+        self,
+        coordinator: Coordinator,
+        stuck: StuckSources,
+        merger: ModelMerger,
+        records: list[Any],
+    ) -> None:
+        for record in records:
+            if record.topic == self._clock.topic:
+                if record.key != STATE_KEY:
+                    report = decode_report(record.value)
+                    stuck.heard(report.source)
+                    coordinator.source(report)
+            elif record.topic == self._definitions.topic:
+                coordinator.version("definitions", version_name(record.value), record.value)
+            elif record.topic == self._models.topic:
+                merger.announced(record.value)
+                coordinator.version("clusters", version_name(record.value), record.value)
+            elif record.key.startswith(POPULATION_PREFIX):
+                coordinator.snapshot(decode_snapshot(record.value))
+            elif record.key.startswith(CLUSTERS_PREFIX):
+                merger.learned(record.key, record.value)
+
+    def _decided(self, coordinator: Coordinator) -> Outbox:
+        outbox = Outbox()
+        decision: Decision | None = coordinator.decide()
+        if decision is None:
+            return outbox
+        values = [encode_record(record) for record in decision.control]
+        for partition in range(self._shop.settings.partitions):
+            outbox.put_all(self._log, partition, ((None, value, NO_HEADERS) for value in values))
+        outbox.put(self._clock.topic, 0, STATE_KEY, decision.state)
+        for record in decision.control:
+            if isinstance(record, Version):
+                logger.info("announced %s %s", record.kind, record.name)
+                self._shop.metrics.versions.labels(record.kind).inc()
+        return outbox
+
+    async def _rest(self, coordinator: Coordinator) -> None:
+        broker_ms = self._shop.broker_time.now()
+        clock_ms = coordinator.state.clock_ms
+        if broker_ms is None or broker_ms - clock_ms > HISTORY_BEHIND_MS:
+            await asyncio.sleep(HISTORY_INTERVAL_S)
+        else:
+            await asyncio.sleep(self._shop.settings.tick_interval_ms / 1000)
+
+
+class StuckSources:
+    """Leaves sources out of the clock that tell nothing while others do.
+
+    Being idle is not being stuck: an idle source tells that it is.
+    """
+
+    def __init__(self, shop: Workshop, coordinator: Coordinator) -> None:
+        self._after_s = shop.settings.source_stall_s
+        self._partitions = shop.settings.partitions
+        self._metric = shop.metrics.sources_excluded
+        self._coordinator = coordinator
+        started_s = time.monotonic()
+        self._heard_s = dict.fromkeys(range(self._partitions), started_s)
+
+    def heard(self, source: int) -> None:
+        """Note a report."""
+        self._heard_s[source] = time.monotonic()
+        if source in self._coordinator.state.excluded:
+            logger.warning("source %d is back; the clock waits for it again", source)
+
+    def exclude(self) -> None:
+        """Exclude who is stuck, while somebody else is not."""
+        now_s = time.monotonic()
+        silent = [s for s, at in self._heard_s.items() if now_s - at > self._after_s]
+        if len(silent) == len(self._heard_s):
+            # Nobody tells anything: it is this reader or the broker.
+            return
+        for source in silent:
+            if source not in self._coordinator.state.excluded:
+                logger.error(
+                    "source %d has told nothing for %.0f s while others have: the clock goes on "
+                    "without it, its events may come late; look at its owner",
+                    source, self._after_s,
+                )  # fmt: skip
+                self._coordinator.exclude(source)
+        self._metric.set(len(self._coordinator.state.excluded))

@@ -1,0 +1,159 @@
+"""Creates the topics, and checks that those that are there are what Shoal needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka.admin import NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+
+from stream.events.topics import TOPICS, Topic
+from stream.shell.connection import new_admin
+from stream.shell.settings import Settings
+
+REPLICATION_WANTED = 3
+"""Replicas where the cluster has so many brokers: one may fail without loss or pause."""
+
+DECIDING_SETTINGS = ("message.timestamp.type", "cleanup.policy")
+"""What must be as the registry says; the rest is the operator's to tune."""
+
+
+class TopicsError(RuntimeError):
+    """The topics are not as they must be; says which, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One topic on the broker: `problem` None where all is well, and whether it is missing."""
+
+    topic: Topic
+    name: str
+    partitions: int
+    is_missing: bool
+    problem: str | None
+
+
+async def inspect_topics(settings: Settings) -> list[Finding]:
+    """Every registered topic as the broker has it."""
+    admin = new_admin(settings)
+    await admin.start()
+    try:
+        present = await _partition_counts(admin)
+        configs = await _configurations(
+            admin, [n for t in TOPICS if (n := settings.topic(t.name)) in present]
+        )
+        return [_finding(settings, topic, present, configs) for topic in TOPICS]
+    finally:
+        await admin.close()
+
+
+async def create_topics(settings: Settings) -> list[str]:
+    """Create the topics that are missing; their names."""
+    missing = [f for f in await inspect_topics(settings) if f.is_missing]
+    admin = new_admin(settings)
+    await admin.start()
+    try:
+        brokers = len((await admin.describe_cluster())["brokers"])
+        replication = settings.replication or min(REPLICATION_WANTED, brokers)
+        wanted = [
+            NewTopic(
+                finding.name, finding.partitions, replication,
+                topic_configs=_configuration(finding.topic, replication),
+            )
+            for finding in missing
+        ]  # fmt: skip
+        if wanted:
+            answer = await admin.create_topics(wanted)
+            _raise_errors(answer)
+    finally:
+        await admin.close()
+    return [finding.name for finding in missing]
+
+
+async def require_topics(settings: Settings) -> None:
+    """Make sure that the worker can start.
+
+    Raises
+    ------
+    TopicsError
+        A topic is missing or has another partition count or policy; says what to do next.
+    """
+    findings = await inspect_topics(settings)
+    missing = [f.name for f in findings if f.is_missing]
+    if missing:
+        raise TopicsError(
+            f"topics are missing: {', '.join(missing)}; create them with `shoal topics create`, "
+            f"or start the worker with --create-topics"
+        )
+    problems = [f"{f.name}: {f.problem}" for f in findings if f.problem]
+    if problems:
+        raise TopicsError("; ".join(problems))
+
+
+def _finding(
+    settings: Settings, topic: Topic, present: dict[str, int], configs: dict[str, dict[str, str]]
+) -> Finding:
+    name, partitions = settings.topic(topic.name), topic.partition_count(settings.partitions)
+    if name not in present:
+        return Finding(topic, name, partitions, is_missing=True, problem="is missing")
+    problem = None
+    if present[name] != partitions:
+        problem = (
+            f"has {present[name]} partitions, the settings say {partitions}; set SHOAL_PARTITIONS "
+            f"to what the installation was made with, or use another SHOAL_TOPIC_PREFIX"
+        )
+    else:
+        found, wanted = configs.get(name, {}), topic.configuration()
+        wrong = [s for s in DECIDING_SETTINGS if s in found and found[s] != wanted[s]]
+        if wrong:
+            pairs = ",".join(f"{s}={wanted[s]}" for s in wrong)
+            problem = (
+                f"has {', '.join(f'{s}={found[s]}' for s in wrong)}; change it: "
+                f"kafka-configs --alter --topic {name} --add-config {pairs}"
+            )
+    return Finding(topic, name, partitions, is_missing=False, problem=problem)
+
+
+def _configuration(topic: Topic, replication: int) -> dict[str, str]:
+    config = topic.configuration()
+    if replication >= REPLICATION_WANTED:
+        config["min.insync.replicas"] = str(REPLICATION_WANTED - 1)
+    return config
+
+
+async def _partition_counts(admin: Any) -> dict[str, int]:
+    # Asked for all at once: a question for a topic by name may make that topic.
+    names = await admin.list_topics()
+    wanted = [name for name in names if not name.startswith("__")]
+    if not wanted:
+        return {}
+    found = await admin.describe_topics(wanted)
+    return {topic["topic"]: len(topic["partitions"]) for topic in found}
+
+
+async def _configurations(admin: Any, names: list[str]) -> dict[str, dict[str, str]]:
+    """Settings by topic; a broker that does not tell them has none to be wrong."""
+    if not names:
+        return {}
+    try:
+        answers = await admin.describe_configs(
+            [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
+        )
+    except KafkaError:
+        return {}
+    return {
+        resource[3]: {entry[0]: entry[1] for entry in resource[4]}
+        for answer in answers
+        for resource in answer.resources
+    }
+
+
+def _raise_errors(answer: Any) -> None:
+    for name, code, *rest in answer.topic_errors:
+        error = for_code(code)
+        # Two workers may start at once: then the other one has made it.
+        if code and error is not TopicAlreadyExistsError:
+            message = rest[0] if rest else error.__name__
+            raise TopicsError(f"topic {name} could not be created: {message}")

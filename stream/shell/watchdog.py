@@ -1,0 +1,103 @@
+"""Ends a worker that has silently stopped working.
+
+Consumers of Kafka are known to go quiet without dying. What counts is progress: polls that come
+back, fetches that are answered, owners that get on with what they have. A thread watches the
+event loop itself, which cannot report its own standstill.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import faulthandler
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+
+from stream.shell.group import Group
+
+CHECK_INTERVAL_S = 1.0
+EXIT_STALLED = 70
+"""sysexits' "internal software error": the process ends because it stands still."""
+
+
+class StalledError(RuntimeError):
+    """The worker makes no progress; says where."""
+
+
+class Watchdog:
+    """Looks after one worker.
+
+    Parameters
+    ----------
+    stall_s
+        Without progress for so long something is broken.
+    answered_s
+        When the last fetch was answered, on the monotonic clock; negative: none yet.
+    """
+
+    def __init__(
+        self,
+        group: Group,
+        stall_s: float,
+        answered_s: Callable[[], float],
+        observe_lag: Callable[[float], None],
+    ) -> None:
+        self._group = group
+        self._stall_s = stall_s
+        self._answered_s = answered_s
+        self._observe_lag = observe_lag
+        self._started_s = time.monotonic()
+        self._assigned_s = self._started_s
+        self._beat_s = self._started_s
+        self._ended = threading.Event()
+
+    async def run(self) -> None:
+        """Watch until cancelled.
+
+        Raises
+        ------
+        StalledError
+            Something has made no progress for `stall_s`.
+        """
+        thread = threading.Thread(target=self._watch_the_loop, name="watchdog", daemon=True)
+        thread.start()
+        try:
+            while True:
+                before_s = time.monotonic()
+                await asyncio.sleep(CHECK_INTERVAL_S)
+                self._beat_s = time.monotonic()
+                self._observe_lag(self._beat_s - before_s - CHECK_INTERVAL_S)
+                causes = self.stalled()
+                if causes:
+                    raise StalledError(
+                        f"no progress for {self._stall_s:.0f} s: {'; '.join(causes)}; look at the "
+                        f"broker, then start the worker again"
+                    )
+        finally:
+            self._ended.set()
+
+    def stalled(self) -> list[str]:
+        """What stands still now."""
+        now_s = time.monotonic()
+        group = self._group
+        if group.is_assigned:
+            self._assigned_s = now_s
+        checks = {"the group has dealt nothing": self._assigned_s}
+        if group.is_assigned:
+            checks["the consumer's loop stands still"] = group.polled_s
+            checks["no fetch was answered"] = max(self._answered_s(), self._started_s)
+            for partition, owner in group.owners.items():
+                checks[f"partition {partition} does not get on"] = owner.progressed_s
+        return [what for what, since_s in checks.items() if now_s - since_s > self._stall_s]
+
+    def _watch_the_loop(self) -> None:
+        while not self._ended.wait(CHECK_INTERVAL_S):
+            if time.monotonic() - self._beat_s > self._stall_s:
+                sys.stderr.write(
+                    f"shoal worker: the event loop has been blocked for {self._stall_s:.0f} s; "
+                    f"ending. Where it stands:\n"
+                )
+                faulthandler.dump_traceback(sys.stderr)
+                os._exit(EXIT_STALLED)

@@ -1,0 +1,190 @@
+"""The worker: everything wired together, started in order, ended in good order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from stream.engine.partition import PartitionEngine
+from stream.engine.router import Router
+from stream.engine.settings import EngineSettings
+from stream.events.topics import CLOCK, CUSTOMER_EVENTS, EVENTS
+from stream.shell.broker_time import BrokerTime
+from stream.shell.definitions import publish_definitions
+from stream.shell.delivery_choice import has_transactions, new_delivery, say_delivery
+from stream.shell.faust_private import GroupApp, check_pins, new_app
+from stream.shell.group import Group
+from stream.shell.health import HealthServer
+from stream.shell.lag import LagObserver
+from stream.shell.metrics import Metrics
+from stream.shell.owner import PartitionOwner
+from stream.shell.reference_tail import ReferenceTail
+from stream.shell.settings import Settings
+from stream.shell.time_keeper import TimeKeeper
+from stream.shell.topic_admin import create_topics, require_topics
+from stream.shell.watchdog import Watchdog
+from stream.shell.workshop import Workshop
+
+STOP_TIMEOUT_S = 30.0
+
+logger = logging.getLogger(__name__)
+
+
+class Worker:
+    """One worker process's life.
+
+    Parameters
+    ----------
+    settings
+        Checked settings; see `read_settings`.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.metrics = Metrics()
+        self._broker_time = BrokerTime()
+        self._reference = ReferenceTail(settings, self.metrics)
+        self._stopping = asyncio.Event()
+        self._failure: BaseException | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._transactional = True
+        self._app: GroupApp
+        self._group: Group
+        self.health: HealthServer
+
+    def stop(self) -> None:
+        """Ask it to end in good order; `run` returns when that is done."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Work until `stop`.
+
+        Raises
+        ------
+        Exception
+            What has ended the worker, when nobody asked it to.
+        """
+        check_pins()
+        await self._prepare()
+        self._wire()
+        async with contextlib.AsyncExitStack() as stack:
+            await self.health.start()
+            stack.push_async_callback(self.health.stop)
+            stack.push_async_callback(self._end)
+            self._spawn("reference", self._reference.run())
+            await self._until(self._reference.is_complete.wait())
+            await self._until(self._app.start())
+            self._spawn("watchdog", self._watchdog.run())
+            self._spawn("lag", self._lag.run())
+            self._spawn("group", self._app.until_crashed())
+            await self._stopping.wait()
+        if self._failure is not None:
+            raise self._failure
+
+    async def _prepare(self) -> None:
+        settings = self.settings
+        self._transactional = await has_transactions(settings)
+        say_delivery(settings, transactional=self._transactional)
+        # The embedded broker starts empty each time, so there is nothing to protect.
+        if settings.create_topics or not self._transactional:
+            await create_topics(settings)
+        await require_topics(settings)
+        await publish_definitions(settings)
+
+    def _wire(self) -> None:
+        settings = self.settings
+        self._app = app = new_app(settings)
+        shop = Workshop(
+            settings=settings,
+            metrics=self.metrics,
+            broker_time=self._broker_time,
+            new_engine=self._new_engine,
+            new_router=self._new_router,
+            new_delivery=self._new_delivery,
+            end_proof=app.end_proof,
+            read_from=app.read_from,
+            owned_count=lambda: len(self._group.owners),
+            heartbeats_s=3 * app.heartbeat_s,
+        )
+        self._group = Group(
+            settings,
+            self.metrics,
+            lambda partition: PartitionOwner(partition, shop),
+            lambda: TimeKeeper(shop),
+            self._fail,
+        )
+        names = [settings.topic(t.name) for t in (EVENTS, CUSTOMER_EVENTS, CLOCK)]
+        app.join(names, self._group)
+        self._lag = LagObserver(self._group, app.lag, self.metrics, self._broker_time)
+        self._watchdog = Watchdog(
+            self._group, settings.stall_s, app.answered_s, self.metrics.loop_lag.set
+        )
+        self.health = HealthServer(
+            (settings.http_host, settings.http_port),
+            self.metrics.registry,
+            self._watchdog.stalled,
+            self._unready,
+        )
+
+    def _new_engine(self, partition: int) -> PartitionEngine:
+        settings = self.settings
+        return PartitionEngine(
+            partition, EngineSettings(shop=settings.shop, incarnation=settings.incarnation)
+        )
+
+    def _new_router(self, partition: int) -> Router:
+        return Router(partition, self.settings.partitions, self._reference.book)
+
+    def _new_delivery(self, writer: str) -> Any:
+        return new_delivery(
+            self.settings, self._broker_time, writer, transactional=self._transactional
+        )
+
+    def _unready(self) -> list[str]:
+        causes = self._group.unready()
+        if not self._reference.is_complete.is_set():
+            causes.append("the reference topic is still being read")
+        self.metrics.ready.set(not causes)
+        return causes
+
+    def _spawn(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work, name=name)
+        task.add_done_callback(self._task_ended)
+        self._tasks.append(task)
+
+    def _task_ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._fail(error)
+
+    def _fail(self, error: BaseException) -> None:
+        if self._failure is None:
+            logger.error("ending: %s: %s", type(error).__name__, error)
+            self._failure = error
+        self._stopping.set()
+
+    async def _until(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Wait for a step of the start, unless the worker is to end before it is done."""
+        step = asyncio.ensure_future(work)
+        stopping = asyncio.ensure_future(self._stopping.wait())
+        await asyncio.wait({step, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if step.done():
+            step.result()
+        else:
+            step.cancel()
+
+    async def _end(self) -> None:
+        """Finish running batches, commit, leave the group."""
+        steps: list[Callable[[], Coroutine[Any, Any, Any]]] = [self._group.stop, self._app.stop]
+        for step in steps:
+            try:
+                async with asyncio.timeout(STOP_TIMEOUT_S):
+                    await step()
+            except TimeoutError:
+                logger.warning("ending takes too long; what is open is aborted by the broker")
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -1,0 +1,45 @@
+"""What every partition's owner and the time-keeper share; wired in `worker.py`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from aiokafka import TopicPartition
+
+from stream.engine.partition import PartitionEngine
+from stream.engine.router import Router
+from stream.shell.broker_time import BrokerTime
+from stream.shell.delivery import Delivery
+from stream.shell.faust_private import EndProof
+from stream.shell.metrics import Metrics
+from stream.shell.settings import Settings
+
+RESTORES_MAX = 4
+"""Restores at a time: each holds up to 8 MiB of fetched changelog, and one core has no use for
+more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workshop:
+    """Tools in common.
+
+    new_delivery    a delivery for a writer's name, not yet open
+    end_proof       the newest proof that a partition had been read to its end
+    read_from       start reading a partition of the group; None: no longer ours
+    owned_count     partitions that this worker has
+    heartbeats_s    after so long the group has told a member what it no longer has
+    """
+
+    settings: Settings
+    metrics: Metrics
+    broker_time: BrokerTime
+    new_engine: Callable[[int], PartitionEngine]
+    new_router: Callable[[int], Router]
+    new_delivery: Callable[[str], Delivery]
+    end_proof: Callable[[TopicPartition], EndProof | None]
+    read_from: Callable[[TopicPartition, int | None], Awaitable[int | None]]
+    owned_count: Callable[[], int]
+    heartbeats_s: float
+    restores: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(RESTORES_MAX))
