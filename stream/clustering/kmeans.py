@@ -125,13 +125,14 @@ def silhouettes(points: Floats, weights: Floats, fits: Sequence[Fit]) -> list[fl
 
 
 def _silhouette(between: Floats, weights: Floats, labels: Labels) -> float:
-    held = [np.where(labels == label, weights, 0.0) for label in range(int(labels.max()) + 1)]
-    means = np.stack(
-        [(between * part).sum(axis=1) / max(float(part.sum()), TINY) for part in held], axis=1
-    )
+    present, own_column = np.unique(labels, return_inverse=True)
+    if len(present) < 2:
+        return 0.0
+    parts = [np.where(labels == label, weights, 0.0) for label in present]
+    means = np.stack([(between * part).sum(axis=1) / part.sum() for part in parts], axis=1)
     rows = np.arange(len(labels))
-    own = means[rows, labels]
-    means[rows, labels] = np.inf
+    own = means[rows, own_column]
+    means[rows, own_column] = np.inf
     following = means.min(axis=1)
     apart = (following - own) / np.maximum(np.maximum(own, following), TINY)
     return float((apart * weights).sum() / weights.sum())

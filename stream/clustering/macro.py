@@ -40,8 +40,12 @@ OPTIMUM_STICKINESS = 0.01
 points better by this ratio; otherwise many customers would move for nothing."""
 
 SHARE_MIN = 0.02
-"""A k that gives a cluster less than this share of the weight is taken only where every k does: a
-handful of odd customers is no segment."""
+"""A handful of odd customers is no segment: a k that gives a cluster less than this share of the
+weight is passed over, and where every k does, the odd ones are set aside."""
+
+ODD_ROUNDS_MAX = 5
+"""How often odd ones are set aside before a model is given up for now; each time at most 5 times 2%
+of the weight."""
 
 WEIGHT_MIN = 200.0
 """Least weight to form a model: some 30 points for each of 6 clusters, so that a mean of features
@@ -53,6 +57,13 @@ MICRO_MIN = 2 * K_MAX
 MOVED_MIN = 0.01
 """A model whose centroids all moved less than this (1% of a feature's range) is not announced:
 every version costs a sweep over all customers."""
+
+NOISE_ERRORS = 2.0
+"""Nor one that moved less than so many standard errors, spread / sqrt(weight), of the centroid."""
+
+REACH = 2.0
+"""Points beyond so many spreads of a former cluster were never its own, even if none was nearer:
+what forms far out is a new cluster."""
 
 DECIMALS = 6
 """Digits of what goes out: the last bits of a sum may differ between processors, these do not."""
@@ -104,11 +115,11 @@ def merge(
     if len(pool.weights) < MICRO_MIN or float(pool.weights.sum()) < WEIGHT_MIN:
         return None
     comparable = former if former is not None and former.features == features else None
-    chosen = _clustered(pool, comparable)
-    if chosen is None:
+    clustered = _clustered(pool, comparable)
+    if clustered is None:
         return None
     next_number = former.next_number if former is not None else 1
-    model = _described(pool, chosen, features, comparable, next_number)
+    model = _described(*clustered, features, comparable, next_number)
     if comparable is not None and not _moved(model, comparable):
         return None
     return encode_model(model)
@@ -143,21 +154,32 @@ def _rows(summary: Summary, as_of_ms: int, dimensions: int) -> Iterator[Row]:
             yield kept.centre, weight, tuple(faded * scatter for scatter in kept.scatter)
 
 
-def _clustered(pool: Pool, former: ClusterModel | None) -> Fit | None:
-    """The clusters for the number of them that separates best; None where points hardly differ."""
-    different = len(np.unique(pool.centres, axis=0))
-    fits = {k: _fitted(pool, k, former) for k in range(K_MIN, K_MAX + 1) if k <= different}
-    substantial = {k: one for k, one in fits.items() if _least_share(pool, one) >= SHARE_MIN}
-    fits = substantial or fits
-    if not fits:
-        return None
+def _clustered(pool: Pool, former: ClusterModel | None) -> tuple[Pool, Fit] | None:
+    """The clusters, and the micro-clusters they were made of: those of odd customers are left out.
+
+    None where there are fewer than `K_MIN` different points, or hardly any but odd ones.
+    """
+    for _ in range(ODD_ROUNDS_MAX):
+        different = len(np.unique(pool.centres, axis=0))
+        fits = {k: _fitted(pool, k, former) for k in range(K_MIN, K_MAX + 1) if k <= different}
+        if not fits:
+            return None
+        shares = {k: _held(pool, one) / pool.weights.sum() for k, one in fits.items()}
+        substantial = {k: one for k, one in fits.items() if shares[k].min() >= SHARE_MIN}
+        if substantial:
+            return pool, substantial[_number(pool, substantial, former)]
+        usual = shares[K_MIN][fits[K_MIN].labels] >= SHARE_MIN
+        pool = Pool(pool.centres[usual], pool.weights[usual], pool.scatters[usual], pool.as_of_ms)
+    return None
+
+
+def _number(pool: Pool, fits: dict[int, Fit], former: ClusterModel | None) -> int:
+    """The number of clusters that stand apart best, the former one if another is hardly better."""
     judged = silhouettes(pool.centres, pool.weights, list(fits.values()))
     apart = dict(zip(fits, judged, strict=True))
     chosen = max(apart, key=lambda k: apart[k])
     former_k = len(former.ids) if former is not None else chosen
-    if former_k in apart and apart[former_k] + K_STICKINESS >= apart[chosen]:
-        chosen = former_k
-    return fits[chosen]
+    return former_k if apart.get(former_k, -1.0) + K_STICKINESS >= apart[chosen] else chosen
 
 
 def _fitted(pool: Pool, k: int, former: ClusterModel | None) -> Fit:
@@ -168,9 +190,10 @@ def _fitted(pool: Pool, k: int, former: ClusterModel | None) -> Fit:
     return onward if onward.inertia <= anew.inertia * (1.0 + OPTIMUM_STICKINESS) else anew
 
 
-def _least_share(pool: Pool, fitted: Fit) -> float:
+def _held(pool: Pool, fitted: Fit) -> Floats:
+    """The weight of each cluster."""
     held = np.bincount(fitted.labels, weights=pool.weights, minlength=len(fitted.centroids))
-    return float(held.min() / held.sum())
+    return held.astype(np.float64)
 
 
 def _described(
@@ -180,7 +203,7 @@ def _described(
 
     `number` is the one that the first new cluster gets.
     """
-    weights = np.bincount(fitted.labels, weights=pool.weights, minlength=len(fitted.centroids))
+    weights = _held(pool, fitted)
     continued = _continued(pool, fitted, former)
     order = sorted(
         range(len(weights)),
@@ -199,7 +222,6 @@ def _described(
     centroids = fitted.centroids[order]
     rankings = [ranked(row, features) for row in _deviations(pool, centroids)]
     traits = named(rankings, former_traits)
-    variance = (fitted.inertia + float(pool.scatters.sum())) / float(pool.weights.sum())
     return ClusterModel(
         features=features,
         ids=tuple(ids),
@@ -207,20 +229,36 @@ def _described(
         traits=tuple(traits),
         centroids=tuple(tuple(row) for row in centroids.round(DECIMALS).tolist()),
         weights=tuple(weights[order].round(DECIMALS).tolist()),
+        spreads=tuple(_spreads(pool, fitted)[order].round(DECIMALS).tolist()),
         next_number=number,
-        spread=round(variance**0.5, DECIMALS),
         as_of_ms=pool.as_of_ms,
     )
 
 
 def _continued(pool: Pool, fitted: Fit, former: ClusterModel | None) -> dict[int, int]:
-    """New cluster -> the former one that it continues."""
+    """New cluster -> the former one that it continues.
+
+    What is beyond the reach of every former cluster is counted as shared with one more, nobody's.
+    """
     if former is None:
         return {}
-    shared = np.zeros((len(fitted.centroids), len(former.ids)))
-    olds = squared_distances(pool.centres, np.array(former.centroids)).argmin(axis=1)
+    squared = squared_distances(pool.centres, np.array(former.centroids))
+    nearest = squared.argmin(axis=1)
+    reach = REACH * np.array(former.spreads)
+    nobody = len(former.ids)
+    olds = np.where(np.sqrt(squared.min(axis=1)) <= reach[nearest], nearest, nobody)
+    shared = np.zeros((len(fitted.centroids), nobody + 1))
     np.add.at(shared, (fitted.labels, olds), pool.weights)
-    return {new: old for new, old in enumerate(matched(shared.tolist())) if old is not None}
+    found = matched(shared[:, :nobody].tolist(), shared.sum(axis=1).tolist())
+    return {new: old for new, old in enumerate(found) if old is not None}
+
+
+def _spreads(pool: Pool, fitted: Fit) -> Floats:
+    squared = squared_distances(pool.centres, fitted.centroids).min(axis=1) * pool.weights
+    sums = squared + pool.scatters.sum(axis=1)
+    totals = np.bincount(fitted.labels, weights=sums, minlength=len(fitted.centroids))
+    spreads: Floats = np.sqrt(totals / _held(pool, fitted))
+    return spreads
 
 
 def _deviations(pool: Pool, centroids: Floats) -> list[list[float]]:
@@ -236,5 +274,11 @@ def _deviations(pool: Pool, centroids: Floats) -> list[list[float]]:
 
 
 def _moved(model: ClusterModel, former: ClusterModel) -> bool:
-    pairs = zip(model.centroids, former.centroids, strict=False)
-    return model.ids != former.ids or any(dist(a, b) >= MOVED_MIN for a, b in pairs)
+    if model.ids != former.ids:
+        return True
+    noise = [
+        NOISE_ERRORS * spread / weight**0.5
+        for spread, weight in zip(model.spreads, model.weights, strict=True)
+    ]
+    pairs = zip(model.centroids, former.centroids, noise, strict=True)
+    return any(dist(new, old) >= max(MOVED_MIN, error) for new, old, error in pairs)

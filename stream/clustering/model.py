@@ -35,14 +35,13 @@ class ClusterModel(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
     features
         What the numbers of a vector mean, in order. Whoever activates a model compares them with
         its own once: a model of other features assigns nobody.
-    ids, names, traits, centroids, weights
+    ids, names, traits, centroids, weights, spreads
         One entry a cluster. An id stays with its cluster over versions and is never given twice;
         a name says what sets it apart ("high orders, low discount"), its traits say so as data;
-        a weight is the faded number of points that it stands for.
+        a weight is the faded number of points that it stands for, a spread their root mean square
+        distance to the centroid.
     next_number
         The number of the next new cluster's id.
-    spread
-        Root mean square distance of the points to their centroid.
     as_of_ms
         Highest event time that was learned.
     """
@@ -54,8 +53,8 @@ class ClusterModel(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
     traits: tuple[tuple[Trait, ...], ...]
     centroids: tuple[tuple[float, ...], ...]
     weights: tuple[float, ...]
+    spreads: tuple[float, ...]
     next_number: int
-    spread: float
     as_of_ms: int
 
     def assign(self, vector: tuple[float, ...], current_id: str | None) -> tuple[str, float]:
@@ -74,7 +73,7 @@ class ClusterModel(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
         --------
         >>> model = ClusterModel(features=("orders",), ids=("c1", "c2"), names=("few", "many"),
         ...                      traits=((), ()), centroids=((0.0,), (1.0,)), weights=(1.0, 1.0),
-        ...                      next_number=3, spread=0.1, as_of_ms=0)
+        ...                      spreads=(0.1, 0.1), next_number=3, as_of_ms=0)
         >>> model.assign((0.52,), None)[0], model.assign((0.52,), "c1")[0]
         ('c2', 'c1')
         >>> model.assign((0.6,), "c1")
