@@ -139,8 +139,8 @@ def _track(call: Call, head: Head) -> tuple[CustomerEvent, bool]:
     cut = False
     try:
         properties = decoder.decode(call.properties)
-    except msgspec.ValidationError:
-        properties, cut = decoder.decode_leniently(call.properties)
+    except msgspec.ValidationError as error:
+        properties, cut = decoder.decode_leniently(call.properties, error)
     head.channel = channel_of(properties.channel, call)
     try:
         return build(properties, head), cut
@@ -153,8 +153,8 @@ def _page(call: Call, head: Head) -> tuple[CustomerEvent, bool]:
     cut = False
     try:
         properties = _PAGE.decode(call.properties)
-    except msgspec.ValidationError:
-        properties, cut = _PAGE.decode_leniently(call.properties)
+    except msgspec.ValidationError as error:
+        properties, cut = _PAGE.decode_leniently(call.properties, error)
     name = call.name or properties.path or properties.title
     if name and call.category:
         name = f"{call.category} {name}"
@@ -227,7 +227,10 @@ def _call_leniently(value: bytes, error: msgspec.ValidationError) -> Call:
     PHP writes an empty object as an empty array; a library or a campaign that is none is worth no
     dead letter. What is wrong after that is raised.
     """
-    content = msgspec.json.decode(value)
+    try:
+        content = msgspec.json.decode(value)
+    except msgspec.ValidationError:
+        raise of_validation(error) from None
     if not isinstance(content, dict):
         raise of_validation(error)
     context = content.get("context")

@@ -118,7 +118,7 @@ def _read_slowly(stamps: Stamps) -> _Read:
         return received_ms, time_ms, 0, "$.timestamp"
     if original_ms is not None:
         return received_ms, original_ms, 0, "$.originalTimestamp"
-    return received_ms, received_ms, 0, "$.receivedAt" if received_ms else "$.timestamp"
+    return received_ms, received_ms, 0, "$.timestamp" if received_ms is None else "$.receivedAt"
 
 
 def _instant(text: str | None, field: str) -> int | None:

@@ -163,8 +163,10 @@ class PropertiesDecoder(Generic[P]):
             kind, strict=False
         ).decode
 
-    def decode_leniently(self, raw: bytes | msgspec.Raw) -> tuple[P, bool]:
-        """The properties, and whether something was cut.
+    def decode_leniently(
+        self, raw: bytes | msgspec.Raw, error: msgspec.ValidationError
+    ) -> tuple[P, bool]:
+        """The properties after the typed decode's `error`, and whether something was cut.
 
         Raises
         ------
@@ -173,6 +175,9 @@ class PropertiesDecoder(Generic[P]):
         """
         try:
             content = msgspec.json.decode(raw) or {}
+        except msgspec.ValidationError:
+            raise of_validation(error, "$.properties") from None
+        try:
             if not isinstance(content, dict):
                 raise RejectedEventError("wrong_type", "$.properties", "Expected `object`")
             cut = _tidy(content, self._texts)
@@ -184,8 +189,8 @@ class PropertiesDecoder(Generic[P]):
                     if isinstance(product, dict):
                         cut |= _tidy(product, _PRODUCT_TEXTS)
             return msgspec.convert(content, self.kind, strict=False), cut
-        except msgspec.ValidationError as error:
-            raise of_validation(error, "$.properties") from None
+        except msgspec.ValidationError as again:
+            raise of_validation(again, "$.properties") from None
 
 
 def _text_names(kind: type[Struct]) -> frozenset[str]:
