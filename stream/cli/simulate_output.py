@@ -40,9 +40,9 @@ async def write_file(chunks: Chunks, out: str | None) -> None:
 
 
 def _open(stack: ExitStack, out: str | None) -> IO[bytes]:
-    if out in {None, "-"}:
+    if out is None or out == "-":
         return sys.stdout.buffer
-    path = Path(cast("str", out))
+    path = Path(out)
     try:
         file = stack.enter_context(path.open("wb"))
     except OSError as error:
@@ -68,9 +68,8 @@ def write_reference(config: TrafficConfig, path: Path) -> None:
 def _write_lines(records: Iterable[dict[str, Any]], path: Path) -> None:
     try:
         with path.open("wb") as file:
-            file.writelines(
-                orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE) for record in records
-            )
+            for record in records:
+                file.write(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
     except OSError as error:
         raise _cannot_write(path, error) from None
 

@@ -20,7 +20,7 @@ def add(scene: Scene, offer: Offer) -> None:
         return
     quantity = 2 if random.random() < 0.1 else 1
     customer.cart[offer.variant] = customer.cart.get(offer.variant, 0) + quantity
-    properties = b'%b,%b,"quantity":%d' % (_cart_id(scene), offer.item, quantity)
+    properties = b'%b,%b,"quantity":%d' % (cart_id(scene), offer.item, quantity)
     scene.write("Product Added", properties, offer.variant.product.page)
 
 
@@ -29,21 +29,21 @@ def view_cart(scene: Scene) -> None:
     customer, random = scene.customer, scene.random
     scene.think(6_000)
     scene.write("page Cart", b',"path":"/cart"', CART)
-    scene.write("Cart Viewed", b"%b,%b" % (_cart_id(scene), describe_cart(scene)), CART)
+    scene.write("Cart Viewed", b"%b,%b" % (cart_id(scene), describe_cart(scene)), CART)
     draw = random.random()
     if draw < 0.12 and customer.cart:
         scene.think(8_000)
         variant = random.choice(list(customer.cart))
         quantity = customer.cart.pop(variant)
         properties = b'%b,%b,"quantity":%d' % (
-            _cart_id(scene),
+            cart_id(scene),
             variant.offer(scene.time_ms).item,
             quantity,
         )
         scene.write("Product Removed", properties, CART)
     elif draw > 0.985:
         scene.think(15_000)
-        scene.write("Cart Shared", b'%b,"share_via":"email"' % _cart_id(scene), CART)
+        scene.write("Cart Shared", b'%b,"share_via":"email"' % cart_id(scene), CART)
 
 
 def describe_cart(scene: Scene) -> bytes:
@@ -52,7 +52,7 @@ def describe_cart(scene: Scene) -> bytes:
     return describe(lines, "short")
 
 
-def _cart_id(scene: Scene) -> bytes:
+def cart_id(scene: Scene) -> bytes:
     """The cart's id as a member; from three in ten customers it is missing, as from many shops."""
     customer = scene.customer
     if customer.index % 10 < 3:
@@ -74,7 +74,7 @@ def wish(scene: Scene, offer: Offer) -> None:
         scene.write("page Wishlist", b',"path":"/wishlist"', WISHLIST)
         properties = members % (customer.index, wished.item)
         if wished.stock and random.random() < 0.5:
-            scene.write("Wishlist Product Added to Cart", _cart_id(scene) + properties, WISHLIST)
+            scene.write("Wishlist Product Added to Cart", cart_id(scene) + properties, WISHLIST)
             customer.cart[wished.variant] = customer.cart.get(wished.variant, 0) + 1
         else:
             scene.write("Product Removed from Wishlist", properties, WISHLIST)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 
 from stream.simulation.aftermath import follow
+from stream.simulation.baskets import cart_id
 from stream.simulation.catalogue import CURRENCY, Offer, page
 from stream.simulation.envelopes import money
 from stream.simulation.orders import Order, describe
@@ -35,14 +36,17 @@ PAYMENT_FAILED_RATIO = 0.06
 class Checkout:
     """One way through the checkout; `members` are the ids that all its events carry."""
 
-    __slots__ = ("coupon", "discount_cents", "lines", "members", "order_id", "payment", "scene",
-                 "shipping_cents", "shipping_method", "value_cents")  # fmt: skip
+    __slots__ = (
+        "cart_id", "coupon", "discount_cents", "lines", "members", "order_id", "payment", "scene",
+        "shipping_cents", "shipping_method", "value_cents",
+    )  # fmt: skip
 
     def __init__(self, scene: Scene) -> None:
         customer, random = scene.customer, scene.random
         customer.checkouts += 1
         self.scene = scene
         self.order_id = f"o{customer.index}-{customer.checkouts}"
+        self.cart_id = cart_id(scene)
         self.members = b',"checkout_id":"x%d-%d","order_id":"%b"' % (
             customer.index,
             customer.checkouts,
@@ -73,7 +77,7 @@ class Checkout:
         scene.write("page Checkout", b',"path":"/checkout"', CHECKOUT)
         value = money(self.value_cents)
         amounts = b',"value":%b,"revenue":%b,"currency":"%b",' % (value, value, CURRENCY.encode())
-        properties = self.members + amounts + describe(self.lines, "short")
+        properties = self.members + self.cart_id + amounts + describe(self.lines, "short")
         scene.write("Checkout Started", properties, CHECKOUT)
 
     def step(self, number: int, name: str, more: bytes = b"") -> None:
@@ -152,7 +156,7 @@ class Checkout:
             guest=None if device.is_logged_in else device,
         )
         scene.think(3_000)
-        scene.write("Order Completed", order.members(), CHECKOUT)
+        scene.write("Order Completed", self.cart_id + order.members(), CHECKOUT)
         scene.write("page Order Confirmation", b',"path":"/checkout/thanks"', THANKS)
         customer.cart.clear()
         customer.orders += 1

@@ -10,7 +10,9 @@ from stream.simulation.scene import Scene
 from stream.simulation.visits import stay
 
 BOUNCE_RATIO = 0.004
-SPAM_RATIO = 0.002
+SPAM_RATIO = 0.25
+"""Of those who unsubscribe, first."""
+
 PUSH_RATIO = 0.4
 """Of the messages to customers who have the app."""
 
@@ -95,7 +97,7 @@ def refuse(scene: Scene, number: int) -> None:
     customer = scene.customer
     scene.on_server(SERVER, campaign=_campaign(scene, b"email"))
     properties = _message(scene, number)
-    if scene.random.random() < 0.15:
+    if scene.random.random() < SPAM_RATIO:
         scene.write("Email Marked as Spam", properties)
         scene.think(2_000)
     listed = b',"list_id":"newsletter","list_name":"Newsletter"'

@@ -16,6 +16,9 @@ from stream.simulation.scene import Scene
 
 VIEWS_MAX = 40
 
+INTRODUCED_RATIO = 0.3
+"""Of the visits on a device that is logged in."""
+
 HOME = page("/", "Home", "https://www.google.com/")
 ACCOUNT = page("/account/login", "Log in", "https://shop.example/")
 
@@ -63,7 +66,9 @@ def stay(scene: Scene, campaign: bytes) -> None:
     device = devices[0] if random.random() < 0.7 else devices[random.randrange(len(devices))]
     scene.on_device(device, campaign)
     _land(scene, campaign)
-    if customer.user_id is not None and not device.is_logged_in and random.random() < 0.3:
+    if device.is_logged_in and random.random() < INTRODUCED_RATIO:
+        introduce(scene)
+    elif customer.user_id is not None and not device.is_logged_in and random.random() < 0.3:
         log_in(scene, campaign)
     if customer.cart and random.random() < 0.4:
         view_cart(scene)
@@ -76,6 +81,59 @@ def stay(scene: Scene, campaign: bytes) -> None:
     if customer.cart:
         _decide(scene, campaign)
     customer.busy_until_ms = scene.time_ms
+
+
+def _land(scene: Scene, campaign: bytes) -> None:
+    random = scene.random
+    draw = random.random()
+    if campaign and draw < 0.5:
+        product = pick_product(scene)
+        scene.write("page Product", b',"path":"%b"' % product.path.encode(), product.page)
+        return
+    scene.write("page Home", b',"path":"/"', HOME)
+    if draw < 0.3:
+        scene.think(2_000)
+        promotion = b',"promotion_id":"promo_%d","name":"Week of %b","position":"home_top"' % (
+            random.randrange(6),
+            CATEGORIES[scene.customer.shelves[0]].name.encode(),
+        )
+        scene.write("Promotion Viewed", promotion, HOME)
+        if draw < 0.04 + 0.2 * scene.customer.coupon_ratio:
+            scene.think(3_000)
+            scene.write("Promotion Clicked", promotion, HOME)
+
+
+def log_in(scene: Scene, campaign: bytes) -> None:
+    """Log in: from here on the device's events carry the account."""
+    device = scene.device
+    assert device is not None
+    scene.think(9_000)
+    scene.write("page Account", b',"path":"/account/login"', ACCOUNT)
+    scene.think(12_000)
+    device.is_logged_in = True
+    scene.on_device(device, campaign)
+    introduce(scene)
+
+
+def introduce(scene: Scene) -> None:
+    """Identify the account with its traits, as shops do at the login and on many visits after."""
+    customer = scene.customer
+    index = customer.index
+    traits = (
+        b',"name":%b,"email":%b,"address":{"city":%b,"country":"%b"},"newsletter":%b,'
+        b'"gender":"%b","birthday":"19%02d-%02d-%02d"'
+    ) % (
+        text(customer.name),
+        text(customer.email),
+        text(customer.zone.city),
+        customer.zone.country.encode(),
+        b"true" if customer.is_subscribed else b"false",
+        (b"female", b"male", b"diverse")[index % 3],
+        55 + index % 45,
+        1 + index % 12,
+        1 + index % 28,
+    )
+    scene.write("identify", traits, ACCOUNT)
 
 
 def _land(scene: Scene, campaign: bytes) -> None:
