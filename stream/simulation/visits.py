@@ -136,52 +136,6 @@ def introduce(scene: Scene) -> None:
     scene.write("identify", traits, ACCOUNT)
 
 
-def _land(scene: Scene, campaign: bytes) -> None:
-    random = scene.random
-    draw = random.random()
-    if campaign and draw < 0.5:
-        product = pick_product(scene)
-        scene.write("page Product", b',"path":"%b"' % product.path.encode(), product.page)
-        return
-    scene.write("page Home", b',"path":"/"', HOME)
-    if draw < 0.3:
-        scene.think(2_000)
-        promotion = b',"promotion_id":"promo_%d","name":"Week of %b","position":"home_top"' % (
-            random.randrange(6),
-            CATEGORIES[scene.customer.shelves[0]].name.encode(),
-        )
-        scene.write("Promotion Viewed", promotion, HOME)
-        if draw < 0.04 + 0.2 * scene.customer.coupon_ratio:
-            scene.think(3_000)
-            scene.write("Promotion Clicked", promotion, HOME)
-
-
-def log_in(scene: Scene, campaign: bytes) -> None:
-    """Identify: from here on the device's events carry the account."""
-    customer, random, device = scene.customer, scene.random, scene.device
-    assert device is not None
-    scene.think(9_000)
-    scene.write("page Account", b',"path":"/account/login"', ACCOUNT)
-    scene.think(12_000)
-    device.is_logged_in = True
-    scene.on_device(device, campaign)
-    traits = b',"name":%b,"email":%b,"address":{"city":%b,"country":"%b"}' % (
-        text(customer.name),
-        text(customer.email),
-        text(customer.zone.city),
-        customer.zone.country.encode(),
-    )
-    consent = b"true" if customer.is_subscribed else b"false"
-    traits += b',"newsletter":%b,"gender":"%b","birthday":"19%02d-%02d-%02d"' % (
-        consent,
-        random.choice((b"female", b"male", b"diverse")),
-        55 + customer.index % 45,
-        1 + customer.index % 12,
-        1 + customer.index % 28,
-    )
-    scene.write("identify", traits, ACCOUNT)
-
-
 def _decide(scene: Scene, campaign: bytes) -> None:
     """With a filled cart: to the checkout, or away from it."""
     customer, random = scene.customer, scene.random
