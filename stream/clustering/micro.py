@@ -49,6 +49,10 @@ MICRO_KEPT = 48
 FORGOTTEN_WEIGHT = 0.05
 """A micro-cluster below a twentieth of a point (a point after 130 days) gives way to a new one."""
 
+WEIGHT_MIN = 1e-6
+"""Points worth less (less than a second after the customer's previous one) are left out: what is
+lost is nothing, and no weight comes near the smallest double."""
+
 FORGOTTEN_HALF_LIVES = 5
 """A point this late would weigh 1/32, less than what is dropped."""
 
@@ -242,7 +246,7 @@ class MicroLearner:
     def _load(self, clusters: list[CluStreamMicroCluster]) -> None:
         self._clusters = clusters
         self._centres = [tuple(cluster.center.values()) for cluster in clusters]
-        self._weight = sum(cluster.weight for cluster in clusters)
+        self._weight = sum((cluster.weight for cluster in clusters), 0.0)
         self._choose_stride()
 
     def summary(self) -> bytes:
@@ -284,7 +288,7 @@ class MicroLearner:
         if not self._clusters or len(vector) != len(self._centres[0]):
             self._start_anew(time_ms)
         age = (time_ms - self._last_ms) / HALF_LIFE_MS
-        if age < -FORGOTTEN_HALF_LIVES or weight <= 0.0:
+        if age < -FORGOTTEN_HALF_LIVES or weight < WEIGHT_MIN:
             return
         if age > 0.0:
             self._advance(time_ms)
@@ -305,9 +309,10 @@ class MicroLearner:
         if steps > 1:
             self._start_anew(time_ms)
             return
-        self._landmark_ms += RESCALE_HALF_LIVES * HALF_LIFE_MS
+        remembered = self._remembered()
         factor = 2.0**-RESCALE_HALF_LIVES
-        self._load([_restored(_kept(cluster), factor) for cluster in self._clusters])
+        self._landmark_ms += RESCALE_HALF_LIVES * HALF_LIFE_MS
+        self._load([_restored(_kept(cluster), factor) for cluster in remembered])
 
     def _absorb(self, vector: tuple[float, ...], decayed: float) -> None:
         point = dict(enumerate(vector))
@@ -331,8 +336,7 @@ class MicroLearner:
         The longest distance joined becomes the radius, so that what was joined would not be told
         apart again.
         """
-        forgotten = FORGOTTEN_WEIGHT * self._scale()
-        self._load([cluster for cluster in self._clusters if cluster.weight >= forgotten])
+        self._load(self._remembered())
         clusters, surplus = self._clusters, len(self._clusters) - MICRO_KEPT
         if surplus <= 0:
             return
@@ -350,6 +354,10 @@ class MicroLearner:
                 self._radius = max(self._radius, distance)
                 break
         self._load([cluster for i, cluster in enumerate(clusters) if i not in gone])
+
+    def _remembered(self) -> list[CluStreamMicroCluster]:
+        forgotten = FORGOTTEN_WEIGHT * self._scale()
+        return [cluster for cluster in self._clusters if cluster.weight >= forgotten]
 
     def _scale(self) -> float:
         """Weight of a point as of the last event time."""

@@ -106,6 +106,23 @@ def test_what_moves_away_is_forgotten_and_its_place_is_used_again():
     assert min(centre[0] for centre in centres) >= 5.0
 
 
+def test_after_a_coarse_time_the_learner_looks_closely_again():
+    """A catalogue of prices a hundred times as far apart raised the radius; it comes down."""
+    learner = MicroLearner(0)
+    draw = random.Random(3)
+    for i in range(300):
+        learner.learn_one((draw.uniform(0.0, 100.0), draw.uniform(0.0, 100.0)), START_MS + i)
+    coarse = decode_summary(learner.summary()).radius
+    for i in range(40_000):
+        point = (draw.random(), draw.random())
+        learner.learn_one(point, START_MS + 8 * HALF_LIFE_MS + i * 1_000)
+    summary = decode_summary(learner.summary())
+    near = [kept for kept in summary.clusters if max(kept.centre) <= 1.0]
+    assert coarse > 3.0
+    assert summary.radius < coarse / 10
+    assert len(near) >= MICRO_MAX // 4
+
+
 def test_twenty_years_of_event_time_do_not_leave_the_range_of_a_double():
     learner = MicroLearner(0)
     for month in range(12 * 20):

@@ -57,6 +57,24 @@ def test_one_pass_is_as_good_as_batch_kmeans_of_the_same_number(make, seed, kind
     assert to_truth >= max(batch_to_truth) - 0.05
 
 
+def test_a_busy_partition_that_samples_is_as_good():
+    points, truth = shoppers(31, 6, 40_000)
+    learner = MicroLearner(0)
+    for i, point in enumerate(vectors(points)):
+        learner.learn_one(point, START_MS + 1_003 * i)
+    content = merge([learner.summary()], None, FEATURES)
+    assert content is not None
+    model = decode_model(content)
+    ours = [model.assign(vector, None)[0] for vector in vectors(points[:4_000])]
+    batch = batch_kmeans(points[:4_000], len(model.ids), seed=1)
+    print(
+        f"\n{learner.learned} of {learner.seen} learned: ARI to the truth "
+        f"{ari(ours, truth[:4_000]):.3f}, batch k-means {ari(batch, truth[:4_000]):.3f}"
+    )
+    assert learner.learned < learner.seen / 2
+    assert ari(ours, truth[:4_000]) >= ari(batch, truth[:4_000]) - 0.05
+
+
 @pytest.mark.parametrize("seed", [21, 22, 23])
 def test_a_customer_who_goes_on_as_before_keeps_the_cluster_from_day_to_day(seed: int):
     """Each day a third of the customers come by, their vectors as before but for some jitter."""
