@@ -27,6 +27,9 @@ EARLIEST_MS = 631_152_000_000
 NEVER_MS = 1 << 53
 """Later than any instant (about the year 287,000), and exact in a double."""
 
+_LAST_MS = 253_402_300_799_999
+"""9999-12-31T23:59:59.999Z: the last instant that RFC 3339 can write."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
@@ -53,11 +56,12 @@ def instant_ms(text: str) -> int:
 
 
 def rfc3339(time_ms: int) -> str:
-    """The instant as text, always UTC with milliseconds.
+    """The instant as text, always UTC with milliseconds; one beyond the year 9999 as its end.
 
     >>> rfc3339(1795256100000)
     '2026-11-21T10:15:00.000Z'
     """
+    time_ms = min(time_ms, _LAST_MS)
     moment = _EPOCH + timedelta(milliseconds=time_ms)
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{time_ms % 1000:03d}Z"
 
