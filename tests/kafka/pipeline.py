@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -162,36 +162,89 @@ class Pipeline:
                 return False
         return True
 
-    async def until(self, clock_ms: int, deadline_s: float = DEADLINE_S) -> None:
-        """Wait until every partition has routed what was sent, and folded a tick to the clock."""
+    async def until(
+        self, reached: Callable[[dict[int, Meta]], bool], deadline_s: float = DEADLINE_S
+    ) -> dict[int, Meta]:
+        """Wait until what the partitions have committed satisfies `reached`."""
         consumer = self._reader()
         await consumer.start()
         metas: dict[int, Meta] = {}
         ends_s = time.monotonic() + deadline_s
         try:
-            tps = [TopicPartition(self.topic("customers-changelog"), p) for p in range(self.partitions)]
+            topic = self.topic("customers-changelog")
+            tps = [TopicPartition(topic, p) for p in range(self.partitions)]
             consumer.assign(tps)
             await consumer.seek_to_beginning(*tps)
-            while not self._has_come(metas, clock_ms):
-                for tp, records in (await consumer.getmany(timeout_ms=200)).items():
+            while not reached(metas):
+                for tp, records in (await consumer.getmany(timeout_ms=100)).items():
                     for record in records:
                         if record.key == META_KEY:
                             metas[tp.partition] = unpack_meta(record.value)
-                seen = {p: (m.clock_ms, m.source and m.source.next_offset) for p, m in metas.items()}
                 alive = not self.workers or any(w.poll() is None for w in self.workers)
                 assert alive, f"all workers have ended\n{self.logs()}"
                 assert time.monotonic() < ends_s, (
-                    f"clock {clock_ms}, sent {self.sent}, but {seen}\n{self.logs()}"
+                    f"sent {self.sent}, committed {metas}\n{self.logs()}"
                 )
+            return metas
         finally:
             await consumer.stop()
 
-    def _has_come(self, metas: dict[int, Meta], clock_ms: int) -> bool:
-        return len(metas) == self.partitions and all(
-            meta.clock_ms >= clock_ms
-            and (meta.source.next_offset if meta.source else 0) >= self.sent.get(partition, 0)
-            for partition, meta in metas.items()
+    async def until_change(
+        self, wanted: Callable[[dict[str, Any]], bool], deadline_s: float = DEADLINE_S
+    ) -> dict[str, Any]:
+        """Wait for a committed change, from the first on."""
+        consumer = self._reader()
+        await consumer.start()
+        ends_s = time.monotonic() + deadline_s
+        try:
+            topic = self.topic("segment-changes")
+            tps = [TopicPartition(topic, p) for p in range(self.partitions)]
+            consumer.assign(tps)
+            await consumer.seek_to_beginning(*tps)
+            while time.monotonic() < ends_s:
+                for records in (await consumer.getmany(timeout_ms=100)).values():
+                    for record in records:
+                        change: dict[str, Any] = json.loads(record.value)
+                        if wanted(change):
+                            return change
+            raise AssertionError(f"no such change was told\n{self.logs()}")
+        finally:
+            await consumer.stop()
+
+    async def until_logged(
+        self, worker: subprocess.Popen[bytes], text: str, deadline_s: float = DEADLINE_S
+    ) -> None:
+        """Wait for a line in a worker's log."""
+        log = self.folder / f"worker-{self.workers.index(worker)}.log"
+        ends_s = time.monotonic() + deadline_s
+        while text not in log.read_text(errors="replace"):
+            assert time.monotonic() < ends_s, f"never logged: {text}\n{self.logs()}"
+            await asyncio.sleep(0.05)
+
+    def at_clock(self, clock_ms: int) -> Callable[[dict[int, Meta]], bool]:
+        """Every partition has routed what was sent, and folded a tick to the clock."""
+        return lambda metas: (
+            len(metas) == self.partitions
+            and all(
+                meta.clock_ms >= clock_ms
+                and (meta.source.next_offset if meta.source else 0) >= self.sent.get(partition, 0)
+                for partition, meta in metas.items()
+            )
         )
+
+    def routed(self, count: int) -> Callable[[dict[int, Meta]], bool]:
+        """So many raw records have been routed in all."""
+        return lambda metas: (
+            sum(meta.source.next_offset for meta in metas.values() if meta.source) >= count
+        )
+
+    async def metas(self) -> dict[int, Meta]:
+        """Where each partition stands."""
+        found = await self.read("customers-changelog")
+        return {
+            partition: unpack_meta([r for r in records if r.key == META_KEY][-1].value)
+            for partition, records in found.items()
+        }
 
     async def changes(self) -> list[dict[str, Any]]:
         """All committed changes, those of a customer in their order."""
@@ -199,10 +252,15 @@ class Pipeline:
         return [json.loads(record.value) for p in sorted(found) for record in found[p]]
 
     async def log(self) -> dict[int, list[StoredRecord]]:
-        """The run's own log, as the offline oracle takes it."""
+        """The run's own log as far as it was folded, as the offline oracle takes it."""
+        metas = await self.metas()
         found = await self.read("customer-events")
         return {
-            partition: [StoredRecord(r.offset, r.timestamp, r.key, r.value) for r in records]
+            partition: [
+                StoredRecord(r.offset, r.timestamp, r.key, r.value)
+                for r in records
+                if r.offset < metas[partition].next_offset
+            ]
             for partition, records in found.items()
         }
 

@@ -1,0 +1,196 @@
+"""What a live run tells is what a replay tells: same ids, same payloads, nothing more or less."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stream.clock import DAY_MS, instant_ms
+from stream.engine.settings import EngineSettings
+from stream.events.cloudevent import encode_change
+from stream.shell.embedded import EmbeddedBroker
+from stream.simulation.offline import LogReplay
+from stream.simulation.traffic import TrafficConfig, generate
+from tests.kafka.broker import Broker
+from tests.kafka.pipeline import Pipeline, run
+
+pytestmark = pytest.mark.kafka
+
+CUT = "2026-01-01T00:00:00.000Z"
+"""Both runs go on past it, the live one to the present: changes before it are compared."""
+
+WEEK_END_MS = instant_ms("2026-11-02T00:00:00Z")
+
+
+@pytest.fixture
+def pipeline(broker: Broker, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Pipeline]:
+    app = "p-" + "".join(c if c.isalnum() else "-" for c in request.node.name)[:60].strip("-")
+    found = Pipeline(broker.address, app, tmp_path)
+    found.create_topics()
+    yield found
+    found.stop()
+
+
+def comparable(change: dict[str, Any]) -> dict[str, Any]:
+    """A change without `historic`, which goes by the broker's time."""
+    return {**change, "data": {k: v for k, v in change["data"].items() if k != "historic"}}
+
+
+def by_id(changes: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Changes by id; each id stands for one change."""
+    found = {change["id"]: change for change in changes}
+    assert len(found) == len(changes), "an id was told twice"
+    return found
+
+
+def assert_in_order(changes: list[dict[str, Any]]) -> None:
+    """A customer's changes come in the order of their sequence, without a gap."""
+    latest: Counter[str] = Counter()
+    for change in changes:
+        latest[change["subject"]] += 1
+        assert int(change["sequence"]) == latest[change["subject"]], change
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("file", "columns", "customers"),
+    [
+        ("online_retail_2010-12_2011-03.csv.gz", "online_retail", 2189),
+        ("CDNOW_sample.txt", "cdnow", 2357),
+    ],
+)
+def test_an_imported_history_gives_the_changes_of_its_replay(
+    pipeline: Pipeline, shared_data: Path, file: str, columns: str, customers: int
+) -> None:
+    pipeline.settings["SHOAL_CLUSTERS"] = "off"
+    source, events = str(shared_data / file), str(pipeline.folder / "events.jsonl")
+    expected = pipeline.folder / "expected.jsonl"
+    pipeline.shoal("import", source, "--map", columns, "--to", events)
+    pipeline.shoal("replay", events, "--until", CUT, "--changes", str(expected))
+    pipeline.start_worker()
+    pipeline.shoal("import", source, "--map", columns, "--to", "kafka")
+    run(pipeline.until(pipeline.at_clock(instant_ms(CUT))))
+    told = [comparable(c) for c in run(pipeline.changes()) if c["time"] < CUT]
+    replayed = [comparable(json.loads(line)) for line in expected.open(encoding="utf-8")]
+    replayed = [change for change in replayed if change["time"] < CUT]
+    assert len({change["subject"] for change in told}) == customers
+    assert_in_order(told)
+    assert by_id(told) == by_id(replayed)
+
+
+def week(customers: int) -> list[tuple[bytes, bytes]]:
+    """A simulated week with logins, duplicates, late and malformed events."""
+    config = TrafficConfig(
+        seed=7,
+        customers=customers,
+        start_ms=WEEK_END_MS - 7 * DAY_MS,
+        days=7,
+        duplicates=0.02,
+        late=0.02,
+        malformed=0.01,
+    )
+    return [(event.key, event.value) for event in generate(config)]
+
+
+def assert_equal_to_own_log(pipeline: Pipeline) -> list[dict[str, Any]]:
+    """The committed changes are those of the run's own log, replayed."""
+    pipeline.stop()
+    told = run(pipeline.changes())
+    replay = LogReplay(EngineSettings())
+    replayed = [
+        json.loads(encode_change(change, "shop"))
+        for partition, records in run(pipeline.log()).items()
+        for change in replay.apply(partition, records)
+    ]
+    counts = replay.counts
+    assert counts.late > 0
+    assert counts.duplicate > 0
+    assert counts.forwarded > 0
+    assert counts.consumed == (
+        counts.applied + counts.duplicate + counts.forwarded + counts.control + counts.dead
+    )
+    assert_in_order(told)
+    assert by_id(told) == by_id(replayed)
+    return told
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_simulated_week_gives_the_changes_of_its_own_log(
+    pipeline: Pipeline, workers: int
+) -> None:
+    pipeline.settings["SHOAL_CLUSTER_INTERVAL_S"] = "1"
+    for _ in range(workers):
+        pipeline.start_worker()
+    run(pipeline.send(week(400), history_ends=True))
+    run(pipeline.until(pipeline.at_clock(WEEK_END_MS)))
+    run(pipeline.until_change(lambda change: change["data"]["segment"].startswith("cluster:")))
+    told = assert_equal_to_own_log(pipeline)
+    kinds = {change["data"]["segment"].partition(":")[0] for change in told}
+    assert {"abandoned_cart", "new_customer", "cluster", "high_value"} <= kinds
+
+
+def test_kill_9_at_five_moments_loses_and_repeats_nothing(pipeline: Pipeline) -> None:
+    events = week(400)
+    moments = sorted(random.Random(11).sample(range(200, len(events) - 200), 5))
+    run(pipeline.send(events, history_ends=True))
+    for moment in moments:
+        worker = pipeline.start_worker()
+        run(pipeline.until(pipeline.routed(moment)))
+        worker.send_signal(signal.SIGKILL)
+        worker.wait()
+    pipeline.start_worker()
+    run(pipeline.until(pipeline.at_clock(WEEK_END_MS)))
+    assert_equal_to_own_log(pipeline)
+
+
+def test_a_worker_stopped_past_its_session_is_fenced_when_it_wakes(pipeline: Pipeline) -> None:
+    events = week(400)
+    first = pipeline.start_worker()
+    run(pipeline.send(events[: len(events) // 2], history_ends=False))
+    run(pipeline.until(pipeline.routed(len(events) // 8)))
+    first.send_signal(signal.SIGSTOP)
+    pipeline.start_worker()
+    run(pipeline.until(pipeline.routed(len(events) // 2)))
+    first.send_signal(signal.SIGCONT)
+    run(pipeline.until_logged(first, "is somebody else's now"))
+    run(pipeline.send(events[len(events) // 2 :], history_ends=True))
+    run(pipeline.until(pipeline.at_clock(WEEK_END_MS)))
+    assert_equal_to_own_log(pipeline)
+
+
+def test_the_embedded_broker_gives_the_changes_of_its_own_log(tmp_path: Path) -> None:
+    with EmbeddedBroker() as embedded:
+        pipeline = Pipeline(embedded.address, "embedded", tmp_path)
+        pipeline.create_topics()
+        try:
+            pipeline.start_worker()
+            run(pipeline.send(week(200), history_ends=True))
+            run(pipeline.until(pipeline.at_clock(WEEK_END_MS)))
+            assert_equal_to_own_log(pipeline)
+        finally:
+            pipeline.stop()
+
+
+def ends_with_code(worker: subprocess.Popen[bytes]) -> int:
+    """How a worker that was told to stop has ended."""
+    worker.terminate()
+    return worker.wait(30)
+
+
+def test_sigterm_ends_a_worker_cleanly_and_the_next_one_goes_on(pipeline: Pipeline) -> None:
+    events = week(200)
+    worker = pipeline.start_worker()
+    run(pipeline.send(events, history_ends=True))
+    run(pipeline.until(pipeline.routed(len(events) // 3)))
+    assert ends_with_code(worker) == 0
+    pipeline.start_worker()
+    run(pipeline.until(pipeline.at_clock(WEEK_END_MS)))
+    assert_equal_to_own_log(pipeline)
