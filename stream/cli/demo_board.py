@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 from stream.events.published import PublishedChange, decode_change, decode_membership
 
@@ -23,6 +22,8 @@ LIVE_LAG_MAX_MS = 30_000
 """A clock so close to now is live: 5 s of lateness, ticks, and the view's own delay."""
 
 _RATE_WINDOW_S = 2.0
+_TREND_WINDOW_S = 1.0
+_TREND_SAMPLES = 12
 
 
 @dataclass(frozen=True)
@@ -102,9 +103,13 @@ class Board:
         return rate(self.samples, _RATE_WINDOW_S)
 
     def rates(self, count: int) -> list[float]:
-        """The last `count` rates from one sample to the next, oldest first."""
-        last = list(self.samples)[-count - 1 :]
-        return [rate((a, b), b.at_s - a.at_s) for a, b in pairwise(last)]
+        """The rate at each of the last `count` samples, over the second before it, oldest first.
+
+        A batch is counted when it commits, so that shorter spans show the batches alone.
+        """
+        samples = list(self.samples)
+        ends = range(max(2, len(samples) - count + 1), len(samples) + 1)
+        return [rate(samples[:end][-_TREND_SAMPLES:], _TREND_WINDOW_S) for end in ends]
 
 
 def rate(samples: Sequence[Sample], window_s: float) -> float:

@@ -55,6 +55,7 @@ def test_the_rate_is_that_of_the_last_two_seconds():
         board.see_progress(Sample(at_s, 0, 20_000, done, 0))
     # From second 1 to second 3: 3,000 events.
     assert board.rate() == pytest.approx(1_500)
+    # One second back from second 2, and from second 3.
     assert board.rates(2) == [pytest.approx(1_000), pytest.approx(2_000)]
 
 
