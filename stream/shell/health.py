@@ -30,14 +30,14 @@ class HealthServer:
         stalled: Causes,
         unready: Causes,
     ) -> None:
-        self._host, self.port = address
+        self.address = address
         self._registry = registry
         self._stalled = stalled
         self._unready = unready
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> None:
-        """Listen; with port 0 on a free one, which `port` then is.
+        """Listen; with port 0 on a free one, which `address` then has.
 
         Raises
         ------
@@ -50,9 +50,9 @@ class HealthServer:
         app.router.add_get("/readyz", self._readyz)
         self._runner = web.AppRunner(app, access_log=None, handle_signals=False)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, self._host, self.port)
-        await site.start()
-        self.port = self._runner.addresses[0][1]
+        host, port = self.address
+        await web.TCPSite(self._runner, host, port).start()
+        self.address = (host, self._runner.addresses[0][1])
 
     async def stop(self) -> None:
         """Stop listening."""

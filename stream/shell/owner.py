@@ -146,9 +146,11 @@ class PartitionOwner:
     async def _read_on(self) -> None:
         source = self._engine.source
         # Without a source in the meta record there has been no batch: from the beginning.
+        raw_from = None if source is None else source.next_offset
+        log_from = None if source is None else self._engine.next_offset
         for tp, backlog, offset in (
-            (self._raw_tp, self._source.backlog, source and source.next_offset),
-            (self._log_tp, self._log, source and self._engine.next_offset),
+            (self._raw_tp, self._source.backlog, raw_from),
+            (self._log_tp, self._log, log_from),
         ):
             backlog.restart()
             found = await self._shop.read_from(tp, offset)

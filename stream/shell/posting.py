@@ -63,7 +63,7 @@ class Poster:
             self._memberships,
             here,
             (
-                (customer.encode(), now and encode_membership(now), NO_HEADERS)
+                (customer.encode(), None if now is None else encode_membership(now), NO_HEADERS)
                 for customer, now in effects.memberships.items()
             ),
         )

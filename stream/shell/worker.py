@@ -72,6 +72,7 @@ class Worker:
         self._wire()
         async with contextlib.AsyncExitStack() as stack:
             await self.health.start()
+            logger.info("health and metrics on http://%s:%d/", *self.health.address)
             stack.push_async_callback(self.health.stop)
             stack.push_async_callback(self._end)
             self._spawn("reference", self._reference.run())
