@@ -54,7 +54,7 @@ def add_to_cart(row: Row, event: CartAdded) -> None:
 
 def remove_from_cart(row: Row, event: CartRemoved) -> None:
     cart = row.cart
-    if cart is None:
+    if cart is None or event.time_ms < _last_order_ms(row):
         return
     key = line_key(event.item)
     line = cart.lines.get(key)
@@ -114,7 +114,10 @@ def look_at(row: Row, item: Item, time_ms: int) -> None:
         browse = row.browse = Browse()
     key = item.product_id or item.sku or _UNNAMED
     if key not in browse.products and len(browse.products) >= BROWSE_PRODUCTS_MAX:
-        del browse.products[min(browse.products, key=lambda k: (browse.products[k], k))]
+        oldest = min(browse.products, key=lambda k: (browse.products[k], k))
+        if time_ms < browse.products[oldest]:
+            return
+        del browse.products[oldest]
     browse.products[key] = max(browse.products.get(key, 0), time_ms)
     browse.last_ms = max(browse.last_ms, time_ms)
 

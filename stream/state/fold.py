@@ -44,13 +44,13 @@ class Fold(NamedTuple):
 
 def _page(row: Row, event: r.PageViewed) -> None:
     sessions = visit(row, event.time_ms)
-    sessions.pages += 1
+    sessions.pages += event.time_ms >= sessions.start_ms
     sessions.total_pages += 1
 
 
 def _search(row: Row, event: r.ProductsSearched) -> None:
     sessions = visit(row, event.time_ms)
-    sessions.searches += 1
+    sessions.searches += event.time_ms >= sessions.start_ms
     sessions.total_searches += 1
     if event.results_count == 0:
         sessions.empty_searches += 1
@@ -58,14 +58,13 @@ def _search(row: Row, event: r.ProductsSearched) -> None:
 
 def _product(row: Row, event: r.ProductViewed) -> None:
     sessions = visit(row, event.time_ms)
-    sessions.products += 1
+    sessions.products += event.time_ms >= sessions.start_ms
     sessions.total_products += 1
     intent.look_at(row, event.item, event.time_ms)
 
 
 def _order(row: Row, event: r.OrderCompleted) -> None:
-    complete_order(row, event)
-    intent.close_intent(row, event.time_ms)
+    intent.close_intent(row, complete_order(row, event))
 
 
 def _wish(row: Row, event: r.WishlistChanged) -> None:

@@ -23,6 +23,15 @@ RHYTHM_PRIOR_MS = 60 * DAY_MS
 RHYTHM_MIN_MS = 7 * DAY_MS
 RHYTHM_MAX_MS = 180 * DAY_MS
 
+SUM_MICROS_MAX = 1 << 62
+"""Four times as much is the largest number of a packed row; no customer spends 4 * 10**12."""
+
+
+class AmountOverflowError(ValueError):
+    """An amount that no shop has: the customer's sum would not fit the row."""
+
+    reason = "amount_overflow"
+
 
 def order_number(order_id: str | None, message_id: int) -> int:
     """The order's identity; an order without id is its own message."""
@@ -51,26 +60,33 @@ def rhythm_ms(orders: Orders) -> int:
     return min(max(mean_ms, RHYTHM_MIN_MS), RHYTHM_MAX_MS)
 
 
-def complete_order(row: Row, event: OrderCompleted) -> None:
-    """Count an order, or bring one up to date whose number is known."""
+def complete_order(row: Row, event: OrderCompleted) -> int:
+    """Count an order, or bring one up to date whose number is known; when it was placed.
+
+    Raises
+    ------
+    AmountOverflowError
+        Where the customer's sum leaves the 64 bits of a packed row.
+    """
     orders = row.orders
     if orders is None:
         orders = row.orders = Orders()
     revenue_micros = event.revenue_micros
     if revenue_micros is None:
         revenue_micros = _amount_micros(event.items)
-    if event.currency is not None:
-        if orders.currency is None:
-            orders.currency = event.currency
-        elif orders.currency != event.currency:
-            orders.foreign += 1
-            revenue_micros = 0
+    foreign = event.currency not in (None, orders.currency or event.currency)
+    if foreign:
+        revenue_micros = 0
+    if orders.revenue_micros + revenue_micros > SUM_MICROS_MAX:
+        raise AmountOverflowError(f"revenue of more than {SUM_MICROS_MAX} micros")
+    orders.currency = orders.currency or event.currency
     number = order_number(event.order_id, event.message_id)
     known = _find(orders, number)
     if known is not None:
-        if not known.cancelled:
+        if not known.cancelled and event.revenue_micros is not None:
             _revise(orders, known, revenue_micros)
-        return
+        return min(known.time_ms, event.time_ms)
+    orders.foreign += foreign
     discounted = is_discounted(event)
     order = Order(
         number=number,
@@ -89,6 +105,7 @@ def complete_order(row: Row, event: OrderCompleted) -> None:
         orders.first = _first_purchase(event, revenue_micros, order.items)
     orders.last_ms = max(orders.last_ms, event.time_ms)
     orders.first_ms = min(orders.first_ms or NEVER_MS, event.time_ms)
+    return event.time_ms
 
 
 def is_discounted(event: OrderCompleted) -> bool:
@@ -177,12 +194,26 @@ def cancel_order(row: Row, event: OrderCancelled) -> None:
         orders.matured -= 1
         orders.matured_micros -= order.revenue_micros
         orders.matured_refunded_micros -= order.refunded_micros
-    standing = [o.time_ms for o in orders.recent if not o.cancelled]
+    _forget_times(orders, order.time_ms)
+
+
+def _forget_times(orders: Orders, cancelled_ms: int) -> None:
+    """Take a cancelled order's time out of first, last and occasions, as far as still listed."""
+    standing = [order for order in orders.recent if not order.cancelled]
     if orders.count == 0:
         orders.first_ms = orders.last_ms = orders.occasions = orders.occasion_ms = 0
+        orders.last_gap_ms, orders.last_gap_ratio = 0, 0.0
         orders.first = None
-    elif standing and order.time_ms == orders.last_ms:
-        orders.last_ms = standing[-1]
+    elif len(standing) == orders.count:
+        first = standing[0]
+        if orders.first is None or orders.first.time_ms != first.time_ms:
+            orders.first = FirstPurchase(
+                first.time_ms, first.revenue_micros, first.items, discounted=first.discounted
+            )
+        orders.first_ms, orders.last_ms = first.time_ms, standing[-1].time_ms
+        _recount_occasions(orders)
+    elif standing and cancelled_ms == orders.last_ms:
+        orders.last_ms = standing[-1].time_ms
 
 
 def refund_order(row: Row, event: OrderRefunded) -> None:
@@ -197,8 +228,11 @@ def refund_order(row: Row, event: OrderRefunded) -> None:
     if amount_micros is None and event.items:
         amount_micros = _amount_micros(event.items)
     if order is None:
-        orders.refunded_micros += amount_micros or 0
-        orders.matured_refunded_micros += amount_micros or 0
+        amount_micros = amount_micros or 0
+        if orders.refunded_micros + amount_micros > SUM_MICROS_MAX:
+            raise AmountOverflowError(f"refunds of more than {SUM_MICROS_MAX} micros")
+        orders.refunded_micros += amount_micros
+        orders.matured_refunded_micros += amount_micros
         return
     if order.cancelled:
         return
