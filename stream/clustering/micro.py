@@ -68,9 +68,10 @@ RESCALE_HALF_LIVES = 64
 factor 2^-64 is exact, so moving it changes no digit of any mean."""
 
 RADIUS_CHECK_LEARNS = 1_024
-"""After so many learns the radius is lowered where fewer than half of the micro-clusters exist."""
+"""After so many learns forgotten micro-clusters are dropped, and where fewer than half are in use,
+the radius is lowered: the points have come closer together than those that it was made for."""
 
-RADIUS_LOWERED = 0.8
+RADIUS_LOWERED = 0.7
 
 LENGTH_MAX = 1_000.0
 """Features are scaled to about 0 to 1: a vector of this length is a mistake, and so is one with an
@@ -296,8 +297,10 @@ class MicroLearner:
         self._absorb(vector, decayed)
         self._weight += decayed
         self.learned += 1
-        if self.learned % RADIUS_CHECK_LEARNS == 0 and len(self._clusters) < MICRO_MAX // 2:
-            self._radius *= RADIUS_LOWERED
+        if self.learned % RADIUS_CHECK_LEARNS == 0:
+            self._load(self._remembered())
+            if len(self._clusters) < MICRO_MAX // 2:
+                self._radius *= RADIUS_LOWERED
         self._choose_stride()
 
     def _advance(self, time_ms: int) -> None:
