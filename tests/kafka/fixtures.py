@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import cache
 
 import pytest
+
 from tests.kafka.broker import Broker, discard, new_broker
 from tests.kafka.installation import Installation
 

@@ -6,6 +6,7 @@ import time
 from collections import Counter, defaultdict
 
 import pytest
+
 from stream.engine.meta import META_KEY, unpack_meta
 from stream.engine.partition import PartitionEngine
 from stream.engine.settings import EngineSettings
