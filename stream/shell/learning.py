@@ -9,9 +9,11 @@ import msgspec
 
 from stream.clustering.micro import MicroLearner
 from stream.engine.effects import Effects, PopulationSnapshot
+from stream.shell.settings import Settings
 
-SUMMARY_INTERVAL_S = 60.0
-"""How often a partition publishes its micro-clusters (12 KB), when it has learned since."""
+SUMMARIES_PER_MODEL = 5
+"""How often a partition publishes its micro-clusters (12 KB) between two models, when it has
+learned since."""
 
 DAYS_KEPT = 4
 """Histograms of so many days have keys of their own in the compacted topic. The clock waits for
@@ -27,8 +29,10 @@ decode_snapshot = msgspec.msgpack.Decoder(PopulationSnapshot).decode
 class PartitionLearner:
     """Feeds one partition's learner and says what to publish."""
 
-    def __init__(self, partition: int) -> None:
+    def __init__(self, partition: int, settings: Settings) -> None:
         self._partition = partition
+        self._is_on = settings.clusters
+        self._interval_s = settings.cluster_interval_s / SUMMARIES_PER_MODEL
         self._learner = MicroLearner(partition)
         self._published_s = time.monotonic()
         self._learned_count = 0
@@ -39,14 +43,15 @@ class PartitionLearner:
 
     def learn(self, effects: Effects) -> Iterator[tuple[bytes, bytes]]:
         """Learn from a batch; key and value of each record for the topic `learned`."""
-        for point in effects.learned:
-            self._learner.learn_one(point.vector, point.time_ms)
-        self._learned_count += len(effects.learned)
+        if self._is_on:
+            for point in effects.learned:
+                self._learner.learn_one(point.vector, point.time_ms)
+            self._learned_count += len(effects.learned)
         for snapshot in effects.population:
             key = b"%s%d-%d" % (POPULATION_PREFIX, self._partition, snapshot.day % DAYS_KEPT)
             yield key, encode_snapshot(snapshot)
         now_s = time.monotonic()
-        if self._learned_count and now_s - self._published_s >= SUMMARY_INTERVAL_S:
+        if self._learned_count and now_s - self._published_s >= self._interval_s:
             self._published_s = now_s
             self._learned_count = 0
             yield b"%s%d" % (CLUSTERS_PREFIX, self._partition), self._learner.summary()

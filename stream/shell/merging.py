@@ -7,17 +7,15 @@ import time
 
 from stream.clustering.macro import merge
 from stream.features.vector import DIMENSIONS
+from stream.shell.settings import Settings
 
 CLUSTERS_KEY = b"clusters"
 
-MERGE_INTERVAL_S = 300.0
-"""A model in force every five minutes at most; a merge of 8 partitions takes 0.1 s, in a thread."""
-
-
 class ModelMerger:
-    """The newest summaries and the model in force."""
+    """The newest summaries and the model in force; a merge of 8 takes 0.1 s, in a thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Settings) -> None:
+        self._interval_s = settings.cluster_interval_s
         self._summaries: dict[bytes, bytes] = {}
         self._model: bytes | None = None
         self._has_news = False
@@ -35,7 +33,7 @@ class ModelMerger:
     async def merged(self) -> bytes | None:
         """The next model where there is one to announce and it is time."""
         now_s = time.monotonic()
-        if not self._has_news or now_s - self._merged_s < MERGE_INTERVAL_S:
+        if not self._has_news or now_s - self._merged_s < self._interval_s:
             return None
         self._merged_s = now_s
         self._has_news = False

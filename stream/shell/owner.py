@@ -67,7 +67,7 @@ class PartitionOwner:
         )
         self._log = Backlog()
         self._engine: PartitionEngine = shop.new_engine(partition)
-        self._learner = PartitionLearner(partition)
+        self._learner = PartitionLearner(partition, shop.settings)
         self._delivery: Delivery | None = None
         self._wake = asyncio.Event()
         self._working = asyncio.Event()

@@ -57,6 +57,8 @@ class Settings:
     topic_prefix      before every topic's name: several installations on one broker
     events_topic      the raw topic, where the shop already has one
     segments          file with the segment definitions; None: the built-in pack
+    clusters          learn clusters and assign customers to them
+    cluster_interval_s  between two cluster models, at least
     delivery          transactional, plain, or auto: plain where the broker has no transactions
     """
 
@@ -78,6 +80,8 @@ class Settings:
     commit_interval_max_ms: int = 100
     batch_records_max: int = 5_000
     tick_interval_ms: int = 250
+    clusters: bool = True
+    cluster_interval_s: int = 300
     stall_s: float = 120.0
     source_stall_s: float = 60.0
     log_level: str = "INFO"
@@ -117,6 +121,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         commit_interval_max_ms=read.number("COMMIT_INTERVAL_MAX_MS", 100, 0, 10_000),
         batch_records_max=read.number("BATCH_RECORDS_MAX", 5_000, 1, 100_000),
         tick_interval_ms=read.number("TICK_INTERVAL_MS", 250, 10, 60_000),
+        clusters=read.optional("CLUSTERS", _one_of("on", "off")) != "off",
+        cluster_interval_s=read.number("CLUSTER_INTERVAL_S", 300, 1, 86_400),
         stall_s=read.number("STALL_S", 120, 1, 86_400),
         source_stall_s=read.number("SOURCE_STALL_S", 60, 1, 86_400),
         log_level=read.text("LOG_LEVEL", "INFO", _one_of("DEBUG", "INFO", "WARNING", "ERROR")),

@@ -68,7 +68,7 @@ class TimeKeeper:
         topics = [self._clock, self._learned, self._definitions, self._models]
         coordinator = Coordinator(self._shop.settings.partitions)
         stuck = StuckSources(self._shop, coordinator)
-        merger = ModelMerger()
+        merger = ModelMerger(self._shop.settings)
         try:
             async with LogReader(self._shop.settings, topics) as reader:
                 async for records in reader.to_end():

@@ -19,6 +19,7 @@ from typing import Any
 from urllib.error import URLError
 
 from aiokafka import AIOKafkaProducer, TopicPartition
+
 from stream.clock import rfc3339
 from stream.events.topics import TOPICS
 from stream.shell.log_reader import LogReader

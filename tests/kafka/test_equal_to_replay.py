@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 import signal
-import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +20,8 @@ from stream.shell.embedded import EmbeddedBroker
 from stream.simulation.offline import LogReplay
 from stream.simulation.traffic import TrafficConfig, generate
 from tests.kafka.broker import Broker
-from tests.kafka.pipeline import Pipeline, run
+from tests.kafka.installation import until
+from tests.kafka.pipeline import Pipeline
 
 pytestmark = pytest.mark.kafka
 
@@ -31,12 +32,11 @@ WEEK_END_MS = instant_ms("2026-11-02T00:00:00Z")
 
 
 @pytest.fixture
-def pipeline(broker: Broker, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Pipeline]:
-    app = "p-" + "".join(c if c.isalnum() else "-" for c in request.node.name)[:60].strip("-")
-    found = Pipeline(broker.address, app, tmp_path)
-    found.create_topics()
+def pipeline(kafka: Broker) -> Iterator[Pipeline]:
+    found = Pipeline(kafka)
+    asyncio.run(found.create())
     yield found
-    found.stop()
+    found.end()
 
 
 def comparable(change: dict[str, Any]) -> dict[str, Any]:
@@ -68,17 +68,17 @@ def assert_in_order(changes: list[dict[str, Any]]) -> None:
     ],
 )
 def test_an_imported_history_gives_the_changes_of_its_replay(
-    pipeline: Pipeline, shared_data: Path, file: str, columns: str, customers: int
+    pipeline: Pipeline, shared_data: Path, tmp_path: Path, file: str, columns: str, customers: int
 ) -> None:
-    pipeline.settings["SHOAL_CLUSTERS"] = "off"
-    source, events = str(shared_data / file), str(pipeline.folder / "events.jsonl")
-    expected = pipeline.folder / "expected.jsonl"
+    pipeline.variables["SHOAL_CLUSTERS"] = "off"
+    source, events = str(shared_data / file), str(tmp_path / "events.jsonl")
+    expected = tmp_path / "expected.jsonl"
     pipeline.shoal("import", source, "--map", columns, "--to", events)
     pipeline.shoal("replay", events, "--until", CUT, "--changes", str(expected))
-    pipeline.start_worker()
+    pipeline.work()
     pipeline.shoal("import", source, "--map", columns, "--to", "kafka")
-    run(pipeline.until(pipeline.at_clock(instant_ms(CUT))))
-    told = [comparable(c) for c in run(pipeline.changes()) if c["time"] < CUT]
+    asyncio.run(pipeline.until(pipeline.at_clock(instant_ms(CUT))))
+    told = [comparable(c) for c in asyncio.run(pipeline.changes()) if c["time"] < CUT]
     replayed = [comparable(json.loads(line)) for line in expected.open(encoding="utf-8")]
     replayed = [change for change in replayed if change["time"] < CUT]
     assert len({change["subject"] for change in told}) == customers
@@ -102,12 +102,12 @@ def week(customers: int) -> list[tuple[bytes, bytes]]:
 
 def assert_equal_to_own_log(pipeline: Pipeline) -> list[dict[str, Any]]:
     """The committed changes are those of the run's own log, replayed."""
-    pipeline.stop()
-    told = run(pipeline.changes())
+    pipeline.stop_workers()
+    told = asyncio.run(pipeline.changes())
     replay = LogReplay(EngineSettings())
     replayed = [
         json.loads(encode_change(change, "shop"))
-        for partition, records in run(pipeline.log()).items()
+        for partition, records in asyncio.run(pipeline.log()).items()
         for change in replay.apply(partition, records)
     ]
     counts = replay.counts
@@ -126,12 +126,14 @@ def assert_equal_to_own_log(pipeline: Pipeline) -> list[dict[str, Any]]:
 def test_a_simulated_week_gives_the_changes_of_its_own_log(
     pipeline: Pipeline, workers: int
 ) -> None:
-    pipeline.settings["SHOAL_CLUSTER_INTERVAL_S"] = "1"
+    pipeline.variables["SHOAL_CLUSTER_INTERVAL_S"] = "1"
     for _ in range(workers):
-        pipeline.start_worker()
-    run(pipeline.send(week(400), history_ends=True))
-    run(pipeline.until(pipeline.at_clock(WEEK_END_MS)))
-    run(pipeline.until_change(lambda change: change["data"]["segment"].startswith("cluster:")))
+        pipeline.work()
+    asyncio.run(pipeline.send_keyed(week(400), history_ends=True))
+    asyncio.run(pipeline.until(pipeline.at_clock(WEEK_END_MS)))
+    asyncio.run(
+        pipeline.until_change(lambda change: change["data"]["segment"].startswith("cluster:"))
+    )
     told = assert_equal_to_own_log(pipeline)
     kinds = {change["data"]["segment"].partition(":")[0] for change in told}
     assert {"abandoned_cart", "new_customer", "cluster", "high_value"} <= kinds
@@ -140,57 +142,51 @@ def test_a_simulated_week_gives_the_changes_of_its_own_log(
 def test_kill_9_at_five_moments_loses_and_repeats_nothing(pipeline: Pipeline) -> None:
     events = week(400)
     moments = sorted(random.Random(11).sample(range(200, len(events) - 200), 5))
-    run(pipeline.send(events, history_ends=True))
+    asyncio.run(pipeline.send_keyed(events, history_ends=True))
     for moment in moments:
-        worker = pipeline.start_worker()
-        run(pipeline.until(pipeline.routed(moment)))
-        worker.send_signal(signal.SIGKILL)
+        worker = pipeline.work()
+        asyncio.run(pipeline.until(pipeline.routed(moment)))
+        worker.signal(signal.SIGKILL)
         worker.wait()
-    pipeline.start_worker()
-    run(pipeline.until(pipeline.at_clock(WEEK_END_MS)))
+    pipeline.work()
+    asyncio.run(pipeline.until(pipeline.at_clock(WEEK_END_MS)))
     assert_equal_to_own_log(pipeline)
 
 
 def test_a_worker_stopped_past_its_session_is_fenced_when_it_wakes(pipeline: Pipeline) -> None:
     events = week(400)
-    first = pipeline.start_worker()
-    run(pipeline.send(events[: len(events) // 2], history_ends=False))
-    run(pipeline.until(pipeline.routed(len(events) // 8)))
-    first.send_signal(signal.SIGSTOP)
-    pipeline.start_worker()
-    run(pipeline.until(pipeline.routed(len(events) // 2)))
-    first.send_signal(signal.SIGCONT)
-    run(pipeline.until_logged(first, "is somebody else's now"))
-    run(pipeline.send(events[len(events) // 2 :], history_ends=True))
-    run(pipeline.until(pipeline.at_clock(WEEK_END_MS)))
+    first = pipeline.work()
+    asyncio.run(pipeline.send_keyed(events[: len(events) // 2], history_ends=False))
+    asyncio.run(pipeline.until(pipeline.routed(len(events) // 8)))
+    first.signal(signal.SIGSTOP)
+    pipeline.work()
+    asyncio.run(pipeline.until(pipeline.routed(len(events) // 2)))
+    first.signal(signal.SIGCONT)
+    asyncio.run(until(lambda: "is somebody else's now" in first.log))
+    asyncio.run(pipeline.send_keyed(events[len(events) // 2 :], history_ends=True))
+    asyncio.run(pipeline.until(pipeline.at_clock(WEEK_END_MS)))
     assert_equal_to_own_log(pipeline)
 
 
-def test_the_embedded_broker_gives_the_changes_of_its_own_log(tmp_path: Path) -> None:
+def test_the_embedded_broker_gives_the_changes_of_its_own_log() -> None:
     with EmbeddedBroker() as embedded:
-        pipeline = Pipeline(embedded.address, "embedded", tmp_path)
-        pipeline.create_topics()
+        pipeline = Pipeline(embedded)
+        asyncio.run(pipeline.create())
         try:
-            pipeline.start_worker()
-            run(pipeline.send(week(200), history_ends=True))
-            run(pipeline.until(pipeline.at_clock(WEEK_END_MS)))
+            pipeline.work()
+            asyncio.run(pipeline.send_keyed(week(200), history_ends=True))
+            asyncio.run(pipeline.until(pipeline.at_clock(WEEK_END_MS)))
             assert_equal_to_own_log(pipeline)
         finally:
-            pipeline.stop()
-
-
-def ends_with_code(worker: subprocess.Popen[bytes]) -> int:
-    """How a worker that was told to stop has ended."""
-    worker.terminate()
-    return worker.wait(30)
+            pipeline.end()
 
 
 def test_sigterm_ends_a_worker_cleanly_and_the_next_one_goes_on(pipeline: Pipeline) -> None:
     events = week(200)
-    worker = pipeline.start_worker()
-    run(pipeline.send(events, history_ends=True))
-    run(pipeline.until(pipeline.routed(len(events) // 3)))
-    assert ends_with_code(worker) == 0
-    pipeline.start_worker()
-    run(pipeline.until(pipeline.at_clock(WEEK_END_MS)))
+    worker = pipeline.work()
+    asyncio.run(pipeline.send_keyed(events, history_ends=True))
+    asyncio.run(pipeline.until(pipeline.routed(len(events) // 3)))
+    assert worker.terminate() == 0, worker.log
+    pipeline.work()
+    asyncio.run(pipeline.until(pipeline.at_clock(WEEK_END_MS)))
     assert_equal_to_own_log(pipeline)

@@ -1,0 +1,75 @@
+"""A member of the group that only writes down what it is dealt and what it reads."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from aiokafka import TopicPartition
+
+from stream.events.topics import CLOCK, CUSTOMER_EVENTS, EVENTS
+from stream.shell.faust_private import GroupApp, new_app
+from stream.shell.settings import Settings
+
+
+class Recorder:
+    """Joins with the worker's own hook, and reads everything from where it is told."""
+
+    def __init__(self, settings: Settings) -> None:
+        names = (EVENTS.name, CUSTOMER_EVENTS.name, CLOCK.name)
+        self.app: GroupApp = new_app(settings)
+        self.app.join([settings.topic(name) for name in names], self)
+        self.reading: dict[TopicPartition, int] = {}
+        self.offsets: dict[TopicPartition, list[int]] = {}
+        self.assignments: list[tuple[set[TopicPartition], int]] = []
+        self.revocations = 0
+        self.polls = 0
+        self.revoke_takes_s = 0.0
+        self.is_revoking = False
+
+    async def __aenter__(self) -> Recorder:
+        await self.app.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.app.stop()
+
+    @property
+    def held(self) -> set[TopicPartition]:
+        """What it has now."""
+        return self.assignments[-1][0] if self.assignments else set()
+
+    @property
+    def generation(self) -> int:
+        return self.assignments[-1][1] if self.assignments else -1
+
+    async def read(self, partition: TopicPartition, offset: int | None) -> int | None:
+        """Begin a reading of a partition."""
+        self.reading.pop(partition, None)
+        self.offsets[partition] = []
+        found = await self.app.read_from(partition, offset)
+        self.reading[partition] = 0
+        return found
+
+    # What the hook asks and tells
+
+    def wanted(self) -> Mapping[TopicPartition, int]:
+        return dict(self.reading)
+
+    def take(self, partition: TopicPartition, records: list[Any], reading: int) -> None:
+        if partition in self.reading:
+            self.offsets[partition] += [record.offset for record in records]
+
+    def polled(self) -> None:
+        self.polls += 1
+
+    async def revoke(self) -> None:
+        self.is_revoking = True
+        self.revocations += 1
+        await asyncio.sleep(self.revoke_takes_s)
+        self.reading.clear()
+        self.is_revoking = False
+
+    async def assign(self, partitions: set[TopicPartition], generation: int) -> None:
+        self.assignments.append((partitions, generation))
