@@ -17,7 +17,7 @@ FUNCTION_LINES_MAX = 60
 NAMES_THAT_SAY_NOTHING = {"utils", "util", "helpers", "common", "manager", "base", "misc"}
 UNFINISHED = re.compile("|".join(["TO" + "DO", "FIX" + "ME", "X" * 3, "HA" + "CK"]))
 ASSERTING = re.compile(
-    r"\bassert\b|raises\(|warns\(|fail\(|\bcheck_\w*\(|\bexpect_\w*\(|run_state_machine|\bverify\w*\("
+    r"\bassert|raises\(|warns\(|fail\(|\bcheck_\w*\(|\bexpect_\w*\(|run_state_machine|\bverify\w*\("
 )
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
