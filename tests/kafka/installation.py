@@ -22,6 +22,7 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 
 from stream.clock import rfc3339
 from stream.events.topics import TOPICS
+from stream.shell.connection import new_admin
 from stream.shell.log_reader import LogReader
 from stream.shell.settings import Settings
 from stream.shell.topic_admin import create_topics
@@ -109,6 +110,16 @@ class Installation:
             async for records in reader.to_end():
                 found += records
         return sorted(found, key=lambda r: (r.partition, r.offset))
+
+    async def committed(self) -> dict[TopicPartition, int]:
+        """The offsets that the group has committed, as lag tools see them."""
+        admin = new_admin(self.settings)
+        await admin.start()
+        try:
+            found = await admin.list_consumer_group_offsets(self.settings.app)
+        finally:
+            await admin.close()
+        return {TopicPartition(*tp): at.offset for tp, at in found.items()}
 
     def environment(self, **variables: str) -> dict[str, str]:
         """What a process of this installation is told."""

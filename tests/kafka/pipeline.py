@@ -6,7 +6,8 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import aclosing
 from typing import Any
 
 from aiokafka import AIOKafkaProducer, TopicPartition
@@ -18,7 +19,7 @@ from stream.events.topics import partition_of
 from stream.shell.log_reader import LogReader
 from tests.kafka.installation import Installation, WorkerProcess
 
-DEADLINE_S = 240.0
+DEADLINE_S = 150.0
 Metas = dict[int, Meta]
 
 
@@ -61,8 +62,7 @@ class Pipeline(Installation):
                 acks.append(await producer.send(topic, value, key=key, partition=to))
             if history_ends:
                 marker = json.dumps({"type": HISTORY_ENDS}).encode()
-                for to in range(partitions):
-                    acks.append(await producer.send(topic, marker, partition=to))
+                acks += [await producer.send(topic, marker, partition=p) for p in range(partitions)]
             for ack in acks:
                 done = await ack
                 after = max(self.sent.get(done.partition, 0), done.offset + 1)
@@ -73,21 +73,23 @@ class Pipeline(Installation):
     async def until(self, reached: Callable[[Metas], bool]) -> Metas:
         """Wait until what the partitions have committed satisfies `reached`."""
         metas: Metas = {}
-        async for record in self._follow("customers-changelog"):
-            if record is not None and record.key == META_KEY:
-                metas[record.partition] = unpack_meta(record.value)
-            if record is None and reached(metas):
-                return metas
+        async with aclosing(self._follow("customers-changelog")) as records:
+            async for record in records:
+                if record is not None and record.key == META_KEY:
+                    metas[record.partition] = unpack_meta(record.value)
+                if record is None and reached(metas):
+                    return metas
         raise AssertionError(f"sent {self.sent}, committed {metas}\n{self.logs()}")
 
     async def until_change(self, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         """Wait for a committed change, from the first on."""
-        async for record in self._follow("segment-changes"):
-            if record is not None and wanted(change := json.loads(record.value)):
-                return change  # type: ignore[no-any-return]
+        async with aclosing(self._follow("segment-changes")) as records:
+            async for record in records:
+                if record is not None and wanted(change := json.loads(record.value)):
+                    return change  # type: ignore[no-any-return]
         raise AssertionError(f"no such change was told\n{self.logs()}")
 
-    async def _follow(self, name: str) -> Any:
+    async def _follow(self, name: str) -> AsyncGenerator[Any, None]:
         """Committed records as they come, and None after each poll, until the deadline."""
         places = [TopicPartition(self.topic(name), p) for p in range(self.settings.partitions)]
         ends_s = time.monotonic() + DEADLINE_S

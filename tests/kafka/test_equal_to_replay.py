@@ -79,7 +79,7 @@ def test_an_imported_history_gives_the_changes_of_its_replay(
     pipeline.shoal("import", source, "--map", columns, "--to", "kafka")
     asyncio.run(pipeline.until(pipeline.at_clock(instant_ms(CUT))))
     told = [comparable(c) for c in asyncio.run(pipeline.changes()) if c["time"] < CUT]
-    replayed = [comparable(json.loads(line)) for line in expected.open(encoding="utf-8")]
+    replayed = [comparable(json.loads(line)) for line in expected.read_text().splitlines()]
     replayed = [change for change in replayed if change["time"] < CUT]
     assert len({change["subject"] for change in told}) == customers
     assert_in_order(told)
