@@ -140,18 +140,27 @@ def close_intent(row: Row, order_ms: int) -> None:
 
 
 def merge_intent(row: Row, other: Row) -> None:
-    """Lines, steps and views of both, less what the merged row's last order has closed.
+    """Lines, steps and views of both, less what the last order of either has closed.
 
     Exact for carts whose lines differ or agree; two carts with the same line keep the larger
-    quantity, since a shop that logs a visitor in carries the cart over.
+    quantity, since a shop that logs a visitor in carries the cart over. The rows' orders are
+    merged already.
     """
+    closed_ms = _last_order_ms(row)
+    if closed_ms:
+        close_intent(row, closed_ms)
+        close_intent(other, closed_ms)
     _merge_carts(row, other)
     if other.checkout is not None:
         mine = row.checkout
-        if mine is None or other.checkout.last_ms > mine.last_ms:
+        if mine is None:
             row.checkout = other.checkout
-            if mine is not None:
-                other.checkout.started_ms = min(other.checkout.started_ms, mine.started_ms)
+        else:
+            early, late = sorted((mine, other.checkout), key=lambda checkout: checkout.last_ms)
+            late.started_ms = min(early.started_ms, late.started_ms)
+            late.steps += early.steps
+            late.payment_method = late.payment_method or early.payment_method
+            row.checkout = late
     if other.browse is not None:
         browse = row.browse or Browse()
         for key, at in other.browse.products.items():
@@ -160,9 +169,6 @@ def merge_intent(row: Row, other: Row) -> None:
             del browse.products[min(browse.products, key=lambda k: (browse.products[k], k))]
         browse.last_ms = max(browse.last_ms, other.browse.last_ms)
         row.browse = browse
-    closed_ms = _last_order_ms(row)
-    if closed_ms:
-        close_intent(row, closed_ms)
 
 
 def _merge_carts(row: Row, other: Row) -> None:

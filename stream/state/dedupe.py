@@ -35,8 +35,16 @@ def remember(row: Row, message_id: int, time_ms: int) -> bool:
 
 
 def merge_ids(row: Row, other: Row) -> None:
-    """Remember what `other` remembers; the union is kept within the bound, newest first."""
-    row.older_ids = row.older_ids | other.older_ids | other.ids
-    if len(row.older_ids) > 2 * DEDUPE_IDS_MAX:
-        row.older_ids = other.ids | row.ids
-        row.ids = set()
+    """Remember what `other` remembers, each id for a day at least.
+
+    Both generations keep their place and age from the later beginning, so that none goes sooner
+    than it would have in its own row. More than fit, from rows that were full, lose some.
+    """
+    row.ids = _bounded(row.ids | other.ids)
+    row.older_ids = _bounded(row.older_ids | other.older_ids)
+    row.ids_since_ms = max(row.ids_since_ms, other.ids_since_ms)
+
+
+def _bounded(ids: set[int]) -> set[int]:
+    bound = 2 * DEDUPE_IDS_MAX
+    return ids if len(ids) <= bound else set(sorted(ids)[-bound:])

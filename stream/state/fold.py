@@ -79,8 +79,9 @@ def _wish(row: Row, event: r.WishlistChanged) -> None:
 
 
 def _identify(row: Row, event: r.Identified) -> None:
-    """The latest identify wins; a late one only fills in what is missing."""
-    late = event.time_ms < row.last_ms
+    """The latest identify wins; one before it only fills in what is missing."""
+    late = event.time_ms < row.traits_ms
+    row.traits_ms = max(row.traits_ms, event.time_ms)
     for name, value in event.traits.items():
         if name in row.traits:
             if not late:
@@ -137,10 +138,11 @@ def fold(row: Row, event: r.CustomerEvent) -> int:
     if apply is not None:
         apply(row, event)
     row.events += 1
-    if parts & ACTIVITY or row.first_ms == 0:
-        if row.first_ms == 0 or time_ms < row.first_ms:
-            row.first_ms = time_ms
+    if parts & ACTIVITY:
         row.last_ms = max(row.last_ms, time_ms)
+    if row.first_ms == 0 or time_ms < row.first_ms:
+        row.first_ms = time_ms
+        parts |= ACTIVITY
     return parts
 
 

@@ -1,10 +1,11 @@
 """Two rows of one person into one, by event time.
 
 The property is merge(fold A, fold B) = fold(A and B sorted). Exact: counts and sums of orders,
-refunds, pages, searches and products; first and last of everything; channels; messages; the set of
-product views. Approximate: carts that share a line (the larger quantity is kept), traits that
-both rows have (the later row's win), sessions that interleave more than once, occasions beyond
-the listed orders.
+refunds, pages, searches and products; first and last of everything; channels; messages; the carts,
+checkouts and product views of customers who cancelled no order. Approximate: carts that share a
+line (the larger quantity is kept), traits that both rows have (the later identify's win), visits
+of which an ended one goes on in the other row, occasions beyond the listed orders, a refund
+without an amount that is in one row while its order is in the other.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from stream.clock import NEVER_MS
 from stream.state.cart import merge_intent
 from stream.state.dedupe import merge_ids
 from stream.state.fold import CHANNELS_MAX, TRAITS_MAX
+from stream.state.merge_orders import merge_orders
 from stream.state.messages import merge_messages
-from stream.state.orders import merge_orders
 from stream.state.row import Row
 from stream.state.sessions import merge_sessions
 
@@ -24,10 +25,11 @@ ALIASES_MAX = 64
 
 def merge(row: Row, other: Row, source: str) -> None:
     """Take over what `other`, the row of the id `source`, knows. `other` is used up."""
-    later_traits = other.traits if other.last_ms > row.last_ms else row.traits
+    later_traits = other.traits if other.traits_ms > row.traits_ms else row.traits
     row.traits = dict(list({**other.traits, **row.traits, **later_traits}.items())[:TRAITS_MAX])
     row.first_ms = min(row.first_ms or NEVER_MS, other.first_ms or NEVER_MS) % NEVER_MS
     row.last_ms = max(row.last_ms, other.last_ms)
+    row.traits_ms = max(row.traits_ms, other.traits_ms)
     row.events += other.events
     for channel, count in other.channels.items():
         if channel in row.channels or len(row.channels) < CHANNELS_MAX:

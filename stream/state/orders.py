@@ -166,7 +166,7 @@ def _insert(orders: Orders, order: Order) -> None:
     if len(recent) > ORDERS_MAX:
         shed = recent.pop(0)
         if not shed.matured and not shed.cancelled:
-            _mature(orders, shed)
+            mature(orders, shed)
 
 
 def cancel_order(row: Row, event: OrderCancelled) -> None:
@@ -185,6 +185,12 @@ def cancel_order(row: Row, event: OrderCancelled) -> None:
         return
     order.cancelled = True
     orders.cancelled += 1
+    take_out(orders, order)
+    _forget_times(orders, order.time_ms)
+
+
+def take_out(orders: Orders, order: Order) -> None:
+    """Take a standing order out of the sums."""
     orders.count -= 1
     orders.revenue_micros -= order.revenue_micros
     orders.refunded_micros -= order.refunded_micros
@@ -194,7 +200,6 @@ def cancel_order(row: Row, event: OrderCancelled) -> None:
         orders.matured -= 1
         orders.matured_micros -= order.revenue_micros
         orders.matured_refunded_micros -= order.refunded_micros
-    _forget_times(orders, order.time_ms)
 
 
 def _forget_times(orders: Orders, cancelled_ms: int) -> None:
@@ -211,7 +216,7 @@ def _forget_times(orders: Orders, cancelled_ms: int) -> None:
                 first.time_ms, first.revenue_micros, first.items, discounted=first.discounted
             )
         orders.first_ms, orders.last_ms = first.time_ms, standing[-1].time_ms
-        _recount_occasions(orders)
+        recount_occasions(orders)
     elif standing and cancelled_ms == orders.last_ms:
         orders.last_ms = standing[-1].time_ms
 
@@ -236,6 +241,11 @@ def refund_order(row: Row, event: OrderRefunded) -> None:
         return
     if order.cancelled:
         return
+    take_back(orders, order, amount_micros)
+
+
+def take_back(orders: Orders, order: Order, amount_micros: int | None) -> None:
+    """Refund an amount of the order, or all of it; never more than is left of its revenue."""
     open_micros = max(order.revenue_micros - order.refunded_micros, 0)
     taken = open_micros if amount_micros is None else min(amount_micros, open_micros)
     order.refunded_micros += taken
@@ -244,7 +254,8 @@ def refund_order(row: Row, event: OrderRefunded) -> None:
         orders.matured_refunded_micros += taken
 
 
-def _mature(orders: Orders, order: Order) -> None:
+def mature(orders: Orders, order: Order) -> None:
+    """Count the order as one whose returns are known."""
     order.matured = True
     orders.matured += 1
     orders.matured_micros += order.revenue_micros
@@ -267,84 +278,11 @@ def mature_orders(orders: Orders, now_ms: int) -> None:
         if order.time_ms + MATURITY_MS > now_ms:
             break
         if not order.matured and not order.cancelled:
-            _mature(orders, order)
+            mature(orders, order)
 
 
-def merge_orders(row: Row, other: Row) -> None:
-    """Orders of both, each number once.
-
-    Sums, counts, first and last are exact. Occasions and gaps are exact while all orders of both
-    rows are still listed, and added up (two histories taken as interleaved at one point) after.
-    """
-    theirs = other.orders
-    if theirs is None:
-        return
-    mine = row.orders
-    if mine is None:
-        row.orders = theirs
-        return
-    listed = not _has_shed(mine) and not _has_shed(theirs)
-    known = {order.number for order in mine.recent}
-    for order in theirs.recent:
-        if order.number in known:
-            _discount(theirs, order)
-        else:
-            mine.recent.append(order)
-    mine.recent.sort(key=lambda order: (order.time_ms, order.number))
-    for field in _SUMMED:
-        setattr(mine, field, getattr(mine, field) + getattr(theirs, field))
-    later = theirs if theirs.last_ms > mine.last_ms else mine
-    mine.last_gap_ms, mine.last_gap_ratio = later.last_gap_ms, later.last_gap_ratio
-    mine.last_ms = max(mine.last_ms, theirs.last_ms)
-    mine.first_ms = min(mine.first_ms or NEVER_MS, theirs.first_ms or NEVER_MS) % NEVER_MS
-    mine.occasion_ms = max(mine.occasion_ms, theirs.occasion_ms)
-    mine.currency = mine.currency or theirs.currency
-    firsts = [first for first in (mine.first, theirs.first) if first is not None]
-    mine.first = min(firsts, key=lambda first: first.time_ms) if firsts else None
-    if listed:
-        _recount_occasions(mine)
-    while len(mine.recent) > ORDERS_MAX:
-        shed = mine.recent.pop(0)
-        if not shed.matured and not shed.cancelled:
-            _mature(mine, shed)
-
-
-_SUMMED = (
-    "count",
-    "revenue_micros",
-    "refunded_micros",
-    "cancelled",
-    "discounted",
-    "items",
-    "occasions",
-    "matured",
-    "matured_micros",
-    "matured_refunded_micros",
-    "foreign",
-)
-
-
-def _has_shed(orders: Orders) -> bool:
-    return sum(not order.cancelled for order in orders.recent) < orders.count
-
-
-def _discount(orders: Orders, order: Order) -> None:
-    """Take an order that the other row knows too out of the sums."""
-    if order.cancelled:
-        orders.cancelled -= 1
-        return
-    orders.count -= 1
-    orders.revenue_micros -= order.revenue_micros
-    orders.refunded_micros -= order.refunded_micros
-    orders.items -= order.items
-    orders.discounted -= order.discounted
-    if order.matured:
-        orders.matured -= 1
-        orders.matured_micros -= order.revenue_micros
-        orders.matured_refunded_micros -= order.refunded_micros
-
-
-def _recount_occasions(orders: Orders) -> None:
+def recount_occasions(orders: Orders) -> None:
+    """Occasions and gaps anew from the listed orders, of which none has been shed."""
     standing = [order.time_ms for order in orders.recent if not order.cancelled]
     orders.occasions = orders.occasion_ms = orders.last_gap_ms = 0
     orders.last_gap_ratio = 0.0

@@ -131,6 +131,7 @@ class Messages(msgspec.Struct, array_like=True, gc=False):
 class Row(msgspec.Struct, array_like=True, kw_only=True):
     """Everything kept of a customer.
 
+    first_ms    when it was first heard of; `last_ms` is of the latest activity of its own
     time_ms     the row's own time: of its latest applied event, fired timer or activation
     timer_ms    when the row next wants to be woken; never later than its next flip
     activation  number of the last version activation that it was evaluated under
@@ -140,6 +141,7 @@ class Row(msgspec.Struct, array_like=True, kw_only=True):
     forward_to  where records for this id go instead; the row then holds no state
     targets     recent (id, time) that it was linked to, to tell shared devices
     aliases     ids that were merged into it, for erasure
+    traits_ms   of the latest identify
     """
 
     first_ms: int = 0
@@ -168,3 +170,4 @@ class Row(msgspec.Struct, array_like=True, kw_only=True):
     shared: bool = False
     targets: list[tuple[str, int]] = []
     aliases: list[str] = []
+    traits_ms: int = 0

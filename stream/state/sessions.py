@@ -55,12 +55,8 @@ def merge_sessions(row: Row, other: Row) -> None:
         return
     early, late = (mine, theirs) if mine.last_ms <= theirs.last_ms else (theirs, mine)
     joined = late.start_ms - early.last_ms < SESSION_GAP_MS
-    if joined and early.open:
-        late.start_ms = min(early.start_ms, late.start_ms)
-        late.pages += early.pages
-        late.searches += early.searches
-        late.products += early.products
-        early.open = False
+    if joined:
+        _join(early, late)
     close(early)
     late.count += early.count - (1 if joined else 0)
     late.closed_ms += early.closed_ms
@@ -69,3 +65,19 @@ def merge_sessions(row: Row, other: Row) -> None:
     late.empty_searches += early.empty_searches
     late.total_products += early.total_products
     row.sessions = late
+
+
+def _join(early: Sessions, late: Sessions) -> None:
+    """Let the later visit begin where the earlier one did; ended ones leave the sums for it."""
+    was_open = late.open
+    for sessions in (early, late):
+        if not sessions.open:
+            sessions.closed_ms -= sessions.last_ms - sessions.start_ms
+        sessions.open = False
+    late.start_ms = min(early.start_ms, late.start_ms)
+    late.pages += early.pages
+    late.searches += early.searches
+    late.products += early.products
+    late.open = True
+    if not was_open:
+        close(late)

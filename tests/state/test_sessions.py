@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 from stream.clock import NEVER_MS
+from stream.events.records import CartAdded, Item
 from stream.state.fold import expire, fold
 from stream.state.row import Row, Sessions
 from stream.state.sessions import session_end_ms
-from tests.state.shopping import HOUR, MINUTE, START_MS, message, page, product, search
+from tests.state.shopping import HOUR, MINUTE, START_MS, head, message, page, product, search
 
 
 def row_after(*events) -> Row:
@@ -95,9 +96,6 @@ def test_a_session_counts_what_was_done_in_it():
 
 
 def test_what_happens_in_a_store_is_no_visit_to_the_pages():
-    from stream.events.records import CartAdded, Item
-    from tests.state.shopping import head
-
     row = row_after(CartAdded(**head(START_MS, channel="store"), item=Item(sku="a")))
     assert row.sessions is None
     assert row.channels == {"store": 1}
