@@ -27,6 +27,7 @@ from aiokafka.errors import (
 
 from stream.shell.broker_time import BrokerTime
 from stream.shell.connection import new_producer
+from stream.shell.faust_private import hear_transaction_error
 from stream.shell.outbox import Outbox
 from stream.shell.settings import Settings
 
@@ -127,6 +128,8 @@ class TransactionalDelivery:
         ]
         for topic, partition, (_, *rest) in batches:
             sent += [await producer.send_batch(b, topic, partition=partition) for b in rest]
+        for future in sent:
+            future.add_done_callback(_hear_error)
         if offsets:
             await producer.send_offsets_to_transaction(offsets, self._settings.app)
         for ack in await asyncio.gather(*sent):
@@ -185,10 +188,17 @@ class PlainDelivery:
         self._producer = None
 
 
+def _hear_error(future: asyncio.Future[Any]) -> None:
+    """Count an error as heard: whoever waits for all of them is told of the first."""
+    if not future.cancelled():
+        future.exception()
+
+
 async def close_producer(producer: Any) -> None:
     """Stop a producer, even one whose broker is gone or which was never started."""
     if producer is None:
         return
+    hear_transaction_error(producer)
     try:
         await asyncio.wait_for(producer.stop(), CLOSE_TIMEOUT_S)
     except (KafkaError, TimeoutError):

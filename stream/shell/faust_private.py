@@ -325,6 +325,14 @@ class GroupApp(faust.App):
         return int(self.consumer_generation_id)
 
 
+def hear_transaction_error(producer: Any) -> None:
+    """Count a failed transaction's error as heard, which aiokafka keeps in a future of its own."""
+    manager = producer._txn_manager
+    ended = manager and manager._transaction_waiter
+    if ended is not None and ended.done() and not ended.cancelled():
+        ended.exception()
+
+
 def new_app(settings: Settings) -> GroupApp:
     """The app of a worker: group membership and nothing else."""
     session_s = settings.session_timeout_ms / 1000

@@ -11,6 +11,7 @@ from stream.shell.settings import Settings
 
 CLUSTERS_KEY = b"clusters"
 
+
 class ModelMerger:
     """The newest summaries and the model in force; a merge of 8 takes 0.1 s, in a thread."""
 

@@ -18,7 +18,7 @@ import uuid
 from pathlib import Path
 
 KAFKA_VERSION = "4.1.0"
-START_TIMEOUT_S = 60.0
+START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 20.0
 RESOLVE_TIMEOUT_S = 600.0
 
