@@ -3,9 +3,9 @@
 The property is merge(fold A, fold B) = fold(A and B sorted). Exact: counts and sums of orders,
 refunds, pages, searches and products; first and last of everything; channels; messages; the carts,
 checkouts and product views of customers who cancelled no order. Approximate: carts that share a
-line (the larger quantity is kept), traits that both rows have (the later identify's win), visits
-of which an ended one goes on in the other row, occasions beyond the listed orders, a refund
-without an amount that is in one row while its order is in the other.
+line (the larger quantity is kept) or add to one from before the other's order, traits that both
+rows have (the later identify's win), visits of which an ended one goes on in the other row,
+occasions beyond the listed orders, a refund without an amount whose order is in the other row.
 """
 
 from __future__ import annotations

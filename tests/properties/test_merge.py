@@ -33,7 +33,7 @@ HAPPENINGS: dict[str, Build] = {
     "page": lambda at, _owner, _n: page(at, channel="web"),
     "search": lambda at, _owner, n: search(at, results=n % 2),
     "product": lambda at, _owner, n: product(at, f"p{n}"),
-    "cart": lambda at, owner, n: added(at, f"{owner}{n}", n + 1),
+    "cart": lambda at, owner, n: added(at, f"{owner}{at}", n + 1),
     "checkout": lambda at, _owner, _n: checkout(at),
     "order": lambda at, owner, n: order(at, f"{owner}{n}", n + 1.5),
     "refund": lambda at, owner, n: refunded(at, f"{owner}{n}", 1.25),
