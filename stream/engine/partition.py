@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from stream.clock import NEVER_MS, day_of
+from stream.clock import day_of
 from stream.engine.decider import Decider
 from stream.engine.effects import (
     DeadRecord,
@@ -26,12 +26,12 @@ from stream.engine.meta import (
     META_KEY,
     POPULATION_KEY,
     VERSION_PREFIX,
-    Announced,
     Meta,
     SourceState,
     pack_meta,
     unpack_meta,
 )
+from stream.engine.passage import Passage
 from stream.engine.settings import (
     SWEEP_PER_RECORD,
     SWEEP_PER_TICK,
@@ -59,7 +59,6 @@ from stream.state.row import Row
 from stream.timers.queue import TimerQueue
 
 _population = msgspec.msgpack.Decoder(dict[str, dict[int, int]])
-_version = msgspec.msgpack.Decoder(Version)
 
 
 class PartitionEngine:
@@ -74,11 +73,9 @@ class PartitionEngine:
         self.timeline = Timeline()
         self.decider = Decider(settings, self.timeline)
         self.identity = Identity(self.store, self.decider)
+        self.passage = Passage(self.store, self.timers, self.timeline, self.decider)
         self.population: dict[str, dict[int, int]] = {}
-        self.contents: dict[str, Version] = {}
-        self._sweep: list[bytes] = []
-        self._sweeping = 0
-        self._system: dict[bytes, bytes | None] = {}
+        self._population_changed = False
         self._committed = pack_meta(self.meta)
 
     @property
@@ -109,10 +106,7 @@ class PartitionEngine:
         elif key == POPULATION_KEY:
             self.population = _population.decode(value) if value else {}
         elif key.startswith(VERSION_PREFIX):
-            if value is None:
-                self.contents.pop(key[len(VERSION_PREFIX) :].decode(), None)
-            else:
-                self.contents[key[len(VERSION_PREFIX) :].decode()] = _version.decode(value)
+            self.passage.restore(key, value)
         elif value is None:
             self.store.packed.pop(key, None)
         else:
@@ -143,27 +137,11 @@ class PartitionEngine:
     def _load_meta(self) -> None:
         """Stand where the committed meta record says."""
         meta = self.meta = unpack_meta(self._committed)
-        timeline = self.timeline
-        timeline.restart_at(meta.base_number - len(meta.base))
-        for announced in meta.base:
-            timeline.announce(self._content(announced))
-        timeline.complete(meta.base_number)
-        for announced in meta.versions:
-            timeline.announce(self._content(announced))
+        self.passage.resume(meta)
         self.decider.deltas = meta.deltas
         self.decider.open_day = meta.open_day
-        self._sweep, self._sweeping = [], 0
         if meta.clock_ms >= 0:
-            self._begin_sweep()
-
-    def _content(self, announced: Announced) -> Version:
-        version = self.contents.get(f"{announced.kind}/{announced.name}")
-        if version is None:
-            raise EngineStateError(
-                f"the changelog of partition {self.partition} lacks the content of "
-                f"{announced.kind} {announced.name}; rebuild under a new SHOAL_APP name"
-            )
-        return msgspec.structs.replace(version, active_ms=announced.active_ms)
+            self.passage.begin(meta)
 
     # -- fold ---------------------------------------------------------------------------------
 
@@ -174,7 +152,7 @@ class PartitionEngine:
         have been dropped by the caller.
         """
         poison: dict[int, Exception] = {}
-        before = (self.population, dict(self.contents), dict(self.decider.members))
+        before = (self.population, dict(self.passage.contents), dict(self.decider.members))
         while True:
             effects, failed = self._attempt(records, poison)
             if failed is None:
@@ -217,7 +195,7 @@ class PartitionEngine:
             if isinstance(decoded, Tick):
                 self._tick(decoded.clock_ms)
             else:
-                self._announce(decoded)
+                self.passage.announce(self.meta, decoded)
             self.decider.effects.counts.control += 1
             return
         if key is None:
@@ -228,8 +206,8 @@ class PartitionEngine:
             self._event(key, decoded)
         if self.meta.backlog_ms:
             self._fire_due(TIMERS_PER_RECORD)
-        if self._sweeping:
-            self._sweep_some(SWEEP_PER_RECORD)
+        if self.passage.is_open:
+            self.passage.cross(self.meta, SWEEP_PER_RECORD)
 
     def _row(self, key: bytes, time_ms: int) -> Row:
         """The row of a key, begun at `time_ms` where there is none."""
@@ -304,9 +282,9 @@ class PartitionEngine:
             return
         self._close_days(day_of(clock_ms), first=meta.clock_ms < 0)
         meta.clock_ms = clock_ms
-        self._begin_sweep()
-        if self._sweeping:
-            self._sweep_some(SWEEP_PER_TICK)
+        self.passage.begin(meta)
+        if self.passage.is_open:
+            self.passage.cross(meta, SWEEP_PER_TICK)
         self._fire_due(TIMERS_PER_TICK)
 
     def _fire_due(self, rows_max: int) -> None:
@@ -328,68 +306,6 @@ class PartitionEngine:
             self.timers.schedule(key, row.timer_ms)
         self.meta.backlog_ms = clock_ms
 
-    def _announce(self, version: Version) -> None:
-        """Put a version on the timeline; one that is already the newest of its kind is not news."""
-        known = (*self.meta.base, *self.meta.versions)
-        if version.name == next((a.name for a in reversed(known) if a.kind == version.kind), ""):
-            return
-        announced = Announced(0, version.kind, version.name, version.active_ms)
-        context = self.timeline.announce(version)
-        announced.number = context.number
-        announced.active_ms = context.active_ms
-        self.meta.versions.append(announced)
-        name = f"{version.kind}/{version.name}"
-        self.contents[name] = version
-        self._system[VERSION_PREFIX + name.encode()] = msgspec.msgpack.encode(version)
-        self._begin_sweep()
-
-    def _begin_sweep(self) -> None:
-        """Take rows over to the next version whose time has come, one version at a time."""
-        timeline = self.timeline
-        while timeline.next_active_ms <= max(self.meta.clock_ms, 0):
-            if self._sweeping:
-                self._sweep_some(NEVER_MS)
-                continue
-            self._sweeping = timeline.swept + 1
-            self._sweep = list(dict.fromkeys((*self.store.keys(), *self.store.dirty)))
-            if self._sweep:
-                return
-            self._end_sweep()
-
-    def _sweep_some(self, rows_max: int) -> None:
-        """Cross up to `rows_max` rows; one that nothing changes for is not written."""
-        timeline, store, decider = self.timeline, self.store, self.decider
-        context = timeline.contexts[self._sweeping]
-        while self._sweep and rows_max > 0:
-            rows_max -= 1
-            key = self._sweep.pop()
-            row = store.peek(key)
-            if row is None or row.activation >= context.number:
-                continue
-            timer_ms = row.timer_ms
-            if decider.advance(key, row, max(context.active_ms, row.time_ms)):
-                store.touch(key, row)
-                if row.timer_ms != timer_ms:
-                    self.timers.schedule(key, row.timer_ms)
-        if not self._sweep:
-            self._end_sweep()
-
-    def _end_sweep(self) -> None:
-        meta, number = self.meta, self._sweeping
-        self.timeline.complete(number)
-        self._sweeping = 0
-        crossed = [a for a in meta.versions if a.number <= number]
-        in_force = {a.kind: a for a in (*meta.base, *crossed)}
-        for old in (*meta.base, *crossed):
-            if in_force[old.kind] is not old and old.name != in_force[old.kind].name:
-                name = f"{old.kind}/{old.name}"
-                if not any((a.kind, a.name) == (old.kind, old.name) for a in meta.versions[1:]):
-                    self.contents.pop(name, None)
-                    self._system[VERSION_PREFIX + name.encode()] = None
-        meta.base = sorted(in_force.values(), key=lambda a: a.number)
-        meta.base_number = number
-        meta.versions = [a for a in meta.versions if a.number > number]
-
     def _close_days(self, day: int, *, first: bool) -> None:
         """Finalise the histograms of the days before `day`, and tell them as of its beginning.
 
@@ -402,7 +318,7 @@ class PartitionEngine:
             for feature, counts in decider.deltas.pop(closed).items():
                 known = self.population.get(feature, {})
                 self.population = {**self.population, feature: add_counts((known, counts))}
-            self._system[POPULATION_KEY] = b""
+            self._population_changed = True
         if not first:
             snapshot = PopulationSnapshot(self.partition, day, self.population)
             decider.effects.population.append(snapshot)
@@ -414,10 +330,10 @@ class PartitionEngine:
         """The batch's rows, memberships and meta record."""
         rows = effects.rows
         rows.update(self.store.commit())
-        if POPULATION_KEY in self._system:
-            self._system[POPULATION_KEY] = msgspec.msgpack.encode(self.population)
-        rows.update(self._system)
-        self._system = {}
+        if self._population_changed:
+            rows[POPULATION_KEY] = msgspec.msgpack.encode(self.population)
+            self._population_changed = False
+        rows.update(self.passage.take_written())
         self.meta.deltas = self.decider.deltas
         self._committed = rows[META_KEY] = pack_meta(self.meta)
         for key, row in self.decider.changed.items():
@@ -440,7 +356,8 @@ class PartitionEngine:
             row = self.store.get(key)
             if row is not None:
                 self.timers.schedule(key, row.timer_ms)
-        self._system = {}
-        self.population, self.contents = population, dict(contents)
+        self.passage.take_written()
+        self._population_changed = False
+        self.population, self.passage.contents = population, dict(contents)
         self.decider.members = dict(members)
         self._load_meta()
