@@ -1,0 +1,138 @@
+"""The passage of a partition's rows to announced versions: some rows at a time, between records.
+
+A row that nothing changes for is not written: after the sweep all rows count as crossed. A sweep
+that a crash interrupts begins anew, and finds the rows that it changed on the other side.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from stream.clock import NEVER_MS
+from stream.engine.decider import Decider
+from stream.engine.effects import EngineStateError
+from stream.engine.meta import VERSION_PREFIX, Announced, Meta
+from stream.engine.store import RowStore
+from stream.engine.versions import Timeline
+from stream.events.records import Version
+from stream.timers.queue import TimerQueue
+
+_version = msgspec.msgpack.Decoder(Version)
+
+
+class Passage:
+    """Announces versions on a partition's timeline and sweeps its rows over to them.
+
+    contents  "kind/name" -> the announced version, for those on the timeline
+    """
+
+    def __init__(
+        self, store: RowStore, timers: TimerQueue, timeline: Timeline, decider: Decider
+    ) -> None:
+        self.store = store
+        self.timers = timers
+        self.timeline = timeline
+        self.decider = decider
+        self.contents: dict[str, Version] = {}
+        self._written: dict[bytes, bytes | None] = {}
+        self._keys: list[bytes] = []
+        self._number = 0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether rows are on their way to a version."""
+        return self._number > 0
+
+    def restore(self, key: bytes, value: bytes | None) -> None:
+        """Take a version's content from the changelog, or its tombstone."""
+        name = key[len(VERSION_PREFIX) :].decode()
+        if value is None:
+            self.contents.pop(name, None)
+        else:
+            self.contents[name] = _version.decode(value)
+
+    def resume(self, meta: Meta) -> None:
+        """Stand on the timeline where the meta record says."""
+        timeline = self.timeline
+        timeline.restart_at(meta.base_number - len(meta.base))
+        for announced in meta.base:
+            timeline.announce(self._content(announced))
+        timeline.complete(meta.base_number)
+        for announced in meta.versions:
+            timeline.announce(self._content(announced))
+        self._keys, self._number = [], 0
+
+    def _content(self, announced: Announced) -> Version:
+        version = self.contents.get(f"{announced.kind}/{announced.name}")
+        if version is None:
+            raise EngineStateError(
+                f"the changelog lacks the content of {announced.kind} {announced.name}; "
+                "rebuild under a new SHOAL_APP name"
+            )
+        return msgspec.structs.replace(version, active_ms=announced.active_ms)
+
+    def take_written(self) -> dict[bytes, bytes | None]:
+        """Changelog records of the contents that the batch brought or dropped."""
+        written, self._written = self._written, {}
+        return written
+
+    def announce(self, meta: Meta, version: Version) -> None:
+        """Put a version on the timeline; one that is already the newest of its kind is not news."""
+        known = (*meta.base, *meta.versions)
+        if version.name == next((a.name for a in reversed(known) if a.kind == version.kind), ""):
+            return
+        context = self.timeline.announce(version)
+        meta.versions.append(
+            Announced(context.number, version.kind, version.name, context.active_ms)
+        )
+        name = f"{version.kind}/{version.name}"
+        self.contents[name] = version
+        self._written[VERSION_PREFIX + name.encode()] = msgspec.msgpack.encode(version)
+        self.begin(meta)
+
+    def begin(self, meta: Meta) -> None:
+        """Set out for the next version whose time has come, one version at a time."""
+        while self.timeline.next_active_ms <= max(meta.clock_ms, 0):
+            if self.is_open:
+                self.cross(meta, NEVER_MS)
+                continue
+            self._number = self.timeline.swept + 1
+            self._keys = list(dict.fromkeys((*self.store.keys(), *self.store.dirty)))
+            if self._keys:
+                return
+            self._arrive(meta)
+
+    def cross(self, meta: Meta, rows_max: int) -> None:
+        """Take up to `rows_max` rows over."""
+        store, decider = self.store, self.decider
+        context = self.timeline.contexts[self._number]
+        while self._keys and rows_max > 0:
+            rows_max -= 1
+            key = self._keys.pop()
+            row = store.peek(key)
+            if row is None or row.activation >= context.number:
+                continue
+            timer_ms = row.timer_ms
+            if decider.advance(key, row, max(context.active_ms, row.time_ms)):
+                store.touch(key, row)
+                if row.timer_ms != timer_ms:
+                    self.timers.schedule(key, row.timer_ms)
+        if not self._keys:
+            self._arrive(meta)
+
+    def _arrive(self, meta: Meta) -> None:
+        """All rows have crossed: what is no longer in force goes."""
+        number, self._number = self._number, 0
+        self.timeline.complete(number)
+        crossed = [a for a in meta.versions if a.number <= number]
+        coming = [a for a in meta.versions if a.number > number]
+        in_force = {a.kind: a for a in (*meta.base, *crossed)}
+        needed = {(a.kind, a.name) for a in (*in_force.values(), *coming)}
+        for old in (*meta.base, *crossed):
+            if (old.kind, old.name) not in needed:
+                name = f"{old.kind}/{old.name}"
+                self.contents.pop(name, None)
+                self._written[VERSION_PREFIX + name.encode()] = None
+        meta.base = sorted(in_force.values(), key=lambda a: a.number)
+        meta.base_number = number
+        meta.versions = coming
