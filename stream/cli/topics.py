@@ -1,0 +1,132 @@
+"""Topics: create what is missing, or show what Shoal needs of the broker."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from aiokafka.errors import KafkaError
+
+from stream.cli.failure import CommandFailedError
+from stream.events.topics import TOPICS
+from stream.shell.settings import SettingError, Settings, read_settings
+from stream.shell.topic_admin import TopicsError, create_topics, inspect_topics
+
+EXIT_DIFFERENT = 3
+
+
+def add_parser(subparsers: Any) -> None:
+    """Declare `shoal topics`."""
+    parser = subparsers.add_parser(
+        "topics",
+        help=__doc__,
+        description="Settings come from SHOAL_*, as for `shoal worker`.",
+        epilog="example: SHOAL_BROKER=kafka:9092 SHOAL_PARTITIONS=16 shoal topics create",
+    )
+    actions = parser.add_subparsers(dest="action", required=True)
+    create = actions.add_parser(
+        "create",
+        help="create the topics that are missing; those that are there stay as they are",
+        epilog="example: SHOAL_BROKER=kafka:9092 shoal topics create",
+    )
+    plan = actions.add_parser(
+        "plan",
+        help="show topics, settings and the ACLs needed, and whether the broker has them",
+        epilog="example: shoal topics plan --offline --json",
+    )
+    plan.add_argument(
+        "--offline", action="store_true", help="only what is needed; ask no broker about it"
+    )
+    for each in (create, plan):
+        each.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Exit codes: 0 done, 1 the broker refused, 2 wrong setting, 3 topics are not as needed."""
+    try:
+        settings = read_settings(os.environ)
+    except SettingError as error:
+        raise CommandFailedError(str(error), "correct it and try again", 2) from error
+    try:
+        return _create(settings, args) if args.action == "create" else _plan(settings, args)
+    except TopicsError as error:
+        raise CommandFailedError(str(error), "see `shoal topics plan`") from error
+    except KafkaError as error:
+        what = f"the broker {settings.broker} does not answer as it should ({error!r})"
+        raise CommandFailedError(what, "check SHOAL_BROKER and the broker") from error
+
+
+def _create(settings: Settings, args: argparse.Namespace) -> int:
+    created = asyncio.run(create_topics(settings))
+    problems = {f.name: f.problem for f in asyncio.run(inspect_topics(settings)) if f.problem}
+    if args.json:
+        print(json.dumps({"created": created, "problems": problems}))
+    else:
+        for name in created:
+            print(f"created {name}")
+        if not created:
+            print("nothing to create")
+        for name, problem in problems.items():
+            print(f"{name}: {problem}")
+    return EXIT_DIFFERENT if problems else 0
+
+
+def _plan(settings: Settings, args: argparse.Namespace) -> int:
+    problems: dict[str, str | None] = {}
+    if not args.offline:
+        problems = {f.name: f.problem for f in asyncio.run(inspect_topics(settings))}
+    topics = [
+        {
+            "name": settings.topic(topic.name),
+            "partitions": topic.partition_count(settings.partitions),
+            "purpose": topic.purpose,
+            "settings": topic.configuration(),
+            "problem": problems.get(settings.topic(topic.name)),
+        }
+        for topic in TOPICS
+    ]
+    acls = list(_acls(settings))
+    if args.json:
+        print(json.dumps({"topics": topics, "acls": acls}))
+    else:
+        _print_plan(topics, acls)
+    return EXIT_DIFFERENT if any(problems.values()) else 0
+
+
+def _acls(settings: Settings) -> Iterator[dict[str, str]]:
+    """What the worker's principal must be allowed, and nothing more."""
+    for topic in TOPICS:
+        name = settings.topic(topic.name)
+        operations = {"read": ["Read"], "write": ["Write"], "both": ["Read", "Write"]}
+        for operation in [*operations[topic.access], "Describe"]:
+            yield {"resource": "topic", "name": name, "operation": operation, "pattern": "literal"}
+    for operation in ("Read", "Describe"):
+        yield {
+            "resource": "group",
+            "name": settings.app,
+            "operation": operation,
+            "pattern": "literal",
+        }
+    for operation in ("Write", "Describe"):
+        yield {
+            "resource": "transactional-id",
+            "name": f"shoal-{settings.app}-",
+            "operation": operation,
+            "pattern": "prefixed",
+        }
+
+
+def _print_plan(topics: list[dict[str, Any]], acls: list[dict[str, str]]) -> None:
+    for topic in topics:
+        print(f"{topic['name']}  ({topic['partitions']} partitions): {topic['purpose']}")
+        for name, value in topic["settings"].items():
+            print(f"    {name}={value}")
+        if topic["problem"]:
+            print(f"  ! {topic['problem']}")
+    print("\nACLs for the worker's principal:")
+    for acl in acls:
+        print(f"    {acl['operation']:<8} {acl['resource']} {acl['name']} ({acl['pattern']})")
