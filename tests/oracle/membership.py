@@ -127,11 +127,11 @@ def wake_times(customer: Customer) -> set[int]:
 def changes_until(
     events: Iterable[dict[str, Any]], now_ms: int, thresholds: Thresholds | None = None
 ) -> list[Change]:
-    """Every change up to `now_ms`, that instant included: by time, then customer, exits first."""
+    """Every change up to `now_ms`, that instant included: by time, then customer, as they came."""
     found = []
     for key, acts in acts_by_customer(events).items():
         found += _changes(key, acts, now_ms, thresholds)
-    return sorted(found, key=lambda change: (change.time_ms, change.customer, change.entered))
+    return sorted(found, key=lambda change: (change.time_ms, change.customer))
 
 
 def members_at(

@@ -146,6 +146,22 @@ def acts_by_customer(events: Iterable[dict[str, Any]]) -> dict[str, list[Act]]:
     return customers
 
 
+def ambiguous_customers(events: Iterable[dict[str, Any]]) -> set[str]:
+    """Who shares an id with somebody else: two people at one device.
+
+    What came with that id alone belongs to whoever had it at the time, which the final links that
+    are used here do not tell.
+    """
+    targets: dict[str, set[str]] = {}
+    for event in events:
+        ids = ids_of(event)
+        for other in ids[1:]:
+            if other != ids[0]:
+                targets.setdefault(other, set()).add(ids[0])
+    shared = {key: found for key, found in targets.items() if len(found) > 1}
+    return set(shared).union(*shared.values())
+
+
 def _root(key: str, target: dict[str, str]) -> str:
     passed = {key}
     while key in target and target[key] not in passed:
