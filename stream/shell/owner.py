@@ -37,8 +37,11 @@ ABORTS_MAX = 5
 """Batches in a row that do not commit before the worker gives up: what was tried so often, with a
 new producer and restored state each time, a restart by hand has to look at."""
 
-REPORT_INTERVAL_S = 0.2
-"""How often an idle source says that it still is; a busy one says it with its batches."""
+REPORT_INTERVAL_S = 0.1
+"""How often a source says with its batches how far it is, when it routes nothing: with ticks."""
+
+LONE_REPORT_INTERVAL_S = 0.4
+"""How often it says so by itself, when not even ticks come."""
 
 SAME_REPORT_INTERVAL_S = 5.0
 """How often a source says the same again, as a sign of life."""
@@ -216,7 +219,7 @@ class PartitionOwner:
             waiting_s = self._pace.wait_s(len(self._log) + len(self._source.backlog))
             if not self._log and not self._source.is_ready(self._limit_ms()):
                 self.progressed_s = time.monotonic()
-                waiting_s = self._reported_s + REPORT_INTERVAL_S - self.progressed_s
+                waiting_s = self._reported_s + LONE_REPORT_INTERVAL_S - self.progressed_s
                 if waiting_s <= 0:
                     return
                 await _wait(self._wake, waiting_s)

@@ -14,6 +14,8 @@ from typing import Any
 from aiokafka import TopicPartition
 
 from stream.engine.coordinator import STATE_KEY, Coordinator, Decision
+from stream.engine.versions import CLUSTERS as CLUSTERS_KIND
+from stream.engine.versions import DEFINITIONS as DEFINITIONS_KIND
 from stream.events.records import Version, encode_record
 from stream.events.topics import CLOCK, CUSTOMER_EVENTS, DEFINITIONS, LEARNED, MODELS
 from stream.shell.definitions import version_name
@@ -75,10 +77,12 @@ class TimeKeeper:
                     for record in records:
                         if record.topic == self._clock.topic and record.key == STATE_KEY:
                             coordinator.resume(record.value)
-                    self._hear(coordinator, stuck, merger, records)
+                        else:
+                            self._hear(coordinator, stuck, merger, record)
                 logger.info("keeping time from clock %d", coordinator.state.clock_ms)
                 while True:
-                    self._hear(coordinator, stuck, merger, await reader.poll(POLL_MS))
+                    for record in await reader.poll(POLL_MS):
+                        self._hear(coordinator, stuck, merger, record)
                     stuck.exclude()
                     outbox = self._decided(coordinator)
                     model = await merger.merged()
@@ -91,27 +95,23 @@ class TimeKeeper:
             await delivery.close()
 
     def _hear(
-        self,
-        coordinator: Coordinator,
-        stuck: StuckSources,
-        merger: ModelMerger,
-        records: list[Any],
+        self, coordinator: Coordinator, stuck: StuckSources, merger: ModelMerger, record: Any
     ) -> None:
-        for record in records:
-            if record.topic == self._clock.topic:
-                if record.key != STATE_KEY:
-                    report = decode_report(record.value)
-                    stuck.heard(report.source)
-                    coordinator.source(report)
-            elif record.topic == self._definitions.topic:
-                coordinator.version("definitions", version_name(record.value), record.value)
-            elif record.topic == self._models.topic:
-                merger.announced(record.value)
-                coordinator.version("clusters", version_name(record.value), record.value)
-            elif record.key.startswith(POPULATION_PREFIX):
-                coordinator.snapshot(decode_snapshot(record.value))
-            elif record.key.startswith(CLUSTERS_PREFIX):
-                merger.learned(record.key, record.value)
+        if record.topic == self._clock.topic:
+            # Its own decisions come back, too; it knows them.
+            if record.key != STATE_KEY:
+                report = decode_report(record.value)
+                stuck.heard(report.source)
+                coordinator.source(report)
+        elif record.topic == self._definitions.topic:
+            coordinator.version(DEFINITIONS_KIND, version_name(record.value), record.value)
+        elif record.topic == self._models.topic:
+            merger.announced(record.value)
+            coordinator.version(CLUSTERS_KIND, version_name(record.value), record.value)
+        elif record.key.startswith(POPULATION_PREFIX):
+            coordinator.snapshot(decode_snapshot(record.value))
+        elif record.key.startswith(CLUSTERS_PREFIX):
+            merger.learned(record.key, record.value)
 
     def _decided(self, coordinator: Coordinator) -> Outbox:
         outbox = Outbox()
@@ -150,6 +150,7 @@ class StuckSources:
         self._coordinator = coordinator
         started_s = time.monotonic()
         self._heard_s = dict.fromkeys(range(self._partitions), started_s)
+        self._awaited: tuple[int | None, float] = (None, started_s)
 
     def heard(self, source: int) -> None:
         """Note a report."""
@@ -158,8 +159,9 @@ class StuckSources:
             logger.warning("source %d is back; the clock waits for it again", source)
 
     def exclude(self) -> None:
-        """Exclude who is stuck, while somebody else is not."""
+        """Exclude who is stuck, while somebody else is not; give up a day nobody finishes."""
         now_s = time.monotonic()
+        self._skip_day(now_s)
         silent = [s for s, at in self._heard_s.items() if now_s - at > self._after_s]
         if len(silent) == len(self._heard_s):
             # Nobody tells anything: it is this reader or the broker.
@@ -173,3 +175,16 @@ class StuckSources:
                 )  # fmt: skip
                 self._coordinator.exclude(source)
         self._metric.set(len(self._coordinator.state.excluded))
+
+    def _skip_day(self, now_s: float) -> None:
+        awaited = self._coordinator.awaited_day()
+        day, since_s = self._awaited
+        if awaited != day:
+            self._awaited = (awaited, now_s)
+        elif awaited is not None and now_s - since_s > self._after_s:
+            logger.error(
+                "a partition has not told its histograms of day %d for %.0f s: the former "
+                "percentiles stay in force; look at the owners of the partitions",
+                awaited, self._after_s,
+            )  # fmt: skip
+            self._coordinator.skip_day()
