@@ -1,8 +1,8 @@
 """Shop traffic from a seed: `generate` writes the log, `truths` tells what is behind it.
 
 The default mix, which speed is measured with: 2,000 customers of thirteen types
-(`customer_types`), some 93,000 events a week, of which two in three customers are heard. Half of
-the events have 790 to 1,000 bytes, one in twenty more than 1,270.
+(`customer_types`), some 93,000 events a week, in which two of three customers are heard. An event
+has 1,000 bytes on average, 950 in the middle; one in twenty has more than 1,270.
 
 =============================== ======= ==========
 events                           share   bytes mean

@@ -54,7 +54,9 @@ def _without_ids(body: bytes, instant: bytes) -> bytes:
 
 _BREAK: dict[str, Callable[[bytes, bytes], bytes]] = {
     "truncated": lambda body, _: body[: len(body) // 2],
-    "not_utf8": lambda body, at: _close(body.replace(b'"timezone":"', b'"timezone":"\xff\xfe'), at),
+    "not_utf8": lambda body, at: _close(
+        body.replace(b'"messageId":"', b'"messageId":"\xff\xfe'), at
+    ),
     "not_an_object": lambda body, at: b'["track",%b]' % _close(body, at),
     "wrong_type": lambda body, at: _close(body.replace(b'"type":"', b'"type":7,"kind":"'), at),
     "no_id": _without_ids,
@@ -66,7 +68,7 @@ _BREAK: dict[str, Callable[[bytes, bytes], bytes]] = {
 MALFORMATIONS = tuple(_BREAK)
 """
 truncated       the JSON ends in the middle
-not_utf8        bytes that are no UTF-8 within a text
+not_utf8        bytes that are no UTF-8, within the message id
 not_an_object   an array
 wrong_type      `type` is a number
 no_id           neither userId nor anonymousId
