@@ -18,9 +18,11 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.intp]
 
-RESTARTS = 8
-"""Starts for each k. On shop-like mixtures of 6 types one start misses the best optimum in about
-every third run; eight all miss it in one of 6,500."""
+RESTARTS = 24
+CANDIDATES = 6
+"""Starts for each k, and points tried for each first centroid, of which the best is taken (greedy
+k-means++). On a simulated shop's customers one start in 4 comes within 1% of the best optimum, in
+the worst mixture seen one in 7: 24 all miss it once in 40 there. Plain k-means++: one in 30."""
 
 ROUNDS_MAX = 60
 """Lloyd rounds a start; a few hundred micro-clusters settle within 20."""
@@ -45,7 +47,7 @@ class Fit(NamedTuple):
 def squared_distances(points: Floats, centroids: Floats) -> Floats:
     """Of each point to each centroid, shape (points, centroids)."""
     gaps = points[:, None, :] - centroids[None, :, :]
-    squared: Floats = (gaps * gaps).sum(axis=2)
+    squared: Floats = np.einsum("pcf,pcf->pc", gaps, gaps)
     return squared
 
 
@@ -62,20 +64,24 @@ def best(fits: Iterable[Fit]) -> Fit:
 
 
 def _spread_out(points: Floats, weights: Floats, k: int, random: Random) -> Floats:
-    """First centroids by k-means++: far from each other, heavy ones rather than light ones."""
-    chosen = [_drawn(weights, random)]
-    nearest = squared_distances(points, points[chosen[:1]])[:, 0]
+    """First centroids by greedy k-means++: far from each other, heavy ones rather than light."""
+    chosen = _drawn(weights, 1, random)
+    nearest = squared_distances(points, points[chosen])[:, 0]
     for _ in range(k - 1):
-        chosen.append(_drawn(weights * nearest, random))
-        nearest = np.minimum(nearest, squared_distances(points, points[chosen[-1:]])[:, 0])
+        candidates = _drawn(weights * nearest, CANDIDATES, random)
+        remaining = np.minimum(nearest[:, None], squared_distances(points, points[candidates]))
+        winner = int((remaining * weights[:, None]).sum(axis=0).argmin())
+        chosen.append(candidates[winner])
+        nearest = remaining[:, winner]
     return points[chosen]
 
 
-def _drawn(chances: Floats, random: Random) -> int:
-    """An index drawn with probability proportional to `chances`."""
+def _drawn(chances: Floats, count: int, random: Random) -> list[int]:
+    """Indices drawn with probabilities proportional to `chances`."""
     cumulated = np.cumsum(chances)
-    index = np.searchsorted(cumulated, random.random() * cumulated[-1], side="right")
-    return min(int(index), len(chances) - 1)
+    marks = [random.random() * cumulated[-1] for _ in range(count)]
+    indices = np.searchsorted(cumulated, marks, side="right")
+    return [min(int(index), len(chances) - 1) for index in indices]
 
 
 def settle(points: Floats, weights: Floats, start: Floats) -> Fit:

@@ -12,8 +12,9 @@ loops do (with 10 features; `tests/contracts/test_clusterers_of_river.py` shows 
   away from the origin, so that one micro-cluster takes them all;
 - `predict_one` of `DBSTREAM`, `DenStream` and `KMeans` changes the model.
 
-So here: nearest by `math.dist`, one absorption radius for all as in BIRCH (raised when the room is
-full, lowered when it stands half empty), and fading by *forward decay*: a point weighs
+So here: nearest by `math.dist`; one absorption radius for all, as in BIRCH, which follows how often
+room has to be made; room by Ward's criterion, which leaves the least scatter; and fading by
+*forward decay*: a point weighs
 2^((time - landmark) / half-life), which needs no visit to what is not touched, lets a late point
 count for less, and is exactly the fading of a reader who divides by the weight of now. One learn
 costs about 16 us, one that is sampled away 0.3 us.
@@ -36,8 +37,10 @@ HALF_LIFE_MS = 30 * DAY_MS
 """After this long a point counts for half: a change of season shows within a month, and yet a
 month of customers is always there to be clustered."""
 
-NEWS_HALF_LIFE_MS = 7 * DAY_MS
-"""See `news`."""
+NEWS_HALF_LIFE_MS = DAY_MS
+"""See `news`. On a simulated month, centroids from points weighed with 1 day cost 1.1% more than
+batch k-means of the customers' present vectors; unweighted 2.8%, since those who come daily count
+for many; with 7 days 9.8%, since a customer's meagre first point then outweighs the rest."""
 
 MICRO_MAX = 64
 """Micro-clusters a partition: ten for each of six clusters. A summary takes 64 x (1 + 2 x 10)
@@ -66,6 +69,13 @@ STRIDE_MAX = 16
 RESCALE_HALF_LIVES = 64
 """The landmark moves on before weights leave a double's range: 2^64 times 1e9 is 1e28 of 1e308. The
 factor 2^-64 is exact, so moving it changes no digit of any mean."""
+
+ROOM_LEARNS = 512
+"""Points between two makings of room that the radius is steered to: 1.2 us a point. Scarcer room
+means a coarser radius; with 512, 12% of the variance of shop-like customers stays within the
+micro-clusters, with a radius that never shrinks and the closest pairs joined 17%."""
+
+RADIUS_STEP = 1.15
 
 RADIUS_CHECK_LEARNS = 1_024
 """After so many learns forgotten micro-clusters are dropped, and where fewer than half are in use,
@@ -120,8 +130,9 @@ class Summary(msgspec.Struct, array_like=True, frozen=True):
         Points offered so far; of them those learned from, and those longer than `LENGTH_MAX`.
     weight
         That of all micro-clusters.
-    radius
-        Distance within which a point joins the nearest micro-cluster.
+    radius, room_made_at
+        Distance within which a point joins the nearest micro-cluster, and `learned` as it was
+        when room was last made.
     """
 
     version: int
@@ -133,6 +144,7 @@ class Summary(msgspec.Struct, array_like=True, frozen=True):
     rejected: int
     weight: float
     radius: float
+    room_made_at: int
     clusters: list[MicroCluster]
 
 
@@ -163,11 +175,11 @@ def news(gap_ms: int | None) -> float:
     """How much a customer's point is worth `gap_ms` after the customer's previous one, in 0 to 1.
 
     A purchase and the session end that follows it say the same thing twice, and a daily visitor is
-    not thirty monthly ones: a point counts for what can have changed since, 1 - 2^(-gap / 7 days).
+    not thirty monthly ones: a point counts for what can have changed since, 1 - 2^(-gap / 1 day).
     The first point of a customer (None) counts fully.
 
-    >>> news(None), news(7 * DAY_MS), round(news(3_600_000), 4)
-    (1.0, 0.5, 0.0041)
+    >>> news(None), news(DAY_MS), round(news(3_600_000), 4)
+    (1.0, 0.5, 0.0285)
     """
     if gap_ms is None:
         return 1.0
@@ -220,6 +232,7 @@ class MicroLearner:
         self._landmark_ms = landmark_ms
         self._last_ms = landmark_ms
         self._radius = 0.0
+        self._room_made_at = self.learned
         self._load([])
 
     @classmethod
@@ -239,6 +252,7 @@ class MicroLearner:
         learner._landmark_ms = summary.landmark_ms
         learner._last_ms = summary.last_ms
         learner._radius = summary.radius
+        learner._room_made_at = summary.room_made_at
         learner._load([_restored(kept, 1.0) for kept in summary.clusters])
         learner._weight = summary.weight
         learner._choose_stride()
@@ -263,6 +277,7 @@ class MicroLearner:
                 rejected=self.rejected,
                 weight=self._weight,
                 radius=self._radius,
+                room_made_at=self._room_made_at,
                 clusters=[_kept(cluster) for cluster in self._clusters],
             )
         )
@@ -334,29 +349,45 @@ class MicroLearner:
         self._centres.append(vector)
 
     def _make_room(self) -> None:
-        """Drop what is forgotten, then join the closest pairs until `MICRO_KEPT` are left.
-
-        The longest distance joined becomes the radius, so that what was joined would not be told
-        apart again.
-        """
+        """Drop what is forgotten, then join pairs until `MICRO_KEPT` are left."""
         self._load(self._remembered())
-        clusters, surplus = self._clusters, len(self._clusters) - MICRO_KEPT
+        clusters, centres = self._clusters, self._centres
+        surplus = len(clusters) - MICRO_KEPT
         if surplus <= 0:
             return
-        pairs = combinations(range(len(clusters)), 2)
-        by_distance = sorted((dist(self._centres[a], self._centres[b]), a, b) for a, b in pairs)
         joined: set[int] = set()
         gone: set[int] = set()
-        for distance, a, b in by_distance:
+        distances: list[float] = []
+        for _, a, b in self._by_cost():
             if a in joined or b in joined:
                 continue
+            distances.append(dist(centres[a], centres[b]))
             clusters[a] += clusters[b]
             joined |= {a, b}
             gone.add(b)
             if len(gone) == surplus:
-                self._radius = max(self._radius, distance)
                 break
         self._load([cluster for i, cluster in enumerate(clusters) if i not in gone])
+        self._steer_radius(distances)
+
+    def _by_cost(self) -> list[tuple[float, int, int]]:
+        """All pairs by the scatter that joining them would add (Ward 1963), the least first."""
+        weights = [cluster.weight for cluster in self._clusters]
+        return sorted(
+            (weights[a] * weights[b] / (weights[a] + weights[b]) * dist(one, other) ** 2, a, b)
+            for (a, one), (b, other) in combinations(enumerate(self._centres), 2)
+        )
+
+    def _steer_radius(self, distances: list[float]) -> None:
+        """Absorb more where room was made too soon, less where late; at first the median joined."""
+        since = self.learned - self._room_made_at
+        self._room_made_at = self.learned
+        if self._radius == 0.0:
+            self._radius = sorted(distances)[len(distances) // 2]
+        elif since < ROOM_LEARNS:
+            self._radius *= RADIUS_STEP
+        elif since > 2 * ROOM_LEARNS:
+            self._radius /= RADIUS_STEP
 
     def _remembered(self) -> list[CluStreamMicroCluster]:
         forgotten = FORGOTTEN_WEIGHT * self._scale()
