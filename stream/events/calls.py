@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import msgspec
 from msgspec import Raw, Struct, field
 
@@ -38,13 +40,13 @@ class Call(Struct, rename="camel", gc=False):
     event: str | None = None
     user_id: Id = None
     anonymous_id: Id = None
-    message_id: str | int | None = None
+    message_id: Id = None
     properties: Raw = EMPTY
     context: Context | None = None
-    timestamp: str | None = None
-    original_timestamp: str | None = None
-    sent_at: str | None = None
-    received_at: str | None = None
+    timestamp: datetime | None = None
+    original_timestamp: datetime | None = None
+    sent_at: datetime | None = None
+    received_at: datetime | None = None
     channel: str | None = None
     name: str | None = None
     category: str | None = None
@@ -54,7 +56,10 @@ class Call(Struct, rename="camel", gc=False):
     user_id_v1: Id = field(name="user_id", default=None)
 
 
-decode_call = msgspec.json.Decoder(Call, strict=False).decode
+STAMPS = ("timestamp", "originalTimestamp", "sentAt", "receivedAt")
+"""The times of a call. The JSON decoder reads them as RFC 3339 without making texts of them."""
+
+decode_call = msgspec.json.Decoder(Call).decode
 
 CHANNELS = {
     "web": "web",

@@ -15,12 +15,13 @@ from typing import Any
 import msgspec
 import xxhash
 
-from stream.events.calls import EMPTY, Call, channel_of, decode_call
+from stream.clock import InvalidTimeError, instant_ms, rfc3339
+from stream.events.calls import EMPTY, STAMPS, Call, channel_of, decode_call
 from stream.events.event_time import event_time
 from stream.events.head import Head
 from stream.events.identity import Links, identify
 from stream.events.messages import campaign_name
-from stream.events.properties import TEXT_MAX, PageProperties, PropertiesDecoder
+from stream.events.properties import TEXT_MAX, PageProperties, PropertiesDecoder, label
 from stream.events.records import Custom, CustomerEvent, Identified, PageViewed
 from stream.events.reference import ReferenceBook
 from stream.events.rejection import RejectedEventError, of_validation
@@ -110,7 +111,7 @@ def _decoded(value: bytes, broker_ms: int, reference: ReferenceBook | None) -> D
     key, links = identify(call, kind == "alias")
     time_ms, received_ms, skew_corrected, clamped = event_time(call, broker_ms)
     message_id = call.message_id
-    digest = xxhash.xxh3_64_intdigest(str(message_id).encode() if message_id else value)
+    digest = xxhash.xxh3_64_intdigest(label(message_id).encode() if message_id else value)
     record: CustomerEvent | None = None
     cut = False
     if kind == "track":
@@ -222,10 +223,11 @@ def _too_deep() -> RejectedEventError:
 
 
 def _call_leniently(value: bytes, error: msgspec.ValidationError) -> Call:
-    """The call without what is only informative and of a wrong type.
+    """The call after the typed decode's `error`, if what is wrong with it does not matter.
 
     PHP writes an empty object as an empty array; a library or a campaign that is none is worth no
-    dead letter. What is wrong after that is raised.
+    dead letter; a time may be blank, or ISO 8601 beyond RFC 3339. What is wrong after that is
+    raised.
     """
     try:
         content = msgspec.json.decode(value)
@@ -240,10 +242,23 @@ def _call_leniently(value: bytes, error: msgspec.ValidationError) -> Call:
         for name in ("library", "campaign"):
             if not isinstance(context.get(name), dict):
                 context.pop(name, None)
+    for name in STAMPS:
+        text = content.get(name)
+        if isinstance(text, str):
+            content[name] = _spelled(text.strip(), name)
     try:
         return decode_call(msgspec.json.encode(content))
     except msgspec.ValidationError as again:
         raise of_validation(again) from None
+
+
+def _spelled(text: str, name: str) -> str | None:
+    """The RFC 3339 spelling of a time; blank is none."""
+    try:
+        return rfc3339(instant_ms(text)) if text else None
+    except (InvalidTimeError, OverflowError):
+        message = "Expected an RFC 3339 time"
+        raise RejectedEventError("wrong_type", f"$.{name}", message) from None
 
 
 def _malformed(value: bytes, error: msgspec.DecodeError) -> RejectedEventError:

@@ -35,6 +35,7 @@ NO_IDS = frozenset(
 )
 """What clients send when they have no id. Taken for one, it would make one person of thousands."""
 
+_NO_ID_MAX = max(map(len, NO_IDS))
 _SHORT = ID_BYTES_MAX // 4  # characters that are within the bound in any script
 
 Links = tuple[tuple[str, str], ...]
@@ -67,7 +68,7 @@ def identify(call: Call, is_alias: bool) -> tuple[str, Links]:
 def checked_id(value: str | float, field: str) -> str | None:
     """The id as text without surrounding blanks, None where the text says that there is none."""
     text = value.strip() if type(value) is str else label(value)
-    if text in NO_IDS:
+    if len(text) <= _NO_ID_MAX and text in NO_IDS:
         return None
     # Every character up to the blank is a control character; the changelog's own keys begin
     # with NUL.

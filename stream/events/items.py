@@ -16,6 +16,10 @@ QUANTITY_MAX = 1_000_000
 """Pieces in one line; with `AMOUNT_MAX` a line is absurd long before 64 bits are."""
 
 IN_STOCK = {
+    "in_stock": True,
+    "in stock": True,
+    "InStock": True,
+    "https://schema.org/InStock": True,
     "instock": True,
     "available": True,
     "limitedavailability": True,
@@ -24,6 +28,10 @@ IN_STOCK = {
     "lowstock": True,
     "true": True,
     "yes": True,
+    "out_of_stock": False,
+    "out of stock": False,
+    "OutOfStock": False,
+    "https://schema.org/OutOfStock": False,
     "outofstock": False,
     "soldout": False,
     "unavailable": False,
@@ -123,8 +131,11 @@ def _part(amount_micros: int | None, quantity: Decimal) -> int | None:
 
 
 def _is_in_stock(availability: str | bool) -> bool | None:
+    """What a word for availability says; as schema.org writes it, or in any other way."""
     if isinstance(availability, bool):
         return availability
+    if availability in IN_STOCK:
+        return IN_STOCK[availability]
     word = availability.rpartition("/")[2].casefold()
     return IN_STOCK.get("".join(letter for letter in word if letter.isalpha()))
 

@@ -69,8 +69,8 @@ class KnownPrices(dict[float, int]):
     """Micros of the prices seen so far, because a shop has few prices and shows them often.
 
     A look-up costs a tenth of the conversion, which is most of what an item costs
-    (tests/bench/decode.py). It holds doubles only, `PRICES_MAX` of them, and forgets none: what
-    it answers does not depend on what it holds.
+    (tests/bench/test_decode.py). It holds doubles only, `PRICES_MAX` of them, and forgets none:
+    what it answers does not depend on what it holds.
     """
 
     def __missing__(self, price: float | str) -> int | None:
