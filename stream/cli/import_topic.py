@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterable
 from itertools import islice
 
 import msgspec
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
 from stream.cli.failure import CommandFailedError
 from stream.events.envelope import HISTORY_ENDS
@@ -39,12 +40,14 @@ def send_events(events: Iterable[HistoryEvent], settings: Settings, *, history_e
 
 
 async def _send(events: Iterable[HistoryEvent], settings: Settings, history_ends: bool) -> int:
+    # What the client warns of while it tries again, the error says in one line at the end.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     topic = settings.topic(EVENTS.name)
     sent = 0
     producer = new_producer(settings)
     try:
         await producer.start()
-        partitions = sorted(await producer.partitions_for(topic))
+        partitions = await _partitions(producer, topic)
         todo = iter(events)
         while chunk := list(islice(todo, SENDING_MAX)):
             await _send_chunk(producer, topic, len(partitions), chunk)
@@ -59,6 +62,15 @@ async def _send(events: Iterable[HistoryEvent], settings: Settings, history_ends
     finally:
         await producer.stop()
     return sent
+
+
+async def _partitions(producer: AIOKafkaProducer, topic: str) -> list[int]:
+    """The topic's partitions; asking for all topics makes none, and need not wait for one."""
+    cluster = await producer.client.fetch_all_metadata()
+    partitions = cluster.partitions_for_topic(topic)
+    if not partitions:
+        raise UnknownTopicOrPartitionError
+    return sorted(partitions)
 
 
 async def _send_chunk(

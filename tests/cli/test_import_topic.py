@@ -97,11 +97,19 @@ def test_when_more_history_follows_its_end_is_not_told(shop: Path):
     assert not any(b"history_ends" in value for value in values)
 
 
+@embedded
+def test_a_topic_that_is_not_there_is_said_at_once(shop: Path, capsys: pytest.CaptureFixture[str]):
+    with EmbeddedBroker() as broker:
+        assert imported(shop, broker.address) == 1
+    (said,) = capsys.readouterr().err.splitlines()
+    assert "topic 'events': UnknownTopicOrPartitionError after 0 events" in said
+    assert "shoal topics create" in said
+
+
 def test_no_broker_is_said_in_one_line(shop: Path, capsys: pytest.CaptureFixture[str]):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         assert imported(shop, address) == 1
-    said = capsys.readouterr().err.splitlines()
-    assert "after 0 events" in said[-1]
-    assert "shoal topics create" in said[-1]
+    (said,) = capsys.readouterr().err.splitlines()
+    assert "after 0 events" in said
