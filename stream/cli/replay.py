@@ -27,7 +27,8 @@ from stream.events.changes import Membership, SegmentChanged
 from stream.events.cloudevent import encode_change, encode_membership
 from stream.events.envelope import Decoded, RejectedEventError, decode
 from stream.events.reference import InvalidReferenceError, ReferenceBook
-from stream.segments.pack import DefinitionError, load_pack
+from stream.segments.pack import load_pack
+from stream.segments.source import DefinitionError
 from stream.simulation.offline import DumpedRecord, LogReplay, Offline
 
 REJECTED_SHOWN_MAX = 5

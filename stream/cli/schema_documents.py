@@ -15,7 +15,7 @@ from stream.events.published import PublishedChange, PublishedMembership
 from stream.events.records import Record
 from stream.events.reference import ReferenceRecord
 from stream.events.tracked import CANONICAL
-from stream.segments.pack import Document
+from stream.segments.definition import Document
 from stream.state.row import Row
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

@@ -21,7 +21,16 @@ import msgspec
 
 from stream.clock import NEVER_MS
 from stream.features.catalogue import FEATURES, FUNCTIONS
-from stream.segments.conditions import Comparison, Condition, InSegment, Leaf, Side, Tree, variable
+from stream.segments.arithmetic import variable
+from stream.segments.conditions import (
+    LEAVES_MAX,
+    Comparison,
+    Condition,
+    InSegment,
+    Leaf,
+    Side,
+    Tree,
+)
 from stream.state.fold import EVERYTHING
 from stream.state.row import Row
 
@@ -50,6 +59,7 @@ class Unit(msgspec.Struct, frozen=True):
     evaluate: Evaluate
     values: Values
     source: str
+    depends: frozenset[str] = frozenset()
 
 
 class Rule(msgspec.Struct, frozen=True):
@@ -59,6 +69,16 @@ class Rule(msgspec.Struct, frozen=True):
     enter: Condition
     exit: Condition | None
 
+    @property
+    def depends(self) -> frozenset[str]:
+        """The segments that its conditions ask for."""
+        leaves = (*self.enter.leaves, *(self.exit.leaves if self.exit else ()))
+        return frozenset(leaf.segment for leaf in leaves if isinstance(leaf, InSegment))
+
+
+class TooManyLeavesError(ValueError):
+    """Definitions that are decided together ask more than a row has room for."""
+
 
 def percentile_key(feature: str, rank: float) -> str:
     """The name under which a population version holds the threshold."""
@@ -66,7 +86,13 @@ def percentile_key(feature: str, rank: float) -> str:
 
 
 def compile_unit(rules: tuple[Rule, ...], *, exclusive: bool) -> Unit:
-    """The unit of one rule, or of all rules of an exclusive group in their order."""
+    """The unit of one rule, or of all rules of an exclusive group in their order.
+
+    Raises
+    ------
+    TooManyLeavesError
+        For more than `LEAVES_MAX` different comparisons.
+    """
     leaves: list[Leaf] = []
     clauses: list[Clause] = []
     trees: list[tuple[Tree, Tree | None]] = []
@@ -76,6 +102,8 @@ def compile_unit(rules: tuple[Rule, ...], *, exclusive: bool) -> Unit:
         leave = _renumber(rule.exit, leaves, numbers) if rule.exit is not None else None
         clauses.append(Clause(rule.segment, tuple(dict.fromkeys(numbers))))
         trees.append((enter, leave))
+    if len(leaves) > LEAVES_MAX:
+        raise TooManyLeavesError(f"{len(leaves)} different comparisons; {LEAVES_MAX} are decided")
     source = _source(leaves, trees, exclusive)
     scope: dict[str, object] = {
         **FUNCTIONS, "ceil": ceil, "floor": floor, "NEVER_MS": NEVER_MS,
@@ -92,6 +120,7 @@ def compile_unit(rules: tuple[Rule, ...], *, exclusive: bool) -> Unit:
         evaluate=evaluate,
         values=values,
         source=source,
+        depends=frozenset().union(*(rule.depends for rule in rules)),
     )
 
 
@@ -156,7 +185,8 @@ def _source(leaves: list[Leaf], trees: list[tuple[Tree, Tree | None]], exclusive
         "",
         "def values(row, now, thresholds):",
         *loads,
-        f"    return ({', '.join(_value(leaf) for leaf in leaves)},)",
+        *(line for number, leaf in enumerate(leaves) for line in _value_lines(number, leaf)),
+        f"    return ({', '.join(f'v{number}' for number in range(len(leaves)))},)",
     ]
     return "\n".join(lines) + "\n"
 
@@ -189,6 +219,8 @@ def _leaf_lines(number: int, leaf: Leaf) -> list[str]:
         core = _percentile_leaf(number, leaf)
     else:
         core = [f"l{number} = 3 if {leaf.left.code} {leaf.op} {leaf.right.code} else 1"]
+    if _computes(leaf.left) or _computes(leaf.right):
+        core = _attempted(core, f"l{number} = 0")
     if not guard:
         return ["    " + line for line in core]
     return [
@@ -196,6 +228,21 @@ def _leaf_lines(number: int, leaf: Leaf) -> list[str]:
         f"        l{number} = 0",
         "    else:",
         *("        " + x for x in core),
+    ]
+
+
+def _computes(side: Side) -> bool:
+    """Whether the side is arithmetic over features, which the customer's values may not allow."""
+    return bool(side.features) and side.code.startswith("(")
+
+
+def _attempted(lines: list[str], otherwise: str) -> list[str]:
+    """The lines, or `otherwise` for what has no result, such as a share of nothing."""
+    return [
+        "try:",
+        *("    " + line for line in lines),
+        "except (ArithmeticError, ValueError):",
+        "    " + otherwise,
     ]
 
 
@@ -229,6 +276,13 @@ def _percentile_leaf(number: int, leaf: Comparison) -> list[str]:
         "else:",
         f"    l{number} = {above} if {value} > threshold else {below}",
     ]
+
+
+def _value_lines(number: int, leaf: Leaf) -> list[str]:
+    lines = [f"v{number} = {_value(leaf)}"]
+    if isinstance(leaf, Comparison) and _computes(leaf.left):
+        lines = _attempted(lines, f"v{number} = None")
+    return ["    " + line for line in lines]
 
 
 def _value(leaf: Leaf) -> str:

@@ -8,32 +8,25 @@ arithmetic over numbers, durations, settings and features, or one of
     percentile(FEATURE)       where the customer stands among all, alone, against a number
     in_segment("NAME")        a leaf by itself
 
-Durations are written `2 * DAY`; all times are milliseconds inside. What the stream does not carry
-is unknown, and a leaf with an unknown side is unknown: neither true nor false.
+Durations are written `2 * DAY`; all times are milliseconds inside. Amounts of money are written in
+units of the currency. What the stream does not carry is unknown, and so is what cannot be computed
+from what it carries, such as a share of nothing; a leaf with an unknown side is unknown: neither
+true nor false.
 """
 
 from __future__ import annotations
 
 import ast
-import operator
-from collections.abc import Callable, Mapping
-from difflib import get_close_matches
+from collections.abc import Mapping
 
 import msgspec
 
-from stream.clock import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 from stream.features.catalogue import FEATURES
+from stream.segments.arithmetic import FLAG, INSTANT, NUMBER, TEXT, Arithmetic, ConditionError
 
-UNITS = {
-    "SECOND": SECOND_MS,
-    "MINUTE": MINUTE_MS,
-    "HOUR": HOUR_MS,
-    "DAY": DAY_MS,
-    "WEEK": 7 * DAY_MS,
-}
 DEPTH_MAX = 20
-LEAVES_MAX = 64
-"""Leaves of a definition: two bits each in the row."""
+LEAVES_MAX = 32
+"""Leaves that are decided together: two bits each in a row's 64-bit number."""
 
 _COMPARISONS = {
     ast.Lt: "<",
@@ -43,32 +36,24 @@ _COMPARISONS = {
     ast.Eq: "==",
     ast.NotEq: "!=",
 }
-_ARITHMETIC = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
-_OPERATORS: dict[type[ast.operator], Callable[[float, float], float]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-}
+COUNTABLE = frozenset({"count", "duration", "micros"})
+"""Units of whole numbers, of which it can be said where one stands among all."""
+
 _MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
 
 
-class ConditionError(ValueError):
-    """A condition that does not read; `column` is where, counted from 0."""
-
-    def __init__(self, message: str, column: int) -> None:
-        super().__init__(message)
-        self.column = column
-
-
 class Side(msgspec.Struct, frozen=True):
-    """One side of a comparison as code over feature variables `f_...`."""
+    """One side of a comparison as code over feature variables `f_...`.
+
+    `kind` is number, instant, flag or text; the sides of a comparison are of one kind.
+    """
 
     code: str
     features: tuple[str, ...] = ()
     since: str | None = None
     percentile: str | None = None
     constant: float | None = None
+    kind: str = NUMBER
 
 
 class Comparison(msgspec.Struct, frozen=True):
@@ -116,6 +101,8 @@ def parse(text: str, settings: Mapping[str, float]) -> Condition:
     except SyntaxError as error:
         column = max((error.offset or 1) - 1, 0)
         raise ConditionError(f"does not read as a condition: {error.msg}", column) from None
+    except (RecursionError, MemoryError, ValueError):
+        raise ConditionError("does not read as a condition: too deep, or no text", 0) from None
     parser = _Parser(source, settings)
     root = parser.tree(tree.body, 0)
     if isinstance(root, int):
@@ -126,7 +113,7 @@ def parse(text: str, settings: Mapping[str, float]) -> Condition:
 class _Parser:
     def __init__(self, source: str, settings: Mapping[str, float]) -> None:
         self.source = source
-        self.settings = settings
+        self.arithmetic = Arithmetic(source, settings)
         self.leaves: list[Leaf] = []
 
     def tree(self, node: ast.expr, depth: int) -> Tree | int:
@@ -148,11 +135,18 @@ class _Parser:
         match node:
             case ast.Compare(left=left, ops=[op], comparators=[right]):
                 found = self.comparison(text, node, left, type(op), right)
-            case ast.Call(func=ast.Name(id="in_segment"), args=[ast.Constant(value=str(name))]):
+            case ast.Call(
+                func=ast.Name(id="in_segment"), args=[ast.Constant(value=str(name))], keywords=[]
+            ):
                 found = InSegment(text, name)
             case ast.Attribute() | ast.Name():
                 side = self.side(node)
-                found = Comparison(text, side, "==", Side("True"))
+                if side.kind != FLAG:
+                    raise ConditionError(
+                        f"{text!r} is a {side.kind}; compare it, as in cart.items > 0",
+                        node.col_offset,
+                    )
+                found = Comparison(text, side, "==", Side("True", kind=FLAG))
             case _:
                 raise ConditionError(
                     f"{text!r} is no comparison; write one like cart.items > 0", node.col_offset
@@ -174,91 +168,47 @@ class _Parser:
             one, other, sign = other, one, _MIRRORED[sign]
         if other.since or other.percentile:
             raise ConditionError("has since() or percentile() on both sides", node.col_offset)
+        self.expect_comparable(one, sign, other, node)
         if one.since and sign in ("==", "!="):
             raise ConditionError("compares a time for equality; use >= or <", node.col_offset)
-        if one.percentile and (sign not in (">=", "<") or other.constant is None):
+        rank = other.constant
+        if one.percentile and (sign not in (">=", "<") or rank is None or not 0 <= rank <= 1):
             raise ConditionError(
-                "percentile() goes with >= or < and a number, as in "
+                "percentile() goes with >= or < and a number from 0 to 1, as in "
                 "percentile(orders.revenue) >= 0.9",
                 node.col_offset,
             )
         return Comparison(text, one, sign, other)
 
+    def expect_comparable(self, one: Side, sign: str, other: Side, node: ast.expr) -> None:
+        if one.kind != other.kind:
+            hint = "; write since() around the instant" if INSTANT in (one.kind, other.kind) else ""
+            raise ConditionError(
+                f"compares a {one.kind} with a {other.kind}{hint}", node.col_offset
+            )
+        if one.kind in (FLAG, TEXT) and sign not in ("==", "!="):
+            raise ConditionError(f"compares a {one.kind} by {sign}; use == or !=", node.col_offset)
+
     def side(self, node: ast.expr) -> Side:
         match node:
-            case ast.Call(func=ast.Name(id="since"), args=[argument]):
-                name = self.feature(argument)
+            case ast.Call(func=ast.Name(id="since"), args=[argument], keywords=[]):
+                name = self.arithmetic.feature(argument)
                 if FEATURES[name].unit != "instant":
                     raise ConditionError(
                         f"since() needs an instant and {name} is a {FEATURES[name].unit}",
                         argument.col_offset,
                     )
                 return Side("", (), since=name)
-            case ast.Call(func=ast.Name(id="percentile"), args=[argument]):
-                return Side("", (), percentile=self.feature(argument))
-            case ast.Call(func=ast.Name(id=name)):
-                raise ConditionError(
-                    f"{name}() is not offered; there are since, percentile and in_segment",
-                    node.col_offset,
-                )
+            case ast.Call(func=ast.Name(id="percentile"), args=[argument], keywords=[]):
+                name = self.arithmetic.feature(argument)
+                if FEATURES[name].unit not in COUNTABLE:
+                    raise ConditionError(
+                        f"percentile() needs a count, duration or amount and {name} is "
+                        f"a {FEATURES[name].unit}",
+                        argument.col_offset,
+                    )
+                return Side("", (), percentile=name)
         used: list[str] = []
-        code = self.arithmetic(node, used)
-        return Side(code, tuple(dict.fromkeys(used)), constant=self.constant(node))
-
-    def constant(self, node: ast.expr) -> float | None:
-        """The number that a side without features stands for."""
-        match node:
-            case ast.Constant(value=int() | float() as value):
-                return value
-            case ast.UnaryOp(operand=operand):
-                inner = self.constant(operand)
-                return None if inner is None else -inner
-            case ast.BinOp(left=left, op=op, right=right):
-                one, other = self.constant(left), self.constant(right)
-                if one is None or other is None:
-                    return None
-                if isinstance(op, ast.Div) and other == 0:
-                    raise ConditionError("divides by zero", node.col_offset)
-                return _OPERATORS[type(op)](one, other)
-            case ast.Name(id=name):
-                return UNITS.get(name, self.settings.get(name))
-            case _:
-                return None
-
-    def arithmetic(self, node: ast.expr, used: list[str]) -> str:
-        match node:
-            case ast.Constant(value=bool() | int() | float() | str() as value):
-                return repr(value)
-            case ast.UnaryOp(op=ast.USub(), operand=operand):
-                return f"(-{self.arithmetic(operand, used)})"
-            case ast.BinOp(left=left, op=op, right=right) if type(op) in _ARITHMETIC:
-                one, other = self.arithmetic(left, used), self.arithmetic(right, used)
-                return f"({one} {_ARITHMETIC[type(op)]} {other})"
-            case ast.Name(id=name) if name in UNITS:
-                return repr(UNITS[name])
-            case ast.Name(id=name) if name in self.settings:
-                return repr(self.settings[name])
-            case ast.Attribute():
-                name = self.feature(node)
-                used.append(name)
-                return variable(name)
-            case _:
-                raise self.unknown(node)
-
-    def feature(self, node: ast.expr) -> str:
-        text = ast.get_source_segment(self.source, node) or ""
-        if text not in FEATURES:
-            raise self.unknown(node)
-        return text
-
-    def unknown(self, node: ast.expr) -> ConditionError:
-        text = ast.get_source_segment(self.source, node) or ""
-        names = [*FEATURES, *UNITS, *self.settings]
-        near = get_close_matches(text, names, 1, 0.4)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        return ConditionError(f"{text!r} is no feature, unit or setting{hint}", node.col_offset)
-
-
-def variable(feature: str) -> str:
-    """The name of a feature's value in compiled code."""
-    return "f_" + feature.replace(".", "_")
+        code, kind = self.arithmetic.value(node, used)
+        constant = self.arithmetic.constant(node)
+        return Side(code, tuple(dict.fromkeys(used)), constant=constant, kind=kind)

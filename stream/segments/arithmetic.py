@@ -1,0 +1,169 @@
+"""Arithmetic in conditions: numbers, durations, settings and features into code with a kind.
+
+A value is a number, an instant, a flag or a text. Only numbers are computed with; an instant less
+an instant is a number of milliseconds, and an instant moved by a duration is an instant.
+"""
+
+from __future__ import annotations
+
+import ast
+import operator
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+
+from stream.clock import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
+from stream.events.records import MICROS
+from stream.features.catalogue import FEATURES
+
+UNITS = {
+    "SECOND": SECOND_MS,
+    "MINUTE": MINUTE_MS,
+    "HOUR": HOUR_MS,
+    "DAY": DAY_MS,
+    "WEEK": 7 * DAY_MS,
+}
+ARITHMETIC_DEPTH_MAX = 50
+"""Each level is a pair of brackets in compiled code, of which Python reads 200."""
+
+NUMBER_MAX = 1e15
+"""Above it a number is a slip; and milliseconds of 30,000 years are below it."""
+
+
+_ARITHMETIC = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
+_OPERATORS: dict[type[ast.operator], Callable[[float, float], float]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+}
+NUMBER, INSTANT, FLAG, TEXT = "number", "instant", "flag", "text"
+_KINDS = {"instant": INSTANT, "flag": FLAG, "text": TEXT}
+
+
+class ConditionError(ValueError):
+    """A condition that does not read; `column` is where, counted from 0."""
+
+    def __init__(self, message: str, column: int) -> None:
+        super().__init__(message)
+        self.column = column
+
+
+class Arithmetic:
+    """Reads the sides of the comparisons of one condition."""
+
+    def __init__(self, source: str, settings: Mapping[str, float]) -> None:
+        self.source = source
+        self.settings = settings
+
+    def value(self, node: ast.expr, used: list[str], depth: int = 0) -> tuple[str, str]:
+        """Code of a value and its kind; the features that it reads are added to `used`.
+
+        Raises
+        ------
+        ConditionError
+            For what is no arithmetic, with the nearest right name.
+        """
+        if depth > ARITHMETIC_DEPTH_MAX:
+            message = f"computes deeper than {ARITHMETIC_DEPTH_MAX}; split it"
+            raise ConditionError(message, node.col_offset)
+        match node:
+            case ast.UnaryOp(op=ast.USub(), operand=operand):
+                code, kind = self.value(operand, used, depth + 1)
+                self.expect_number(operand, kind)
+                return f"(-{code})", NUMBER
+            case ast.BinOp(left=left, op=op, right=right) if type(op) in _ARITHMETIC:
+                return self.operation(left, _ARITHMETIC[type(op)], right, used, depth + 1)
+            case ast.Name(id=name) if name in UNITS or name in self.settings:
+                return repr(UNITS.get(name) or self.settings[name]), NUMBER
+            case ast.Attribute():
+                name = self.feature(node)
+                used.append(name)
+                unit, code = FEATURES[name].unit, variable(name)
+                code = f"({code} / {MICROS})" if unit == "micros" else code
+                return code, _KINDS.get(unit, NUMBER)
+            case ast.Constant(value=value):
+                return repr(value), self.kind_of(value, node)
+            case ast.Call(func=ast.Name(id=name)):
+                raise self.misplaced(name, node)
+            case _:
+                raise self.unknown(node)
+
+    def kind_of(self, value: object, node: ast.expr) -> str:
+        """The kind of a constant."""
+        match value:
+            case bool():
+                return FLAG
+            case str():
+                return TEXT
+            case int() | float() if abs(value) < NUMBER_MAX:
+                return NUMBER
+        raise ConditionError(f"{value!r} is no number below {NUMBER_MAX:g}", node.col_offset)
+
+    def misplaced(self, name: str, node: ast.expr) -> ConditionError:
+        """A call where a number should stand."""
+        message = f"{name}() is not offered; there are since, percentile and in_segment"
+        if name in ("since", "percentile"):
+            message = f"{name}() stands alone on its side; move the rest to the other one"
+        return ConditionError(message, node.col_offset)
+
+    def operation(
+        self, left: ast.expr, sign: str, right: ast.expr, used: list[str], depth: int
+    ) -> tuple[str, str]:
+        """Two numbers; or an instant less an instant, or moved by a duration."""
+        one, kind = self.value(left, used, depth)
+        other, other_kind = self.value(right, used, depth)
+        if sign == "/" and self.constant(right) == 0:
+            raise ConditionError("divides by zero", right.col_offset)
+        result = NUMBER
+        if kind == INSTANT and sign in "+-":
+            result = NUMBER if (sign, other_kind) == ("-", INSTANT) else INSTANT
+        else:
+            self.expect_number(left, kind)
+        if result == INSTANT or kind != INSTANT:
+            self.expect_number(right, other_kind)
+        return f"({one} {sign} {other})", result
+
+    def expect_number(self, node: ast.expr, kind: str) -> None:
+        if kind != NUMBER:
+            text = ast.get_source_segment(self.source, node) or ""
+            message = f"computes with {text!r}, which is a {kind} and no number"
+            raise ConditionError(message, node.col_offset)
+
+    def feature(self, node: ast.expr) -> str:
+        text = ast.get_source_segment(self.source, node) or ""
+        if text not in FEATURES:
+            raise self.unknown(node)
+        return text
+
+    def unknown(self, node: ast.expr) -> ConditionError:
+        text = ast.get_source_segment(self.source, node) or ""
+        names = [*FEATURES, *UNITS, *self.settings]
+        near = get_close_matches(text, names, 1, 0.4)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        return ConditionError(f"{text!r} is no feature, unit or setting{hint}", node.col_offset)
+
+    def constant(self, node: ast.expr) -> float | None:
+        """The number that a side without features stands for."""
+        match node:
+            case ast.Constant(value=int() | float() as value):
+                return value
+            case ast.UnaryOp(operand=operand):
+                inner = self.constant(operand)
+                return None if inner is None else -inner
+            case ast.BinOp(left=left, op=op, right=right):
+                one, other = self.constant(left), self.constant(right)
+                if one is None or other is None:
+                    return None
+                try:
+                    return _OPERATORS[type(op)](one, other)
+                except ArithmeticError as error:
+                    raise ConditionError(f"cannot be computed: {error}", node.col_offset) from None
+            case ast.Name(id=name):
+                return UNITS.get(name, self.settings.get(name))
+            case _:
+                return None
+
+
+def variable(feature: str) -> str:
+    """The name of a feature's value in compiled code."""
+    return "f_" + feature.replace(".", "_")

@@ -1,0 +1,146 @@
+"""The text of a definitions file with its line numbers: every error names file, line and field."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any, ClassVar
+
+import msgspec
+import yaml
+
+from stream.segments.arithmetic import NUMBER_MAX, ConditionError
+from stream.segments.conditions import Condition, InSegment, parse
+from stream.segments.definition import Action, Definition, Document, Success, Variant
+
+SEGMENTS_MAX = 200
+
+
+class DefinitionError(ValueError):
+    """A definitions file that does not hold; says file, line and field."""
+
+
+_PLACE = re.compile(r"\.(\w+)|\[(\d+)\]")
+_FIELDS = {
+    "": Document.__struct_fields__,
+    "segments": Definition.__struct_fields__,
+    "success": Success.__struct_fields__,
+    "action": Action.__struct_fields__,
+    "variants": Variant.__struct_fields__,
+}
+
+
+class _Loader(yaml.SafeLoader):
+    """Leaves dates as the text that they are."""
+
+    yaml_implicit_resolvers: ClassVar[dict[str, list[Any]]] = {  # type: ignore[misc]
+        first: [(tag, pattern) for tag, pattern in found if not tag.endswith(":timestamp")]
+        for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
+class Source:
+    """The text with its line numbers."""
+
+    def __init__(self, content: bytes, file: str) -> None:
+        self.file = file
+        self.lines: dict[tuple[str | int, ...], int] = {}
+        try:
+            loader = _Loader(content)
+            root = loader.get_single_node()
+            if isinstance(root, yaml.SequenceNode):
+                self._mark(root, ("segments",))
+            else:
+                self._mark(root, ())
+            self.tree: Any = None if root is None else loader.construct_document(root)
+        except RecursionError:
+            raise DefinitionError(f"{file}:1: is nested too deep; make it flat") from None
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            line = mark.line + 1 if mark else 1
+            problem = getattr(error, "problem", None) or "is not YAML"
+            raise DefinitionError(f"{file}:{line}: {problem}; mend the YAML") from None
+        if isinstance(self.tree, list):
+            self.tree = {"segments": self.tree}
+
+    def _mark(self, node: yaml.Node | None, path: tuple[str | int, ...]) -> None:
+        if node is None:
+            return
+        self.lines[path] = node.start_mark.line + 1
+        if isinstance(node, yaml.MappingNode):
+            for key, value in node.value:
+                field = (*path, str(key.value))
+                if field in self.lines:
+                    self.lines[field] = key.start_mark.line + 1
+                    raise self.error(field, "is written twice; keep one")
+                self._mark(value, field)
+        elif isinstance(node, yaml.SequenceNode):
+            for number, value in enumerate(node.value):
+                self._mark(value, (*path, number))
+
+    def error(self, path: tuple[str | int, ...], message: str) -> DefinitionError:
+        at = path
+        while at and at not in self.lines:
+            at = at[:-1]
+        field = ".".join(str(part) for part in path) or "file"
+        return DefinitionError(f"{self.file}:{self.lines.get(at, 1)}: {field}: {message}")
+
+    def document(self) -> Document:
+        try:
+            document = msgspec.convert(self.tree, Document, strict=True)
+        except msgspec.ValidationError as error:
+            raise self._located(str(error)) from None
+        if len(document.segments) > SEGMENTS_MAX:
+            raise self.error(("segments",), f"has more than {SEGMENTS_MAX} segments; keep few")
+        return document
+
+    def _located(self, text: str) -> DefinitionError:
+        message, _, place = text.partition(" - at `$")
+        path: list[str | int] = []
+        for name, number in _PLACE.findall(place):
+            path.append(int(number) if number else name)
+        if "unknown field" in message:
+            wrong = message.rsplit("`", 2)[1]
+            named = [part for part in path if isinstance(part, str)]
+            near = get_close_matches(wrong, _FIELDS[named[-1] if named else ""], 1)
+            message += f"; did you mean {near[0]}?" if near else "; take it out"
+            path.append(wrong)
+        return self.error(tuple(path), message)
+
+    def settings(self, document: Document) -> dict[str, float]:
+        """Named thresholds as numbers; text is arithmetic such as `30 * DAY`."""
+        found: dict[str, float] = {}
+        for name, value in document.settings.items():
+            if isinstance(value, str):
+                number = self.number(("settings", name), value, found)
+            else:
+                number = value
+            if not abs(number) < NUMBER_MAX:
+                raise self.error(("settings", name), f"{number} is too large for a setting")
+            found[name] = number
+        return found
+
+    def number(
+        self, path: tuple[str | int, ...], text: str, settings: Mapping[str, float]
+    ) -> float:
+        """The number or duration of a text, in milliseconds."""
+        leaves = self.condition(path, f"{text} > 0", settings, set()).leaves
+        first = leaves[0]
+        if len(leaves) > 1 or isinstance(first, InSegment) or first.left.constant is None:
+            raise self.error(path, f"{text!r} is no number or duration such as 3 * DAY")
+        return first.left.constant
+
+    def condition(
+        self, path: tuple[str | int, ...], text: str, settings: Mapping[str, float], known: set[str]
+    ) -> Condition:
+        try:
+            condition = parse(text, settings)
+        except ConditionError as error:
+            raise self.error(path, f"column {error.column + 1}: {error}") from None
+        for leaf in condition.leaves:
+            if isinstance(leaf, InSegment) and leaf.segment not in known:
+                raise self.error(
+                    path, f"in_segment({leaf.segment!r}) must name a segment defined above it"
+                )
+        return condition

@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import pytest
+
+from stream.segments.arithmetic import ConditionError
+from stream.segments.conditions import DEPTH_MAX, LEAVES_MAX, Comparison, InSegment, parse
+
+SETTINGS = {"patience": 3_600_000.0, "many": 5}
+
+
+def failure(text: str) -> ConditionError:
+    with pytest.raises(ConditionError) as caught:
+        parse(text, SETTINGS)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("text", "at", "suggestion"),
+    [
+        ("cart.item > 0", "cart.item", "did you mean cart.items?"),
+        ("orders.count >= 1 and order.count > 2", "order.count", "did you mean orders.count?"),
+        ("since(orders.lst) > 1 * DAY", "orders.lst", "did you mean orders.last?"),
+        ("cart.items > mny", "mny", "did you mean many?"),
+        ("since(orders.last) > 3 * DAYS", "DAYS", "did you mean DAY?"),
+        ("percentile(orders.revenu) >= 0.9", "orders.revenu", "did you mean orders.revenue?"),
+    ],
+)
+def test_an_unknown_name_is_told_with_its_column_and_the_nearest_right_one(
+    text: str, at: str, suggestion: str
+):
+    error = failure(text)
+    assert text[error.column :].startswith(at)
+    assert str(error).startswith(repr(at))
+    assert str(error).endswith(suggestion)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "does not read as a condition"),
+        ("cart.items >", "does not read as a condition"),
+        ("cart.items", "is a number; compare it"),
+        ("many", "is a number; compare it"),
+        ("seen.last", "is a instant; compare it"),
+        ("3", "is no comparison"),
+        ("0 < cart.items < 5", "is no comparison"),
+        ("[cart.items > 0]", "is no comparison"),
+        ("(lambda: 1)() > 0", "is no feature"),
+        ("__import__('os').system('x') > 0", "is no feature"),
+        ("open('/etc/passwd') > 0", "open() is not offered"),
+        ("cart.items.__class__ == 1", "is no feature"),
+        ("cart.items in (1, 2)", "operator that is not offered"),
+        ("cart.items is 1", "operator that is not offered"),
+        ("cart.items ** 2 > 1", "is no feature"),
+        ("since(cart.items) > 1", "since() needs an instant and cart.items is a count"),
+        ("since(orders.last, 3) > 1", "stands alone on its side"),
+        ("since(orders.last, within=3) > 1", "stands alone on its side"),
+        ("since(orders.last) == 3 * DAY", "compares a time for equality"),
+        ("since(orders.last) > since(seen.first)", "on both sides"),
+        ("2 * since(orders.last) > 1 * DAY", "stands alone on its side"),
+        ("percentile(orders.revenue) > 0.9", "percentile() goes with >= or <"),
+        ("percentile(orders.revenue) >= cart.items", "percentile() goes with >= or <"),
+        ("percentile(orders.revenue) >= 90", "a number from 0 to 1"),
+        ("percentile(returns.rate) >= 0.9", "needs a count, duration or amount"),
+        ("percentile(orders.last) >= 0.9", "needs a count, duration or amount"),
+        ("in_segment(loyal)", "is no comparison"),
+        ("in_segment('a') > 1", "in_segment() is not offered"),
+        ("cart.items > 'three'", "compares a number with a text"),
+        ("'a' > 'b'", "compares a text by >"),
+        ("checkout.open > 1", "compares a flag with a number"),
+        ("checkout.open < True", "compares a flag by <"),
+        ("orders.last > 3 * DAY", "compares a instant with a number; write since()"),
+        ("orders.last * 2 > orders.first", "is a instant and no number"),
+        ("3 - orders.last > 4", "is a instant and no number"),
+        ("-checkout.open == 1", "is a flag and no number"),
+        ("since(orders.last) > 'a'", "compares a number with a text"),
+        ("cart.items / 0 > 1", "divides by zero"),
+        ("cart.items > 1 / (2 - 2)", "divides by zero"),
+        ("cart.items > 1e999", "is no number below"),
+        ("cart.items > 1e16", "is no number below"),
+        ("cart.items > 3j", "is no number below"),
+        ("cart.items > b'a'", "is no number below"),
+        ("cart.items > 0 if orders.count else 1", "is no comparison"),
+        ("\0 > 1", "does not read as a condition"),
+    ],
+)
+def test_what_is_no_condition_is_refused_with_what_is_wrong(text: str, says: str):
+    assert says in str(failure(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "not " * (DEPTH_MAX + 2) + "checkout.open",
+        "-" * 200 + "cart.items > 0",
+        " + ".join(["cart.items"] * 300) + " > 0",
+        "(" * 150 + "cart.items" + ")" * 150 + " > 0 and " + "not " * 30 + "checkout.open",
+        "(" * 500 + "cart.items > 0" + ")" * 500,
+        "-" * 100_000 + "1 > cart.items",
+    ],
+)
+def test_depth_is_bounded(text: str):
+    assert any(word in str(failure(text)) for word in ("deep", "does not read"))
+
+
+def test_the_number_of_comparisons_is_bounded():
+    text = " and ".join(f"cart.items > {n}" for n in range(LEAVES_MAX + 1))
+    assert f"more than {LEAVES_MAX}" in str(failure(text))
+    assert len(parse(text.rpartition(" and ")[0], SETTINGS).leaves) == LEAVES_MAX
+
+
+def test_the_column_of_a_syntax_error_is_where_reading_stopped():
+    assert failure("cart.items > > 1").column == 13
+
+
+def test_equal_comparisons_are_one_leaf():
+    condition = parse("cart.items > 0 and (orders.count >= 1 or not cart.items > 0)", {})
+    assert [leaf.text for leaf in condition.leaves] == ["cart.items > 0", "orders.count >= 1"]
+
+
+def test_a_time_on_the_right_is_turned_around():
+    leaf = parse("2 * DAY < since(orders.last)", {}).leaves[0]
+    assert isinstance(leaf, Comparison)
+    assert (leaf.left.since, leaf.op) == ("orders.last", ">")
+    assert leaf.text == "2 * DAY < since(orders.last)"
+
+
+def test_membership_of_another_segment_is_a_leaf():
+    leaf = parse("in_segment('loyal')", {}).leaves[0]
+    assert leaf == InSegment("in_segment('loyal')", "loyal")
+
+
+def test_units_and_settings_are_numbers():
+    leaf = parse("since(cart.last_activity) >= 2 * patience + 3 * DAY", SETTINGS).leaves[0]
+    assert leaf.right.constant == 2 * 3_600_000 + 3 * 86_400_000
+
+
+def test_the_time_between_two_instants_is_a_number():
+    leaf = parse("orders.last - orders.first > 30 * DAY", {}).leaves[0]
+    assert leaf.left.features == ("orders.last", "orders.first")

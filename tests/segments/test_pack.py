@@ -1,0 +1,217 @@
+from __future__ import annotations
+
+from importlib.resources import files
+
+import pytest
+
+from stream.segments.pack import load_pack
+from stream.segments.source import DefinitionError
+from stream.state.fold import CART, MESSAGES, ORDERS
+
+BUILT_IN = files("stream.segments").joinpath("pack.yaml").read_bytes()
+
+
+def failure(text: str) -> str:
+    with pytest.raises(DefinitionError) as caught:
+        load_pack(text.encode(), "shop.yaml")
+    return str(caught.value)
+
+
+def one(*lines: str) -> str:
+    """A file with one segment of these further lines; `name` is on its line 2."""
+    return "\n".join(["segments:", "  - name: it", "    purpose: p", *(f"    {x}" for x in lines)])
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            one("enter: cart.items > 0 and cart.item > 2"),
+            ("shop.yaml:4: segments.0.enter: column 20: 'cart.item' is no feature, unit or "
+            "setting; did you mean cart.items?"),
+        ),
+        (
+            one("enter: cart.items > 0", "exit: cart.items"),
+            "shop.yaml:5: segments.0.exit: column 1: 'cart.items' is a number; compare it",
+        ),
+        (
+            one("entr: cart.items > 0"),
+            ("shop.yaml:4: segments.0.entr: Object contains unknown field `entr`; "
+            "did you mean enter?"),
+        ),
+        (
+            one("enter: cart.items > 0", "action:", "  chanels: [email]"),
+            ("shop.yaml:6: segments.0.action.chanels: Object contains unknown field `chanels`; "
+            "did you mean channels?"),
+        ),
+        (
+            one("enter: cart.items > 0", "action:", "  channels: [email, 7]"),
+            "shop.yaml:6: segments.0.action.channels.1: Expected `str`, got `int`",
+        ),
+        (one(), "shop.yaml:2: segments.0: Object missing required field `enter`"),
+        (
+            one("enter: cart.items > 0", "priority: high"),
+            "shop.yaml:5: segments.0.priority: Expected `int`, got `str`",
+        ),
+        (
+            one("enter: cart.items > 0", "success: {event: Order, within: soon}"),
+            "shop.yaml:5: segments.0.success.within: column 1: 'soon' is no feature",
+        ),
+        (
+            one("enter: cart.items > 0", "success: {event: Order, within: cart.items}"),
+            "shop.yaml:5: segments.0.success.within: 'cart.items' is no number or duration",
+        ),
+        (
+            one("enter: cart.items > 0", "enter: cart.items > 1"),
+            "shop.yaml:5: segments.0.enter: is written twice; keep one",
+        ),
+        (
+            one("enter: in_segment('later')"),
+            "shop.yaml:4: segments.0.enter: in_segment('later') must name a segment defined above",
+        ),
+        (
+            one("enter: cart.items > 0", "group: g", "exit: cart.items <= 0"),
+            "shop.yaml:6: segments.0.exit: an exclusive group's segment has no exit",
+        ),
+        (
+            "segments:\n  - {name: 'two words', purpose: p, enter: cart.items > 0}",
+            "shop.yaml:2: segments.0.name: Expected `str` matching regex",
+        ),
+        (
+            "segments:\n  - {name: 'cluster:c1', purpose: p, enter: cart.items > 0}",
+            "shop.yaml:2: segments.0.name: Expected `str` matching regex",
+        ),
+        ("segments: [\n", "shop.yaml:2: "),
+        ("- name: [", "shop.yaml:1: "),
+        ("", "shop.yaml:1: file: Expected `object`, got `null`"),
+        ("7", "shop.yaml:1: file: Expected `object`, got `int`"),
+        ("a: &a\n  b: *a\n", "shop.yaml:1: is nested too deep; make it flat"),
+        (
+            "settings: {patience: 1 * HOURS}\nsegments: []",
+            ("shop.yaml:1: settings.patience: column 5: 'HOURS' is no feature, unit or setting; "
+            "did you mean HOUR?"),
+        ),
+        (
+            "settings:\n  much: .inf\nsegments: []",
+            "shop.yaml:2: settings.much: inf is too large for a setting",
+        ),
+        (
+            "settings:\n  much: .nan\nsegments: []",
+            "shop.yaml:2: settings.much: nan is too large for a setting",
+        ),
+        (
+            "settings:\n  much: 1 and 0 < 2\nsegments: []",
+            "shop.yaml:2: settings.much: ",
+        ),
+        (
+            "settings:\n  much: cart.items\nsegments: []",
+            "shop.yaml:2: settings.much: 'cart.items' is no number or duration",
+        ),
+    ],
+)  # fmt: skip
+def test_an_error_names_file_line_and_field(text: str, expected: str):
+    assert failure(text).startswith(expected)
+
+
+def test_two_segments_of_one_name_are_refused():
+    text = one("enter: cart.items > 0") + "\n  - {name: it, purpose: p, enter: cart.items > 1}"
+    assert failure(text) == "shop.yaml:5: segments.1.name: segment 'it' is defined twice"
+
+
+def test_a_group_asks_only_for_segments_above_all_of_it():
+    text = (
+        "- {name: a, purpose: p, group: g, enter: orders.count >= 9}\n"
+        "- {name: vip, purpose: p, enter: orders.count >= 3}\n"
+        "- {name: b, purpose: p, group: g, enter: in_segment('vip')}\n"
+    )
+    assert failure(text) == (
+        "shop.yaml:3: segments.2: in_segment('vip') must name a segment defined above its "
+        "whole group"
+    )
+
+
+def test_more_comparisons_than_a_row_has_room_for_are_refused():
+    group = "\n".join(
+        f"- {{name: s{n}, purpose: p, group: g, enter: cart.items > {n} and orders.count > {n}}}"
+        for n in range(17)
+    )
+    assert failure(group).startswith("shop.yaml:1: segments.0: 34 different comparisons")
+
+
+def test_a_plain_list_of_segments_is_a_file():
+    pack = load_pack(b"- {name: it, purpose: p, enter: cart.items > 0}")
+    assert list(pack.definitions) == ["it"]
+    assert failure("- {name: it, purpose: p, enter: cart.itms > 0}").startswith(
+        "shop.yaml:1: segments.0.enter: column 1"
+    )
+
+
+def test_a_date_is_read_as_it_is_written():
+    pack = load_pack(one("enter: cart.items > 0", "review_by: 2027-06-30").encode())
+    assert pack.definitions["it"].review_by == "2027-06-30"
+
+
+def test_settings_are_arithmetic_and_may_build_on_those_above():
+    text = (
+        "settings: {hour: 1 * HOUR, day: 24 * hour, half: 0.5}\n"
+        "segments:\n  - {name: it, purpose: p, enter: since(seen.last) >= half * day}"
+    )
+    unit = load_pack(text.encode()).units[0]
+    assert "43200000" in unit.source or "0.5 * 86400000" in unit.source
+
+
+def test_an_edit_renames_the_edited_definition_alone():
+    text = "- {{name: a, purpose: p, enter: cart.items > {}}}\n- {{name: b, purpose: p, enter: {}}}"
+    before = load_pack(text.format(1, "orders.count > 1").encode())
+    after = load_pack(text.format(2, "orders.count > 1").encode())
+    assert before.versions["a"] != after.versions["a"]
+    assert before.versions["b"] == after.versions["b"]
+    assert before.name != after.name
+
+
+def test_a_changed_setting_is_a_new_version():
+    text = "settings: {{n: {}}}\nsegments: [{{name: a, purpose: p, enter: cart.items > n}}]"
+    assert (
+        load_pack(text.format(1).encode()).versions["a"]
+        != load_pack(text.format(2).encode()).versions["a"]
+    )
+
+
+def test_only_units_that_read_a_changed_part_are_touched():
+    pack = load_pack(
+        b"- {name: a, purpose: p, enter: cart.items > 0}\n"
+        b"- {name: b, purpose: p, enter: orders.count > 0}\n"
+        b"- {name: c, purpose: p, enter: in_segment('a')}\n"
+    )
+    assert pack.touched(CART) == (0, 2)
+    assert pack.touched(ORDERS) == (1, 2)
+    assert pack.touched(MESSAGES) == (2,)
+
+
+def test_what_depends_on_a_percentile_through_another_segment_moves_with_it():
+    pack = load_pack(
+        b"- {name: cart, purpose: p, enter: cart.items > 0}\n"
+        b"- {name: rich, purpose: p, enter: percentile(orders.revenue) >= 0.9}\n"
+        b"- {name: vip, purpose: p, enter: in_segment('rich') and orders.count > 2}\n"
+        b"- {name: vip_cart, purpose: p, enter: in_segment('vip') and cart.items > 0}\n"
+        b"- {name: other, purpose: p, enter: in_segment('cart')}\n"
+    )
+    assert pack.by_population == (1, 2, 3)
+    assert pack.percentiles == {"orders.revenue": [0.9]}
+
+
+def test_the_built_in_pack_has_its_fourteen_segments():
+    pack = load_pack(BUILT_IN)
+    assert set(pack.definitions) == {
+        "lapsed", "at_risk", "won_back", "loyal", "regular", "new_customer", "one_time_buyer",
+        "exploring", "new_visitor", "abandoned_cart", "abandoned_checkout", "abandoned_browse",
+        "high_value", "serial_returner",
+    }  # fmt: skip
+    assert pack.percentiles == {"orders.revenue": [0.5, 0.85, 0.9]}
+
+
+def test_five_segments_of_the_built_in_pack_act_by_default_and_all_have_a_purpose():
+    pack = load_pack(BUILT_IN)
+    acting = {name for name, action in pack.actions.items() if action}
+    assert acting == {"new_customer", "loyal", "at_risk", "abandoned_cart", "serial_returner"}
+    assert all(d.purpose and d.success and d.action.channels for d in pack.definitions.values())
