@@ -167,7 +167,8 @@ def _config(args: argparse.Namespace, now_ms: int) -> tuple[TrafficConfig, int |
 
 def _due(args: argparse.Namespace, config: TrafficConfig, live_ms: int | None) -> Due:
     if live_ms is not None:
-        return at_speed(live_ms)
+        # What the shop's opening took of our time is caught up with.
+        return at_speed(int(time.time() * 1_000))
     if args.rate is not None:
         return at_rate(args.rate)
     return at_once if args.speed is None else at_speed(config.start_ms, args.speed)

@@ -87,10 +87,12 @@ class Tally:
         self.faults: Counter[str] = Counter()
         self.bytes_count = 0
         self._customers: set[int] = set()
+        self._from_ms = config.start_ms
         self._started_s = time.monotonic()
 
     def counted(self, events: Iterator[SimulatedEvent], from_ms: int) -> Iterator[SimulatedEvent]:
         """The events received from an instant on, counted as they pass."""
+        self._from_ms = from_ms
         for event in events:
             if event.received_ms < from_ms:
                 continue
@@ -112,7 +114,7 @@ class Tally:
             "customers": len(self._customers),
             "of_customers": self.config.customers,
             "seed": self.config.seed,
-            "from": rfc3339(self.config.start_ms),
+            "from": rfc3339(self._from_ms),
             "until": rfc3339(self.config.end_ms),
             "bytes_mean": round(self.bytes_count / max(events, 1)),
             "seconds": round(seconds, 3),

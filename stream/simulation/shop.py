@@ -87,7 +87,7 @@ class TrafficConfig:
     @property
     def end_ms(self) -> int:
         """The first instant after the traffic."""
-        return self.start_ms + int(self.days * DAY_MS)
+        return self.start_ms + round(self.days * DAY_MS)
 
 
 class SimulatedEvent(msgspec.Struct, frozen=True, gc=False):
