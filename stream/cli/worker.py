@@ -10,9 +10,13 @@ import signal
 from pathlib import Path
 from typing import Any
 
+from aiokafka.errors import KafkaConnectionError
+
 from stream.cli.failure import CommandFailedError
+from stream.segments.source import DefinitionError
 from stream.shell.logs import configure_logs
 from stream.shell.settings import SettingError, Settings, read_settings
+from stream.shell.topic_admin import TopicsError
 from stream.shell.worker import Worker
 
 _DESCRIPTION = """Settings come from the environment: SHOAL_BROKER (host:port), SHOAL_APP (group and
@@ -42,8 +46,15 @@ def run(args: argparse.Namespace) -> int:
     configure_logs(settings.log_level)
     try:
         asyncio.run(_work(settings))
+    except KafkaConnectionError as error:
+        what = f"the broker {settings.broker} does not answer"
+        raise CommandFailedError(what, "start it, or set SHOAL_BROKER") from error
+    except (TopicsError, DefinitionError, SettingError) as error:
+        # They say themselves what to do.
+        raise CommandFailedError(str(error), "then start the worker again") from error
     except Exception as error:
-        raise CommandFailedError(_what(error), "see the lines above", 1) from error
+        what = f"{type(error).__name__}: {error}"
+        raise CommandFailedError(what, "nothing uncommitted counts, so start it again") from error
     return 0
 
 
@@ -66,7 +77,3 @@ async def _work(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, worker.stop)
     await worker.run()
-
-
-def _what(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"

@@ -23,8 +23,10 @@ RECORD_BYTES_MAX = 1 << 20
 MESSAGE_BYTES_MAX = RECORD_BYTES_MAX + (64 << 10)
 """What the broker must take: one such record with its headers and its batch's frame."""
 
-SEGMENT_BYTES = 128 << 20
-"""A compacted topic's segment file: the newest is never compacted, so it bounds a restore."""
+SEGMENT_BYTES = 64 << 20
+SINGLE_SEGMENT_BYTES = 8 << 20
+"""A compacted topic's segment file. The newest is never compacted, so it is what a restore reads
+too much. Topics of one partition hold little that counts: a few KB of each partition."""
 
 
 class Topic(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,7 +56,7 @@ class Topic(msgspec.Struct, frozen=True, kw_only=True):
         if self.compacted:
             config |= {
                 "cleanup.policy": "compact",
-                "segment.bytes": str(SEGMENT_BYTES),
+                "segment.bytes": str(SINGLE_SEGMENT_BYTES if self.partitions else SEGMENT_BYTES),
                 "min.cleanable.dirty.ratio": "0.3",
                 # An erased customer's last row is gone a week after the tombstone, at the latest.
                 "max.compaction.lag.ms": str(7 * DAY_MS),

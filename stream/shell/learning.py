@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import time
 from collections.abc import Iterator
 
 import msgspec
+from aiokafka import TopicPartition
 
-from stream.clustering.micro import MicroLearner
+from stream.clustering.micro import MicroLearner, UnreadableSummaryError
 from stream.engine.effects import Effects, PopulationSnapshot
+from stream.events.topics import LEARNED
+from stream.shell.log_reader import LogReader
 from stream.shell.settings import Settings
 
 SUMMARIES_PER_MODEL = 5
@@ -25,6 +30,35 @@ POPULATION_PREFIX = b"population-"
 encode_snapshot = msgspec.msgpack.Encoder().encode
 decode_snapshot = msgspec.msgpack.Decoder(PopulationSnapshot).decode
 
+logger = logging.getLogger(__name__)
+
+
+class Summaries:
+    """The newest summary of each partition's learner; reads the topic on from where it was."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._place = TopicPartition(settings.topic(LEARNED.name), 0)
+        self._next_offset = 0
+        self._newest: dict[bytes, bytes] = {}
+        self._reading = asyncio.Lock()
+
+    async def newest(self, partition: int) -> bytes | None:
+        """What the partition's learner last told, whoever owned it."""
+        async with self._reading, LogReader(self._settings, [self._place]) as reader:
+            if self._next_offset:
+                await reader.seek(self._place, self._next_offset)
+            async for records in reader.to_end():
+                self._newest |= {
+                    r.key: r.value for r in records if r.key.startswith(CLUSTERS_PREFIX)
+                }
+                self._next_offset = records[-1].offset + 1
+        return self._newest.get(_clusters_key(partition))
+
+
+def _clusters_key(partition: int) -> bytes:
+    return b"%s%d" % (CLUSTERS_PREFIX, partition)
+
 
 class PartitionLearner:
     """Feeds one partition's learner and says what to publish."""
@@ -37,9 +71,15 @@ class PartitionLearner:
         self._published_s = time.monotonic()
         self._learned_count = 0
 
-    def resume(self, summary: bytes) -> None:
-        """Go on where the partition's former learner stood when it last told."""
-        self._learner = MicroLearner.from_summary(summary)
+    def resume(self, summary: bytes | None) -> None:
+        """Go on where the partition's learner stood when it last told."""
+        self._learner = MicroLearner(self._partition)
+        if summary is None:
+            return
+        try:
+            self._learner = MicroLearner.from_summary(summary)
+        except UnreadableSummaryError as error:
+            logger.warning("partition %d learns anew: %s", self._partition, error)
 
     def learn(self, effects: Effects) -> Iterator[tuple[bytes, bytes]]:
         """Learn from a batch; key and value of each record for the topic `learned`."""
@@ -54,4 +94,4 @@ class PartitionLearner:
         if self._learned_count and now_s - self._published_s >= self._interval_s:
             self._published_s = now_s
             self._learned_count = 0
-            yield b"%s%d" % (CLUSTERS_PREFIX, self._partition), self._learner.summary()
+            yield _clusters_key(self._partition), self._learner.summary()

@@ -139,6 +139,7 @@ class PartitionOwner:
             rows = await restore_partition(
                 self._shop.settings, self.partition, engine, self._shop.metrics
             )
+        self._learner.resume(await self._shop.newest_summary(self.partition))
         self._engine = engine
         self._source.resume(engine.source)
         self._meter.restored(engine)

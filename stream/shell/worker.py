@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
+import threading
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -19,6 +21,7 @@ from stream.shell.faust_private import GroupApp, check_pins, new_app
 from stream.shell.group import Group
 from stream.shell.health import HealthServer
 from stream.shell.lag import LagObserver
+from stream.shell.learning import Summaries
 from stream.shell.metrics import Metrics
 from stream.shell.owner import PartitionOwner
 from stream.shell.reference_tail import ReferenceTail
@@ -29,6 +32,10 @@ from stream.shell.watchdog import Watchdog
 from stream.shell.workshop import Workshop
 
 STOP_TIMEOUT_S = 30.0
+FAILED_STOP_TIMEOUT_S = 5.0
+"""What is broken may not answer: then nothing more is asked of it than a moment's patience."""
+
+EXIT_FAILED = 1
 
 logger = logging.getLogger(__name__)
 
@@ -105,6 +112,7 @@ class Worker:
             new_engine=self._new_engine,
             new_router=self._new_router,
             new_delivery=self._new_delivery,
+            newest_summary=Summaries(settings).newest,
             end_proof=app.end_proof,
             read_from=app.read_from,
             owned_count=lambda: len(self._group.owners),
@@ -164,6 +172,10 @@ class Worker:
         if self._failure is None:
             logger.error("ending: %s: %s", type(error).__name__, error)
             self._failure = error
+            # The consumer's thread may hang with its broker, and would keep the process alive.
+            last_resort = threading.Timer(4 * FAILED_STOP_TIMEOUT_S, os._exit, [EXIT_FAILED])
+            last_resort.daemon = True
+            last_resort.start()
         self._stopping.set()
 
     async def _until(self, work: Coroutine[Any, Any, Any]) -> None:
@@ -179,10 +191,11 @@ class Worker:
 
     async def _end(self) -> None:
         """Finish running batches, commit, leave the group."""
+        timeout_s = STOP_TIMEOUT_S if self._failure is None else FAILED_STOP_TIMEOUT_S
         steps: list[Callable[[], Coroutine[Any, Any, Any]]] = [self._group.stop, self._app.stop]
         for step in steps:
             try:
-                async with asyncio.timeout(STOP_TIMEOUT_S):
+                async with asyncio.timeout(timeout_s):
                     await step()
             except TimeoutError:
                 logger.warning("ending takes too long; what is open is aborted by the broker")

@@ -26,6 +26,7 @@ class Workshop:
     """Tools in common.
 
     new_delivery    a delivery for a writer's name, not yet open
+    newest_summary  what a partition's learner last told
     end_proof       the newest proof that a partition had been read to its end
     read_from       start reading a partition of the group; None: no longer ours
     owned_count     partitions that this worker has
@@ -38,6 +39,7 @@ class Workshop:
     new_engine: Callable[[int], PartitionEngine]
     new_router: Callable[[int], Router]
     new_delivery: Callable[[str], Delivery]
+    newest_summary: Callable[[int], Awaitable[bytes | None]]
     end_proof: Callable[[TopicPartition], EndProof | None]
     read_from: Callable[[TopicPartition, int | None], Awaitable[int | None]]
     owned_count: Callable[[], int]
