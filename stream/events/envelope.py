@@ -136,15 +136,14 @@ def _track(call: Call, head: Head) -> tuple[CustomerEvent, bool]:
             channel=channel_of(None, call),
             name=name[:TEXT_MAX],
         ), len(name) > TEXT_MAX
-    decoder, build = known
     cut = False
     try:
-        properties = decoder.decode(call.properties)
+        properties = known.decoder.decode(call.properties)
     except msgspec.ValidationError as error:
-        properties, cut = decoder.decode_leniently(call.properties, error)
+        properties, cut = known.decoder.decode_leniently(call.properties, error)
     head.channel = channel_of(properties.channel, call)
     try:
-        return build(properties, head), cut
+        return known.build(properties, head), cut
     except RejectedEventError as error:
         raise error.within("$.properties") from None
 
@@ -167,7 +166,7 @@ def _page(call: Call, head: Head) -> tuple[CustomerEvent, bool]:
         channel=channel_of(properties.channel, call),
         page=name[:TEXT_MAX] if name else None,
         campaign=campaign,
-    ), cut
+    ), cut or (name is not None and len(name) > TEXT_MAX)
 
 
 def _screen(call: Call, head: Head) -> tuple[CustomerEvent, bool]:
@@ -239,9 +238,12 @@ def _call_leniently(value: bytes, error: msgspec.ValidationError) -> Call:
     if context == []:
         del content["context"]
     elif isinstance(context, dict):
-        for name in ("library", "campaign"):
-            if not isinstance(context.get(name), dict):
-                context.pop(name, None)
+        library = context.pop("library", None)
+        if isinstance(library, dict) and isinstance(library.get("name"), str):
+            context["library"] = {"name": library["name"]}
+        campaign = context.pop("campaign", None)
+        if isinstance(campaign, dict):
+            context["campaign"] = _scalars(campaign)
     for name in STAMPS:
         text = content.get(name)
         if isinstance(text, str):
@@ -250,6 +252,15 @@ def _call_leniently(value: bytes, error: msgspec.ValidationError) -> Call:
         return decode_call(msgspec.json.encode(content))
     except msgspec.ValidationError as again:
         raise of_validation(again) from None
+
+
+def _scalars(campaign: dict[str, Any]) -> dict[str, str | int]:
+    """What of a campaign is text or a whole number, at its longest."""
+    return {
+        name: value[:TEXT_MAX] if isinstance(value, str) else value
+        for name, value in campaign.items()
+        if isinstance(value, str | int) and not isinstance(value, bool)
+    }
 
 
 def _spelled(text: str, name: str) -> str | None:

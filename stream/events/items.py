@@ -73,8 +73,8 @@ def item_of(product: Product, time_ms: int, reference: References | None) -> Ite
     if in_stock is None and product.availability is not None:
         in_stock = _is_in_stock(product.availability)
     item = Item(
-        str(product_id) if isinstance(product_id, int) else product_id,
-        str(sku) if isinstance(sku, int) else sku,
+        str(product_id) if type(product_id) is int else product_id,  # type: ignore[arg-type]
+        str(sku) if type(sku) is int else sku,  # type: ignore[arg-type]
         quantity,
         None if price is None else _PRICES[price],  # type: ignore[index]
         None if listed is None else micros(listed, "$.list_price"),
@@ -84,7 +84,6 @@ def item_of(product: Product, time_ms: int, reference: References | None) -> Ite
         product.size,
         in_stock,
         product.coupon,
-        product.reason,
     )
     return item if reference is None else reference.join(item, time_ms)
 

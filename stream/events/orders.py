@@ -153,10 +153,9 @@ def order_refunded(order: OrderProperties, head: Head) -> OrderRefunded:
         lines = lines_micros(items)
         if lines is not None:
             paid = lines if paid is None else min(paid, lines)
-        reason = order.reason
         items = tuple(
-            item if item.reason or not reason else msgspec.structs.replace(item, reason=reason)
-            for item in items
+            msgspec.structs.replace(item, reason=product.reason or order.reason)
+            for item, product in zip(items, order.products or (), strict=True)
             if item.quantity
         )
     return OrderRefunded(

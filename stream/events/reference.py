@@ -20,7 +20,12 @@ from stream.events.rejection import RejectedEventError
 
 HISTORY_MAX = 32
 """Versions of one product or variant that are kept; the oldest go. A daily price then reaches
-back a month, which is longer than events are late; at 200 bytes a version, 6 KB a product."""
+back a month, which is longer than events are late; at 280 bytes a version, 9 KB a product."""
+
+
+IDS_MAX = 1_000_000
+"""Products, and as many variants, that a book knows: the largest shops' assortments. With one
+version each that is about 400 MB; a shop with ten thousand products takes 4."""
 
 
 class InvalidReferenceError(ValueError):
@@ -71,7 +76,8 @@ class ReferenceBook:
     ('Toys', 19990000)
     """
 
-    def __init__(self) -> None:
+    def __init__(self, ids_max: int = IDS_MAX) -> None:
+        self._ids_max = ids_max
         self._products: dict[str, list[Facts]] = {}
         self._variants: dict[str, list[Facts]] = {}
 
@@ -85,8 +91,11 @@ class ReferenceBook:
         """
         record = _decode(value)
         histories = self._products if record.type == "product" else self._variants
-        history = histories.setdefault(str(record.id), [])
         facts = _facts(record)
+        name = str(record.id)
+        if name not in histories and len(histories) >= self._ids_max:
+            raise InvalidReferenceError(f"Reference record {name!r}: more than {self._ids_max} ids")
+        history = histories.setdefault(name, [])
         place = bisect_right(history, facts.valid_from_ms, key=_valid_from_ms)
         if place and history[place - 1].valid_from_ms == facts.valid_from_ms:
             history[place - 1] = facts

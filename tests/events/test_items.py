@@ -124,6 +124,10 @@ def test_long_texts_and_lists_are_cut_and_it_is_said():
     assert (long.cut, short.cut) == (True, False)
 
 
+def test_a_reason_is_for_what_came_back():
+    assert viewed(sku="A", reason="liked it").reason is None
+
+
 def test_an_empty_php_array_is_an_empty_object():
     assert viewed() == Item()
     decoded = decode(tracked("Product Viewed", [], context=[]), BROKER_MS, None)

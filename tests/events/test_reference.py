@@ -117,6 +117,17 @@ def test_a_history_keeps_its_latest_versions():
     assert book.join(Item(sku="S"), JAN_1_MS + DAY_MS).cost_micros == 33_000_000
 
 
+def test_a_book_knows_so_many_ids_and_no_more():
+    book = ReferenceBook(ids_max=1)
+    book.update(record("product", "P", cost=1))
+    book.update(record("product", "P", cost=2))
+
+    with pytest.raises(InvalidReferenceError, match="'Q': more than 1 ids"):
+        book.update(record("product", "Q", cost=3))
+    assert book.join(Item(product_id="P"), 0).cost_micros == 2_000_000
+    assert book.join(Item(product_id="Q"), 0).cost_micros is None
+
+
 def test_a_tombstone_takes_the_history_away():
     book = book_of(record("product", "P", cost=1), record("variant", "S", cost=2))
     book.remove(b"product:P")

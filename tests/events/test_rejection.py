@@ -162,12 +162,19 @@ def test_the_limits_themselves_are_allowed():
         assert type(decode(value, BROKER_MS, None).record) is Custom
 
 
-def test_what_only_informs_may_be_of_any_type():
-    context = {"library": "own", "campaign": ["spring"], "page": 7, "traits": "x"}
+@pytest.mark.parametrize(
+    ("context", "campaign"),
+    [
+        ({"library": "own", "campaign": ["spring"], "page": 7, "traits": "x"}, None),
+        ({"library": {"name": 7}, "campaign": {"name": {"a": 1}, "id": True}}, None),
+        ({"library": ["own"], "campaign": {"name": "s" * 300}}, "s" * 256),
+        ({"campaign": {"id": 7.5, "name": "spring"}}, "spring"),
+    ],
+)
+def test_what_only_informs_may_be_of_any_type(context: dict[str, Any], campaign: str | None):
+    decoded = decode(sent(type="page", context=context, channel="web"), BROKER_MS, None)
 
-    decoded = decode(sent(event="Custom", context=context, channel="web"), BROKER_MS, None)
-
-    assert decoded.record.channel == "web"
+    assert (decoded.record.channel, decoded.record.campaign) == ("web", campaign)
 
 
 JSON = st.recursive(
