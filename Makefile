@@ -41,8 +41,9 @@ types: $(STAMP) ## mypy, strict
 schemas: $(STAMP) ## are schemas/ and the types they come from still the same?
 	@$(BIN)/shoal schemas --check
 
-bench: $(STAMP) ## speed, as numbers
-	@$(BIN)/python -m pytest -m bench -s tests/bench $(ARGS)
+bench: $(STAMP) ## speed, as numbers (ONLY=shoal,quix EVENTS=100000 CUSTOMERS=20000 RUNS=1; ARGS=--help)
+	@$(BIN)/python -m tests.bench $(if $(ONLY),--only $(ONLY)) $(if $(EVENTS),--events $(EVENTS)) \
+		$(if $(CUSTOMERS),--customers $(CUSTOMERS)) $(if $(RUNS),--runs $(RUNS)) $(ARGS)
 
 chaos: $(STAMP) ## long seeded rounds of faults (ARGS="--rounds 1000")
 	@$(BIN)/python -m pytest -m chaos $(ARGS)

@@ -1,0 +1,127 @@
+"""Who runs: the process of each contender, started on the measured core and watched."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from stream.events.topics import CHANGES, EVENTS
+from stream.shell.child import start_child, stop_child
+from stream.shell.topic_admin import create_topics
+from tests.bench.installed import PEERS, quix_python, streams_class_path
+from tests.bench.log import (
+    PARTITIONS,
+    LogFacts,
+    admin_of,
+    count_records,
+    reader_of,
+    remove_results,
+    settings_for,
+)
+from tests.bench.machine import Cores
+from tests.bench.rates import Run, run_between, steady_run
+from tests.bench.watch import Watcher, all_folded, all_read
+
+PEER_COMMIT_MS = 1_000
+"""Between a peer's commits. Shoal commits at least every 100 ms under load."""
+
+WARM_UP_S = 3.0
+"""Of a peer, after its first commit: the JVM compiles."""
+
+PEER_TIME_MAX_S = 20.0
+"""A peer is watched for so long: its rate is steady, and stock Faust would take minutes."""
+
+SHOAL_TIME_MAX_S = 180.0
+STOP_PATIENCE_S = 15.0
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What every run needs: the broker's address, the log in it, the cores, and a folder."""
+
+    broker: str
+    facts: LogFacts
+    cores: Cores
+    folder: Path
+
+
+@contextmanager
+def measured_process(
+    bench: Bench, group: str, command: list[str], env: dict[str, str] | None = None
+) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
+    """Run a command on the measured core, its output in a file; ended when the block ends."""
+    log = bench.folder / f"{group}.log"
+    with log.open("wb") as output:
+        with bench.cores.measured_core():
+            process = start_child(command, env={**os.environ, **(env or {})}, output=output)
+        try:
+            yield process, log
+        finally:
+            stop_child(process, STOP_PATIENCE_S)
+
+
+async def run_shoal(bench: Bench, number: int) -> Run:
+    """The whole job: from the start of reading to the commit that leaves nothing to do."""
+    app = f"shoal-{number}"
+    settings = settings_for(bench.broker, app)
+    await create_topics(settings)
+    env = {
+        "SHOAL_BROKER": bench.broker,
+        "SHOAL_APP": app,
+        "SHOAL_PARTITIONS": str(PARTITIONS),
+        "SHOAL_HTTP_PORT": "0",
+    }
+    command = [sys.executable, "-m", "stream.cli.main", "worker"]
+    started_s = time.monotonic()
+    with measured_process(bench, app, command, env) as (process, log):
+        async with admin_of(bench.broker) as admin, reader_of(bench.broker) as reader:
+            watcher = Watcher(admin, app, process, log, bench.cores)
+            done = all_folded(bench.facts.events, reader)
+            samples = await watcher.until(done, SHOAL_TIME_MAX_S)
+    working = [sample for sample in samples if sample.events > 0]
+    run = run_between(working[0], working[-1])
+    run.wall_s = samples[-1].time_s - started_s
+    changes = await count_records(bench.broker, CHANGES.name)
+    run.facts = {"read": float(working[-1].events), "changes": float(changes)}
+    await remove_results(bench.broker)
+    return run
+
+
+PeerCommand = Callable[[], list[str]]
+
+
+def streams_command() -> list[str]:
+    """`java`, up to the arguments that all peers take."""
+    return ["java", "-Xmx1g", "-cp", streams_class_path(), "KeyedCount"]
+
+
+def quix_command() -> list[str]:
+    return [str(quix_python()), str(PEERS / "quix_count.py")]
+
+
+def faust_command() -> list[str]:
+    return [sys.executable, str(PEERS / "faust_count.py")]
+
+
+async def run_peer(bench: Bench, name: str, command: PeerCommand, number: int) -> Run:
+    """A peer's steady rate over the same bytes."""
+    group = f"{name}-{number}"
+    state = bench.folder / f"{group}-state"
+    arguments = [bench.broker, EVENTS.name, group, str(state), str(PEER_COMMIT_MS)]
+    words = [*command(), *arguments]
+    started_s = time.monotonic()
+    with measured_process(bench, group, words) as (process, log):
+        async with admin_of(bench.broker) as admin:
+            watcher = Watcher(admin, group, process, log, bench.cores)
+            samples = await watcher.until(all_read(bench.facts.events), PEER_TIME_MAX_S)
+    run = steady_run(samples, bench.facts.events, WARM_UP_S)
+    run.wall_s = samples[-1].time_s - started_s
+    run.facts = {"read": float(samples[-1].events)}
+    await remove_results(bench.broker)
+    return run

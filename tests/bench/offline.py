@@ -1,0 +1,76 @@
+"""The offline core on the same events, without Kafka and without files: decode, order, fold.
+
+A process of its own: EVENTS CUSTOMERS [profile]; prints a run as JSON, or where the time goes.
+"""
+
+from __future__ import annotations
+
+import cProfile
+import pstats
+import sys
+import time
+
+import msgspec
+
+from stream.engine.settings import EngineSettings
+from stream.events.cloudevent import encode_change
+from stream.events.envelope import decode
+from stream.events.reference import ReferenceBook
+from stream.shell.definitions import read_definitions
+from stream.simulation.offline import Offline
+from tests.bench.log import LogPlan
+from tests.bench.rates import Run
+
+PROFILE_LINES = 40
+
+
+def replay(values: list[bytes], book: ReferenceBook, definitions: bytes) -> Run:
+    """What `shoal replay` does between reading lines and writing them."""
+    started_s, started_cpu_s = time.monotonic(), time.process_time()
+    decoded = [decode(value, 0, book) for value in values]
+    decoded.sort(key=lambda one: one.time_ms)
+    decoded_s = time.monotonic()
+    offline = Offline(EngineSettings(), definitions)
+    changes = 0
+    for one in decoded:
+        for change in offline.apply(one):
+            encode_change(change, "shop")
+            changes += 1
+    for change in offline.finish():
+        encode_change(change, "shop")
+        changes += 1
+    ended_s, used_s = time.monotonic(), time.process_time() - started_cpu_s
+    count, span_s = len(values), ended_s - started_s
+    return Run(
+        events_per_s=count / span_s,
+        events=count,
+        span_s=span_s,
+        cpu_us=used_s / count * 1e6,
+        core_ratio=used_s / span_s,
+        facts={
+            "changes": float(changes),
+            "decode_us": (decoded_s - started_s) / count * 1e6,
+            "fold_us": (ended_s - decoded_s) / count * 1e6,
+            "customers": float(sum(len(engine.store) for engine in offline.engines)),
+        },
+    )
+
+
+def main(plan: LogPlan, *, profiles: bool) -> None:
+    """Make the events, then measure or profile."""
+    values = [event.value for event in plan.simulated()]
+    book = ReferenceBook()
+    for _, value in plan.reference():
+        book.update(value)
+    definitions = read_definitions(None)
+    if not profiles:
+        sys.stdout.buffer.write(msgspec.json.encode(replay(values, book, definitions)))
+        return
+    profile = cProfile.Profile()
+    profile.runcall(replay, values, book, definitions)
+    pstats.Stats(profile).sort_stats("tottime").print_stats(PROFILE_LINES)
+
+
+if __name__ == "__main__":
+    events, customers, *rest = sys.argv[1:]
+    main(LogPlan(int(events), int(customers)), profiles="profile" in rest)

@@ -1,0 +1,138 @@
+"""Watches a consumer group work: samples of its committed offsets, from outside.
+
+Everybody is measured by the same thing, what the group has committed on the broker, and by the
+CPU time that the kernel has counted for the process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import GroupCoordinatorNotAvailableError, NotCoordinatorForGroupError
+
+from stream.events.topics import CUSTOMER_EVENTS, EVENTS
+from tests.bench.log import PARTITIONS
+from tests.bench.machine import Cores, cpu_s
+from tests.bench.rates import Sample
+
+INTERVAL_S = 0.05
+"""Between samples. One costs the broker and this process about a millisecond each."""
+
+SILENCE_MAX_S = 60.0
+"""A group that commits nothing for so long is stuck."""
+
+Offsets = dict[TopicPartition, int]
+Done = Callable[[Offsets], Awaitable[bool]]
+
+
+class ContenderFailedError(RuntimeError):
+    """A contender ended, or got stuck; the message has the end of its log."""
+
+    def __init__(self, what: str, log: Path) -> None:
+        words = log.read_text(errors="replace")[-2_000:] if log.exists() else "no log"
+        super().__init__(f"{what}; {log}: {words}")
+
+
+class Watcher:
+    """Takes samples of one process whose group reads the log.
+
+    Parameters
+    ----------
+    started_s
+        When the process was started, on the monotonic clock.
+    """
+
+    def __init__(
+        self,
+        admin: AIOKafkaAdminClient,
+        group: str,
+        process: subprocess.Popen[bytes],
+        log: Path,
+        cores: Cores,
+    ) -> None:
+        self.samples: list[Sample] = []
+        self._admin = admin
+        self._group = group
+        self._process = process
+        self._log = log
+        self._cores = cores
+
+    async def until(self, done: Done, time_max_s: float) -> list[Sample]:
+        """Sample until `done` says so of the committed offsets, or so long after the first.
+
+        Raises
+        ------
+        ContenderFailedError
+            The process has ended, or has committed nothing for a minute.
+        """
+        progress_s = time.monotonic()
+        first_commit_s: float | None = None
+        events = 0
+        while True:
+            offsets = await self._offsets()
+            now = self._sample(offsets)
+            self.samples.append(now)
+            if now.events > events:
+                events, progress_s = now.events, now.time_s
+                first_commit_s = first_commit_s or now.time_s
+            if await done(offsets):
+                return self.samples
+            if first_commit_s is not None and now.time_s - first_commit_s > time_max_s:
+                return self.samples
+            if self._process.poll() is not None:
+                raise ContenderFailedError(f"ended with {self._process.returncode}", self._log)
+            if now.time_s - progress_s > SILENCE_MAX_S:
+                raise ContenderFailedError(f"stuck after {events:,} events", self._log)
+            await asyncio.sleep(INTERVAL_S)
+
+    async def _offsets(self) -> Offsets:
+        try:
+            found = await self._admin.list_consumer_group_offsets(self._group)
+        except (GroupCoordinatorNotAvailableError, NotCoordinatorForGroupError):
+            # The very first group on a broker has no coordinator for a moment.
+            return {}
+        return {place: max(0, entry.offset) for place, entry in found.items()}
+
+    def _sample(self, offsets: Offsets) -> Sample:
+        events = sum(offset for place, offset in offsets.items() if place.topic == EVENTS.name)
+        return Sample(time.monotonic(), events, cpu_s(self._process.pid), self._cores.busy_s())
+
+
+def all_read(events: int) -> Done:
+    """Done when the group has committed the whole log."""
+
+    async def done(offsets: Offsets) -> bool:
+        return sum(o for place, o in offsets.items() if place.topic == EVENTS.name) >= events
+
+    return done
+
+
+def all_folded(events: int, reader: AIOKafkaConsumer) -> Done:
+    """Done when the log has been routed, and what was routed has been folded.
+
+    What then follows the committed offsets of the customers' log has no key: ticks, which go on
+    for ever, and the marks of transactions.
+    """
+    is_read = all_read(events)
+    places = [TopicPartition(CUSTOMER_EVENTS.name, p) for p in range(PARTITIONS)]
+    reader.assign(places)
+
+    async def done(offsets: Offsets) -> bool:
+        if not await is_read(offsets):
+            return False
+        for place in places:
+            reader.seek(place, offsets.get(place, 0))
+        ends = await reader.end_offsets(places)
+        while any([await reader.position(place) < ends[place] for place in places]):
+            batches = await reader.getmany(timeout_ms=20)
+            if any(record.key is not None for rs in batches.values() for record in rs):
+                return False
+        return True
+
+    return done
