@@ -90,6 +90,8 @@ class Decider:
         now_ms = max(context.active_ms, row.time_ms)
         before, bits_before, timer_before = row.sequence, list(row.bits), row.timer_ms
         row.activation = context.number
+        record_ms = self.record_ms
+        self.record_ms = self.timeline.begun_ms.get(context.number, record_ms)
         pack = context.pack
         if pack is not None and row.forward_to is None:
             if context.kind == "definitions":
@@ -103,6 +105,7 @@ class Decider:
                 row.timer_ms = min(row.timer_ms, flip_ms)
             elif context.kind == "clusters" and has_behaviour(row):
                 self.assign(key, row, context, now_ms, "model")
+        self.record_ms = record_ms
         if row.sequence != before:
             row.time_ms = now_ms
         return (row.sequence, row.timer_ms) != (before, timer_before) or row.bits != bits_before

@@ -29,12 +29,16 @@ class SourceState(msgspec.Struct, array_like=True):
 
 
 class Announced(msgspec.Struct, array_like=True):
-    """A version on the timeline; its content has a changelog key of its own."""
+    """A version on the timeline; its content has a changelog key of its own.
+
+    `begun_ms` is the broker's time of the record by which the clock reached it; 0: not yet.
+    """
 
     number: int
     kind: str
     name: str
     active_ms: int
+    begun_ms: int = 0
 
 
 class Meta(msgspec.Struct, array_like=True):

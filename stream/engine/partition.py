@@ -215,6 +215,8 @@ class PartitionEngine:
         if row is None:
             row = Row(activation=self.timeline.at(time_ms).number)
             self.store.add(key, row)
+        elif self.passage.is_open:
+            self.passage.cross_row(key, row)
         return row
 
     def _join(self, key: bytes, record: Link | Merge) -> None:
@@ -290,7 +292,7 @@ class PartitionEngine:
     def _fire_due(self, rows_max: int) -> None:
         """Wake rows due by the clock; `backlog_ms` tells later records that some are left."""
         clock_ms, effects = self.meta.clock_ms, self.decider.effects
-        for _ in range(rows_max):
+        while rows_max > 0:
             entry = self.timers.due(clock_ms)
             if entry is None:
                 self.meta.backlog_ms = 0
@@ -299,6 +301,7 @@ class PartitionEngine:
             row = self.store.get(key)
             if row is None or row.timer_ms != due_ms:
                 continue
+            rows_max -= 1
             lag_ms = self.decider.record_ms - due_ms
             effects.timer_lag_ms = max(effects.timer_lag_ms, lag_ms)
             self.decider.advance(key, row, clock_ms)

@@ -15,6 +15,7 @@ from stream.engine.meta import VERSION_PREFIX, Announced, Meta
 from stream.engine.store import RowStore
 from stream.engine.versions import Timeline
 from stream.events.records import Version
+from stream.state.row import Row
 from stream.timers.queue import TimerQueue
 
 _version = msgspec.msgpack.Decoder(Version)
@@ -60,6 +61,8 @@ class Passage:
         timeline.complete(meta.base_number)
         for announced in meta.versions:
             timeline.announce(self._content(announced))
+            if announced.begun_ms:
+                timeline.begun_ms[announced.number] = announced.begun_ms
         self._keys, self._number = [], 0
 
     def _content(self, announced: Announced) -> Version:
@@ -97,6 +100,9 @@ class Passage:
                 self.cross(meta, NEVER_MS)
                 continue
             self._number = self.timeline.swept + 1
+            announced = next(a for a in meta.versions if a.number == self._number)
+            announced.begun_ms = announced.begun_ms or self.decider.record_ms
+            self.timeline.begun_ms[self._number] = announced.begun_ms
             self._keys = list(dict.fromkeys((*self.store.keys(), *self.store.dirty)))
             if self._keys:
                 return
@@ -104,21 +110,25 @@ class Passage:
 
     def cross(self, meta: Meta, rows_max: int) -> None:
         """Take up to `rows_max` rows over."""
-        store, decider = self.store, self.decider
-        context = self.timeline.contexts[self._number]
         while self._keys and rows_max > 0:
             rows_max -= 1
             key = self._keys.pop()
-            row = store.peek(key)
-            if row is None or row.activation >= context.number:
-                continue
-            timer_ms = row.timer_ms
-            if decider.advance(key, row, max(context.active_ms, row.time_ms)):
-                store.touch(key, row)
-                if row.timer_ms != timer_ms:
-                    self.timers.schedule(key, row.timer_ms)
+            row = self.store.peek(key)
+            if row is not None:
+                self.cross_row(key, row)
         if not self._keys:
             self._arrive(meta)
+
+    def cross_row(self, key: bytes, row: Row) -> None:
+        """Take one row over; whoever touches a row does that first, so the pace decides nothing."""
+        context = self.timeline.contexts[self._number]
+        if row.activation >= context.number:
+            return
+        timer_ms = row.timer_ms
+        if self.decider.advance(key, row, max(context.active_ms, row.time_ms)):
+            self.store.touch(key, row)
+            if row.timer_ms != timer_ms:
+                self.timers.schedule(key, row.timer_ms)
 
     def _arrive(self, meta: Meta) -> None:
         """All rows have crossed: what is no longer in force goes."""

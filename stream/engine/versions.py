@@ -92,7 +92,8 @@ def following(context: Context, version: Version) -> Context:
 class Timeline:
     """The contexts that rows of a partition can still be in, oldest first.
 
-    Rows at or under `swept` have crossed to it, whatever their own number says.
+    Rows at or under `swept` have crossed to it, whatever their own number says. `begun_ms` holds the
+    broker's time of the record by which the clock reached a context, while rows still cross to it.
     """
 
     def __init__(self) -> None:
@@ -100,6 +101,7 @@ class Timeline:
         self.latest = NOTHING
         self.swept = 0
         self.next_active_ms = NEVER_MS
+        self.begun_ms: dict[int, int] = {}
 
     def announce(self, version: Version) -> Context:
         """Add the version's context."""
@@ -114,12 +116,14 @@ class Timeline:
         self.swept = number
         for old in [n for n in self.contexts if n < number]:
             del self.contexts[old]
+        self.begun_ms.pop(number, None)
         self._look_ahead()
 
     def restart_at(self, number: int) -> None:
         """Number the present context `number`, at the restore of a partition."""
         start = msgspec.structs.replace(NOTHING, number=number)
         self.contexts, self.latest, self.swept = {number: start}, start, number
+        self.begun_ms = {}
         self._look_ahead()
 
     def _look_ahead(self) -> None:
@@ -139,6 +143,8 @@ class Timeline:
         context = self.contexts[self.swept]
         while True:
             coming = self.contexts.get(context.number + 1)
-            if coming is None or coming.active_ms > time_ms:
+            if coming is None or (
+                coming.active_ms > time_ms and coming.number not in self.begun_ms
+            ):
                 return context
             context = coming
