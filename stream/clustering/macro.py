@@ -31,13 +31,16 @@ K_MIN = 4
 K_MAX = 6
 """Fewer say too little, more are not remembered by those who work with them."""
 
-K_STICKINESS = 0.02
-"""Another number of clusters is taken when its silhouette is better by this much: refits on the
-next day's points move it by less than 0.01."""
+K_STICKINESS = 0.05
+"""Another number of clusters is taken when its silhouette is better by this much: a tenth of what a
+shop's clusters reach. From day to day the differences between the silhouettes of 4, 5 and 6 move by
+less than 0.01, by 0.02 where a fit reaches another optimum."""
 
-OPTIMUM_STICKINESS = 0.01
+OPTIMUM_STICKINESS = 0.03
 """Another optimum than the one reached from the present centroids is taken when it explains the
-points better by this ratio; otherwise many customers would move for nothing."""
+points better by this ratio: a fifth of all customers would move. With both, 17 versions of a
+simulated shop's first four weeks moved 0.3% of the other customers at most; with 0.01 and 0.02 one
+of them moved 22%."""
 
 SHARE_MIN = 0.02
 """A handful of odd customers is no segment: a k that gives a cluster less than this share of the
