@@ -92,8 +92,8 @@ def following(context: Context, version: Version) -> Context:
 class Timeline:
     """The contexts that rows of a partition can still be in, oldest first.
 
-    Rows at or under `swept` have crossed to it, whatever their own number says. `begun_ms` holds the
-    broker's time of the record by which the clock reached a context, while rows still cross to it.
+    Rows at or under `swept` have crossed to it, whatever their own number says. `begun_ms` holds
+    the broker's time of the record by which the clock reached a context, while rows cross to it.
     """
 
     def __init__(self) -> None:

@@ -82,6 +82,9 @@ class Metrics:
         self.source_watermark = self._gauge(
             "source_watermark_timestamp_seconds", "A source's watermark", "partition"
         )
+        self.days_skipped = self._counter(
+            "population_days_skipped", "Days whose quantiles were given up, a partition being stuck"
+        )
         self.sources_excluded = self._gauge(
             "sources_excluded", "Sources that the clock does not wait for, being stuck"
         )

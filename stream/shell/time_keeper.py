@@ -70,6 +70,7 @@ class TimeKeeper:
         topics = [self._clock, self._learned, self._definitions, self._models]
         coordinator = Coordinator(self._shop.settings.partitions)
         stuck = StuckSources(self._shop, coordinator)
+        awaited = AwaitedDay(self._shop, coordinator)
         merger = ModelMerger(self._shop.settings)
         try:
             async with LogReader(self._shop.settings, topics) as reader:
@@ -84,6 +85,7 @@ class TimeKeeper:
                     for record in await reader.poll(POLL_MS):
                         self._hear(coordinator, stuck, merger, record)
                     stuck.exclude()
+                    awaited.give_up()
                     outbox = self._decided(coordinator)
                     model = await merger.merged()
                     if model is not None:
@@ -188,3 +190,27 @@ class StuckSources:
                 awaited, self._after_s,
             )  # fmt: skip
             self._coordinator.skip_day()
+
+
+class AwaitedDay:
+    """Gives up a day's quantiles that a partition never tells: the clock goes on without."""
+
+    def __init__(self, shop: Workshop, coordinator: Coordinator) -> None:
+        self._after_s = shop.settings.source_stall_s
+        self._metric = shop.metrics.days_skipped
+        self._coordinator = coordinator
+        self._day: int | None = None
+        self._since_s = time.monotonic()
+
+    def give_up(self) -> None:
+        """Go on with the quantiles in force when the day has been awaited for too long."""
+        day, now_s = self._coordinator.awaited_day(), time.monotonic()
+        if day is None or day != self._day:
+            self._day, self._since_s = day, now_s
+        elif now_s - self._since_s > self._after_s:
+            logger.error(
+                "a partition has not told its histograms of day %d for %.0f s: percentiles stay as "
+                "they are; look at the partitions without an owner", day, self._after_s,
+            )  # fmt: skip
+            self._coordinator.skip_day()
+            self._metric.inc()
