@@ -15,8 +15,8 @@ NEWCOMERS_RATIO = 0.35
 NEWCOMERS_DAYS = 28.0
 """A third of the customers come for the first time, evenly over four weeks of the shop's time."""
 
-SHARED_DEVICE_RATIO = 0.04
-"""Of every second customer: it uses a device of the one before, so 2 % of devices have two."""
+SHARED_DEVICE_RATIO = 0.1
+"""Of every second customer: it uses a device of the one before, as families do."""
 
 DEVICES_MAX = 3
 STORES = 12
@@ -96,11 +96,6 @@ class Customer:
         self.was_member = has_account and not is_newcomer and random.random() < 0.7
         self.devices = _draw_devices(anonymous_ids, self.was_member, random)
         self.has_app = any(device.model.channel == "app" for device in self.devices)
-        self.shares_with: int | None = None
-        if index % 2 and random.random() < SHARED_DEVICE_RATIO:
-            self.shares_with = index - 1
-            random.seed(seed_of(seed, PORTRAIT, index - 1))
-            self.devices[0].anonymous_id = _anonymous_ids(random)[0]
         self.cart: dict[Variant, int] = {}
         self.wishes: list[Variant] = []
         self.usual: Variant | None = None
@@ -110,6 +105,11 @@ class Customer:
         self.busy_until_ms = 0
         self.weariness = 1.0
         self.is_subscribed = has_account and random.random() < 0.85
+        self.shares_with: int | None = None
+        if index % 2 and random.random() < SHARED_DEVICE_RATIO:
+            self.shares_with = index - 1
+            random.seed(seed_of(seed, PORTRAIT, index - 1))
+            self.devices[0].anonymous_id = _anonymous_ids(random)[0]
 
     @property
     def is_identified(self) -> bool:

@@ -10,7 +10,7 @@ from stream.simulation.scene import Scene
 from stream.simulation.visits import stay
 
 BOUNCE_RATIO = 0.004
-SPAM_RATIO = 0.25
+SPAM_RATIO = 0.4
 """Of those who unsubscribe, first."""
 
 PUSH_RATIO = 0.4

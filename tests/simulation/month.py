@@ -58,6 +58,6 @@ class Month:
 
 
 def month_of(**settings: Any) -> Month:
-    """Four weeks of 600 customers, if not told otherwise."""
-    config = TrafficConfig(**{"customers": 600, "start_ms": MONDAY_MS, "days": 28.0} | settings)
+    """Four weeks of 800 customers, if not told otherwise."""
+    config = TrafficConfig(**{"customers": 800, "start_ms": MONDAY_MS, "days": 28.0} | settings)
     return Month(config, list(generate(config)), list(truths(config)))

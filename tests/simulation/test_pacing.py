@@ -77,7 +77,7 @@ def test_a_live_shop_has_the_rate_that_was_asked_for():
     wanted = TrafficConfig(start_ms=MONDAY_MS, customers=1_500, days=1 / 24)
     config = surging_from(wanted, MONDAY_MS, 12.0)
     live = [event for event in generate(config) if event.received_ms >= MONDAY_MS]
-    assert len(live) / (HOUR_MS / 1_000) == pytest.approx(12.0, rel=0.12)
+    assert len(live) / (HOUR_MS / 1_000) == pytest.approx(12.0, rel=0.2)
     assert config.end_ms == MONDAY_MS + HOUR_MS
     quarters = [0] * 4
     for event in live:

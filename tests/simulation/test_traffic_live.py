@@ -12,7 +12,7 @@ from stream.simulation.offline import Offline
 from stream.simulation.traffic import TrafficConfig, generate
 from tests.simulation.month import MONDAY_MS
 
-LIVE_MS = MONDAY_MS + 21 * DAY_MS
+LIVE_MS = MONDAY_MS + 10 * DAY_MS
 HALF_A_MINUTE_MS = MINUTE_MS // 2
 
 
@@ -31,7 +31,7 @@ def test_a_surging_shop_shows_six_kinds_of_changes_in_half_a_minute():
     config = TrafficConfig(
         customers=500,
         start_ms=MONDAY_MS,
-        days=21 + HALF_A_MINUTE_MS / DAY_MS,
+        days=10 + HALF_A_MINUTE_MS / DAY_MS,
         surge_ms=LIVE_MS - 5 * MINUTE_MS,
         surge=1_500,
         hurry=10,
