@@ -32,6 +32,15 @@ whole, with the line and the column. A summary goes to stderr.
 """
 
 _EPILOG = """\
+a map, for a file with one row per order line:
+  columns: {order: Invoice, customer: Customer, product: Item, quantity: Qty, price: Price,
+            time: Date}
+  time: {format: "%d.%m.%Y %H:%M", zone: Europe/Berlin}
+  row: line                                # or order: each row is one
+  currency: EUR
+  cancelled: {column: Invoice, prefix: C}  # or values: [returned]
+  layout: {delimiter: ";", encoding: cp1252, decimal: ",", thousands: "."}
+
 examples:
   shoal import orders.csv --map shop.yaml --to orders.jsonl && shoal replay orders.jsonl
   shoal import online_retail.csv.gz --map online_retail --to kafka
@@ -158,9 +167,11 @@ def _read(path: Path, map_: ColumnMap, sheet: str | None, received_ms: int) -> H
 def _print_summary(about: dict[str, Any], summary: HistorySummary) -> None:
     """A table where a person reads it, the same lines plain where a log does."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
-    table = Table(title=f"{about['file']} -> {about['to']}", show_header=False, box=None)
+    title = escape(f"{about['file']} -> {about['to']}")
+    table = Table(title=title, title_justify="left", show_header=False, box=None)
     table.add_column(style="dim")
     table.add_column(justify="right")
     for name, value in _summary_lines(about, summary):

@@ -22,9 +22,9 @@ from stream.events.history_table import HistoryRowError, Row, named_rows
 from stream.events.money import AMOUNT_MAX
 from stream.events.properties import ITEMS_MAX
 
-LINES_MAX = 20_000_000
+LINES_MAX = 10_000_000
 """Rows of one file. All lines are held until the last is read, because an order's lines need not
-stand together: about 600 bytes each, 12 GB at the limit. Split a longer history by year."""
+stand together: about 750 bytes each, 7.5 GB at the limit. Split a longer history by year."""
 
 
 class HistorySummary(msgspec.Struct, frozen=True, kw_only=True):

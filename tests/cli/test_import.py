@@ -1,10 +1,12 @@
 import gzip
 import json
+import textwrap
 from pathlib import Path
 
 import pytest
 
 from stream.cli import main as cli
+from stream.events.history_map import parse_map
 
 MAP = """\
 columns: {order: nr, customer: who, product: what, quantity: pieces, price: each, time: when}
@@ -121,3 +123,12 @@ def test_help_has_an_example_and_the_exit_codes(capsys: pytest.CaptureFixture[st
     said = capsys.readouterr().out
     assert "shoal import orders.csv --map shop.yaml" in said
     assert "exit codes" in said
+
+
+def test_the_map_in_the_help_is_one(capsys: pytest.CaptureFixture[str]):
+    assert cli.main(["import", "--help"]) == 0
+    said = capsys.readouterr().out
+    text = said[said.index("  columns:") : said.index("\nexamples:")]
+    map_ = parse_map(textwrap.dedent(text), "help")
+    assert map_.columns.order == "Invoice"
+    assert map_.layout.decimal == ","
