@@ -23,9 +23,9 @@ from stream.clustering.kmeans import (
     silhouettes,
     squared_distances,
 )
-from stream.clustering.micro import HALF_LIFE_MS, Summary, decode_summary
 from stream.clustering.model import ClusterModel, Trait, decode_model, encode_model
 from stream.clustering.naming import named, ranked, worded
+from stream.clustering.summary import HALF_LIFE_MS, Summary, decode_summary
 
 K_MIN = 4
 K_MAX = 6

@@ -28,19 +28,19 @@ from __future__ import annotations
 from itertools import combinations, repeat
 from math import dist, hypot
 
-import msgspec
 from river.cluster.clustream import CluStreamMicroCluster
 
-from stream.clock import DAY_MS
+from stream.clustering.summary import (
+    HALF_LIFE_MS,
+    SUMMARY_VERSION,
+    MicroCluster,
+    Summary,
+    UnreadableSummaryError,
+    decode_summary,
+    encode_summary,
+)
 
-HALF_LIFE_MS = 30 * DAY_MS
-"""After this long a point counts for half: a change of season shows within a month, and yet a
-month of customers is always there to be clustered."""
-
-NEWS_HALF_LIFE_MS = DAY_MS
-"""See `news`. On a simulated month, centroids from points weighed with 1 day cost 1.1% more than
-batch k-means of the customers' present vectors; unweighted 2.8%, since those who come daily count
-for many; with 7 days 9.8%, since a customer's meagre first point then outweighs the rest."""
+__all__ = ["MicroLearner", "UnreadableSummaryError"]
 
 MICRO_MAX = 64
 """Micro-clusters a partition: ten for each of six clusters. A summary takes 64 x (1 + 2 x 10)
@@ -87,103 +87,11 @@ LENGTH_MAX = 1_000.0
 """Features are scaled to about 0 to 1: a vector of this length is a mistake, and so is one with an
 infinity or a NaN. It is counted and left out; its square would drown the others."""
 
-SUMMARY_VERSION = 1
-
 NO_TIME = 0
 """River keeps moments of the points' times too; here the weights carry the age."""
 
 _HASH = 0x9E3779B97F4A7C15
 _MASK64 = (1 << 64) - 1
-
-
-class UnreadableSummaryError(ValueError):
-    """Bytes are no summary of micro-clusters, or one of a later version than this program's."""
-
-
-class MicroCluster(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """Moments of the points of one micro-cluster.
-
-    weight   sum of the points' forward-decayed weights, relative to the summary's landmark
-    centre   weighted mean of each feature
-    scatter  weighted sum of squared deviations from the centre, of each feature
-
-    Linear and squared sums follow (weight x centre, scatter + weight x centre^2); kept like this
-    they lose no digits and come back exactly.
-    """
-
-    weight: float
-    centre: tuple[float, ...]
-    scatter: tuple[float, ...]
-
-
-class Summary(msgspec.Struct, array_like=True, frozen=True):
-    """What one partition has learned, and all that its learner needs to go on.
-
-    Attributes
-    ----------
-    landmark_ms
-        Instant at which a point weighs 1.
-    last_ms
-        Highest event time learned; divide weights by 2^((last_ms - landmark_ms) / half-life)
-        to have them as of then.
-    seen, learned, rejected
-        Points offered so far; of them those learned from, and those longer than `LENGTH_MAX`.
-    weight
-        That of all micro-clusters.
-    radius, room_made_at
-        Distance within which a point joins the nearest micro-cluster, and `learned` as it was
-        when room was last made.
-    """
-
-    version: int
-    partition: int
-    landmark_ms: int
-    last_ms: int
-    seen: int
-    learned: int
-    rejected: int
-    weight: float
-    radius: float
-    room_made_at: int
-    clusters: list[MicroCluster]
-
-
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Summary).decode
-
-
-def decode_summary(content: bytes) -> Summary:
-    """The summary in the bytes of `MicroLearner.summary`.
-
-    Raises
-    ------
-    UnreadableSummaryError
-        It is none, or of a version that this program does not know.
-    """
-    try:
-        summary = _decode(content)
-    except msgspec.DecodeError as error:
-        raise UnreadableSummaryError(f"not a summary of micro-clusters: {error}") from None
-    if summary.version != SUMMARY_VERSION:
-        raise UnreadableSummaryError(
-            f"summary of version {summary.version}, this program reads {SUMMARY_VERSION}"
-        )
-    return summary
-
-
-def news(gap_ms: int | None) -> float:
-    """How much a customer's point is worth `gap_ms` after the customer's previous one, in 0 to 1.
-
-    A purchase and the session end that follows it say the same thing twice, and a daily visitor is
-    not thirty monthly ones: a point counts for what can have changed since, 1 - 2^(-gap / 1 day).
-    The first point of a customer (None) counts fully.
-
-    >>> news(None), news(DAY_MS), round(news(3_600_000), 4)
-    (1.0, 0.5, 0.0285)
-    """
-    if gap_ms is None:
-        return 1.0
-    return float(1.0 - 2.0 ** (-max(gap_ms, 0) / NEWS_HALF_LIFE_MS))
 
 
 def _restored(kept: MicroCluster, factor: float) -> CluStreamMicroCluster:
@@ -214,6 +122,7 @@ class MicroLearner:
     by a hash of the event time. A vector of another length than the ones before (other features,
     after a deploy) starts anew.
 
+    >>> from stream.clock import DAY_MS
     >>> learner = MicroLearner(partition=3)
     >>> for day in range(100):
     ...     learner.learn_one((day % 2, 0.5), time_ms=day * DAY_MS)
@@ -266,7 +175,7 @@ class MicroLearner:
 
     def summary(self) -> bytes:
         """The state as bytes: what is merged into a model, and what `from_summary` goes on from."""
-        return _encode(
+        return encode_summary(
             Summary(
                 version=SUMMARY_VERSION,
                 partition=self.partition,
@@ -293,7 +202,7 @@ class MicroLearner:
             Event time. A point more than `FORGOTTEN_HALF_LIVES` late is left out: it would already
             be forgotten.
         weight
-            What the point is worth, 0 to 1, by `news`.
+            What the point is worth, 0 to 1, by `news.news`.
         """
         self.seen += 1
         if self._stride > 1 and (time_ms * _HASH & _MASK64) >> 32 & self._stride - 1:

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from stream.clock import DAY_MS
 from stream.clustering.macro import MICRO_MIN, MOVED_MIN, WEIGHT_MIN, merge
-from stream.clustering.micro import HALF_LIFE_MS, MicroLearner, UnreadableSummaryError
+from stream.clustering.micro import MicroLearner
 from stream.clustering.model import ClusterModel, UnreadableModelError, decode_model, encode_model
+from stream.clustering.summary import HALF_LIFE_MS, UnreadableSummaryError
 from tests.clustering.mixtures import FEATURES, START_MS, Vector, shoppers, spheres, vectors
 
 CORNERS = ((0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0))

@@ -4,27 +4,21 @@ from __future__ import annotations
 
 import math
 import random
-from itertools import pairwise
 
 import msgspec
 import numpy as np
 import pytest
 
-from stream.clock import DAY_MS, HOUR_MS
+from stream.clock import DAY_MS
 from stream.clustering.micro import (
     FULL_SAMPLE_WEIGHT,
-    HALF_LIFE_MS,
     LENGTH_MAX,
     MICRO_MAX,
     RESCALE_HALF_LIVES,
     STRIDE_MAX,
-    SUMMARY_VERSION,
     MicroLearner,
-    Summary,
-    UnreadableSummaryError,
-    decode_summary,
-    news,
 )
+from stream.clustering.summary import HALF_LIFE_MS, Summary, decode_summary
 from tests.clustering.mixtures import START_MS, shoppers, vectors
 
 
@@ -165,16 +159,6 @@ def test_a_point_without_news_changes_nothing():
     assert decode_summary(learner.summary()).clusters == before
 
 
-def test_news_grows_with_the_gap_from_nothing_to_a_whole_point():
-    gaps = [0, 1_000, HOUR_MS, DAY_MS, 2 * DAY_MS, 30 * DAY_MS]
-    values = [news(gap) for gap in gaps]
-    assert values[0] == 0.0
-    assert all(a < b for a, b in pairwise(values))
-    assert values[3:5] == [0.5, 0.75]
-    assert news(None) == 1.0
-    assert news(-HOUR_MS) == 0.0
-
-
 def test_a_busy_partition_samples_and_the_sample_weighs_as_much_as_all():
     draw = random.Random(8)
     learner = MicroLearner(0)
@@ -189,13 +173,3 @@ def test_a_busy_partition_samples_and_the_sample_weighs_as_much_as_all():
     assert offered / STRIDE_MAX < summary.learned < offered / 3
     assert sum(weights_now(summary)) == pytest.approx(offered, rel=0.03)
     assert mean == pytest.approx([0.5, 0.5], abs=0.01)
-
-
-def test_bytes_that_are_no_summary_are_told_from_those_of_a_later_version():
-    later = msgspec.structs.replace(
-        decode_summary(MicroLearner(0).summary()), version=SUMMARY_VERSION + 1
-    )
-    with pytest.raises(UnreadableSummaryError, match="version 2"):
-        MicroLearner.from_summary(msgspec.msgpack.encode(later))
-    with pytest.raises(UnreadableSummaryError, match="not a summary"):
-        decode_summary(b"\x93\x01\x02\x03")

@@ -17,8 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.clustering.macro import merge
-from stream.clustering.micro import MICRO_MAX, MicroLearner, decode_summary
+from stream.clustering.micro import MICRO_MAX, MicroLearner
 from stream.clustering.model import decode_model
+from stream.clustering.summary import decode_summary
 from tests.clustering.mixtures import FEATURES, START_MS, shoppers, vectors
 
 PROGRAM = """
