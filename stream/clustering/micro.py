@@ -14,10 +14,9 @@ loops do (with 10 features; `tests/contracts/test_clusterers_of_river.py` shows 
 
 So here: nearest by `math.dist`; one absorption radius for all, as in BIRCH, which follows how often
 room has to be made; room by Ward's criterion, which leaves the least scatter; and fading by
-*forward decay*: a point weighs
-2^((time - landmark) / half-life), which needs no visit to what is not touched, lets a late point
-count for less, and is exactly the fading of a reader who divides by the weight of now. One learn
-costs about 17 us, one that is sampled away 0.3 us.
+*forward decay*: a point weighs 2^((time - landmark) / half-life), which needs no visit to what is
+not touched, lets a late point count for less, and is exactly the fading of a reader who divides by
+the weight of now. One learn costs about 17 us, one that is sampled away 0.3 us.
 
 Sources: Aggarwal et al., *A framework for clustering evolving data streams*, VLDB 2003; Zhang et
 al., *BIRCH*, SIGMOD 1996; Cormode et al., *Forward decay*, ICDE 2009.
@@ -44,7 +43,7 @@ __all__ = ["MicroLearner", "UnreadableSummaryError"]
 
 MICRO_MAX = 64
 """Micro-clusters a partition: ten for each of six clusters. A summary takes 64 x (1 + 2 x 10)
-floats of 9 bytes, 12 KB, and a learn 64 distances of 0.13 us."""
+floats of 9 bytes, 12 KB, and a learn 64 distances of 0.15 us."""
 
 MICRO_KEPT = 48
 """How many are left when room is made: that costs 0.6 ms, shared by the 16 newcomers it admits."""
@@ -53,7 +52,7 @@ FORGOTTEN_WEIGHT = 0.05
 """A micro-cluster below a twentieth of a point (a point after 130 days) gives way to a new one."""
 
 WEIGHT_MIN = 1e-6
-"""Points worth less (less than a second after the customer's previous one) are left out: what is
+"""Points worth less (an eighth of a second after the customer's previous one) are left out: what is
 lost is nothing, and no weight comes near the smallest double."""
 
 FORGOTTEN_HALF_LIVES = 5
