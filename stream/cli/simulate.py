@@ -65,7 +65,8 @@ def add_parser(subparsers: Any) -> None:
         type=float,
         metavar="R",
         help="events a second; without --start the events happen now, and customers come as "
-        "often as that takes",
+        "often as that takes (a shop of thousands a second takes a minute to open; with --start "
+        "it begins at once)",
     )
     pace.add_argument(
         "--speed", type=float, metavar="X", help="seconds of the events' time in one of ours"

@@ -13,7 +13,7 @@ light                18 %     0.7     4      0.20   0.66   0.45  0.10  0.02 litt
 lapsing               9 %     3.5     5      0.20   0.66   0.50  0.12  0.03 rate halves in 9 days
 discount_hunter      10 %     2.4     7      0.20   0.62   0.30  0.10  0.00 coupons, sale items
 browser              15 %     3.0     9      0.04   0.30   0.50  0.10  0.00 looks, hardly buys
-returner              5 %     2.6     6      0.32   0.78   0.60  0.72  0.00 sends most lines back
+returner              5 %     2.6     6      0.32   0.78   0.60  0.80  0.00 sends most lines back
 gift_buyer            5 %     0.9     5      0.26   0.80   0.60  0.05  0.03 gifts, other address
 sold_out_seeker       4 %     2.2     7      0.16   0.60   0.55  0.10  0.00 wants what is out
 quality_seeker        6 %     1.5     7      0.18   0.72   0.88  0.08  0.04 dearest, full price
@@ -161,7 +161,7 @@ TYPES: tuple[CustomerType, ...] = (
         add_ratio=0.32,
         order_ratio=0.78,
         price_rank=0.60,
-        return_ratio=0.72,
+        return_ratio=0.80,
         account_ratio=0.95,
     ),
     CustomerType(
