@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from xxhash import xxh3_128_hexdigest
 
 from stream.clock import NEVER_MS, day_of
+from stream.clustering.news import news
 from stream.engine.effects import Effects, LearnPoint
 from stream.engine.settings import HISTORIC_AFTER_MS, VALIDITY_MS, EngineSettings
 from stream.engine.versions import CLUSTER_PREFIX, Context, Timeline
@@ -15,6 +16,7 @@ from stream.events.changes import Leaf, SegmentChanged
 from stream.features.population import bucket_of
 from stream.features.vector import vector
 from stream.segments.compiler import TRUE, UNKNOWN, Unit
+from stream.segments.pack import Pack
 from stream.state.fold import deadline_ms, expire
 from stream.state.row import Row
 
@@ -74,12 +76,13 @@ class Decider:
         ended = expire(row, due_ms)
         context = self.timeline.of(row.activation)
         now_ms = max(due_ms, row.time_ms)
+        at_ms = due_ms if due_ms < now_ms else None
         if ended:
             self.learn(key, row, context, now_ms, "timer")
         pack = context.pack
         flip_ms = NEVER_MS
         if pack is not None:
-            flip_ms = self.decide(key, row, pack.everything, now_ms, "timer")
+            flip_ms = self.decide(key, row, pack.everything, now_ms, "timer", at_ms)
         if row.sequence != before or ended:
             row.time_ms = now_ms
             self.effects.counts.timers_fired += 1
@@ -89,16 +92,18 @@ class Decider:
         """Take the row over to `context` at its activation; True where that changed the row."""
         now_ms = max(context.active_ms, row.time_ms)
         before, bits_before, timer_before = row.sequence, list(row.bits), row.timer_ms
+        former = self.timeline.of(row.activation)
         row.activation = context.number
+        moved = False
         record_ms = self.record_ms
         self.record_ms = self.timeline.begun_ms.get(context.number, record_ms)
         pack = context.pack
-        if pack is not None and row.forward_to is None:
+        if pack is not None and row.forward_to is None and row.events:
             if context.kind == "definitions":
-                self._drop_removed(key, row, context, now_ms)
+                self._drop_removed(Moment(key, row, former, now_ms, "definition"), pack)
                 row.bits = []
                 flip_ms = self.decide(key, row, pack.everything, now_ms, "definition")
-                self.count_population(row, context, now_ms)
+                moved = self.count_population(row, context, now_ms)
                 row.timer_ms = min(row.timer_ms, flip_ms)
             elif context.kind == "population":
                 flip_ms = self.decide(key, row, pack.by_population, now_ms, "model")
@@ -108,13 +113,14 @@ class Decider:
         self.record_ms = record_ms
         if row.sequence != before:
             row.time_ms = now_ms
-        return (row.sequence, row.timer_ms) != (before, timer_before) or row.bits != bits_before
+        moved |= (row.sequence, row.timer_ms) != (before, timer_before)
+        return moved or row.bits != bits_before
 
-    def _drop_removed(self, key: bytes, row: Row, context: Context, now_ms: int) -> None:
-        assert context.pack is not None
-        for name in sorted(row.segments):
-            if name not in context.pack.definitions and not name.startswith(CLUSTER_PREFIX):
-                self.tell(Moment(key, row, context, now_ms, "definition"), name)
+    def _drop_removed(self, moment: Moment, pack: Pack) -> None:
+        """Leave what is no longer defined, by the version that was in force."""
+        for name in sorted(moment.row.segments):
+            if name not in pack.definitions and not name.startswith(CLUSTER_PREFIX):
+                self.tell(moment, name)
 
     def decide(
         self,
@@ -127,7 +133,8 @@ class Decider:
     ) -> int:
         """Evaluate units and tell the changes; the earliest later flip of those units.
 
-        `at_ms` is the true instant of a late event, told beside the change's own time.
+        `at_ms` is the instant of a late event or timer. The true instant of a change that comes of
+        it is that one or later, and is told beside the change's own time.
         """
         context = self.timeline.of(row.activation)
         pack = context.pack
@@ -145,11 +152,15 @@ class Decider:
             old = bits[number]
             bits[number] = found
             if unit.exclusive:
-                if verdict < 0 or unit.clauses[verdict].segment in segments:
+                if verdict < 0 or (
+                    unit.clauses[verdict].segment in segments
+                    and (cause != "definition" or _is_alone(unit, verdict, segments))
+                ):
                     continue
             elif verdict == 0 or (verdict > 0) == (unit.clauses[0].segment in segments):
                 continue
-            moment = Moment(key, row, context, now_ms, cause, at_ms)
+            true_ms = at_ms and _true_instant(unit, row, thresholds, verdict, (at_ms, now_ms))
+            moment = Moment(key, row, context, now_ms, cause, true_ms)
             self._switch(moment, unit, verdict, (old, found), flip_ms)
         return earliest_ms
 
@@ -163,7 +174,7 @@ class Decider:
         for position, clause in enumerate(unit.clauses):
             if position != entering and clause.segment in row.segments:
                 self.tell(moment, clause.segment, _evidence(unit, position, bits, values), flip_ms)
-        if entering >= 0:
+        if entering >= 0 and unit.clauses[entering].segment not in row.segments:
             segment = unit.clauses[entering].segment
             self.tell(moment, segment, _evidence(unit, entering, bits, values), flip_ms)
 
@@ -217,7 +228,9 @@ class Decider:
 
     def learn(self, key: bytes, row: Row, context: Context, now_ms: int, cause: str) -> None:
         """Offer the row to the clusters at a session's end or a purchase, and assign it."""
-        self.effects.learned.append(LearnPoint(vector(row), now_ms))
+        gap_ms = now_ms - row.learned_ms if row.learned_ms else None
+        row.learned_ms = now_ms
+        self.effects.learned.append(LearnPoint(vector(row), now_ms, news(gap_ms)))
         if context.model is not None:
             self.assign(key, row, context, now_ms, cause)
 
@@ -239,17 +252,22 @@ class Decider:
         )
         self.tell(moment, CLUSTER_PREFIX + cluster, evidence)
 
-    def count_population(self, row: Row, context: Context, time_ms: int) -> None:
-        """Keep the row's place in the histograms up to date, on the day of the change."""
-        pack = context.pack
+    def count_population(self, row: Row, context: Context, time_ms: int) -> bool:
+        """Keep the row's place in the histograms up to date, on the day of the change.
+
+        It is the place as of the customer's last event, also for a feature that time changes.
+        True where a place has changed.
+        """
+        pack, moved = context.pack, False
         if pack is None:
-            return
+            return moved
         for feature, value_of in pack.population_values:
             value = value_of(row)
             bucket = bucket_of(value) if value is not None and value > 0 else None
             known = row.buckets.get(feature)
             if bucket == known:
                 continue
+            moved = True
             day = max(day_of(time_ms), self.open_day)
             counts = self.deltas.setdefault(day, {}).setdefault(feature, {})
             if known is not None:
@@ -258,6 +276,7 @@ class Decider:
             if bucket is not None:
                 counts[bucket] = counts.get(bucket, 0) + 1
                 row.buckets[feature] = bucket
+        return moved
 
     def leave_population(self, row: Row, time_ms: int) -> None:
         """Take the row out of the histograms."""
@@ -274,6 +293,25 @@ def has_behaviour(row: Row) -> bool:
     if sessions is not None and (sessions.count > 1 or not sessions.open):
         return True
     return row.orders is not None and row.orders.count > 0
+
+
+def _is_alone(unit: Unit, position: int, segments: Mapping[str, int]) -> bool:
+    """Whether of an exclusive group only the one at `position` is a membership."""
+    others = unit.clauses[:position] + unit.clauses[position + 1 :]
+    return not any(clause.segment in segments for clause in others)
+
+
+def _true_instant(
+    unit: Unit, row: Row, thresholds: Mapping[str, int], verdict: int, span_ms: tuple[int, int]
+) -> int | None:
+    """When within the span the verdict came true by time alone; None for its end."""
+    at_ms, now_ms = span_ms
+    while at_ms < now_ms:
+        _, flip_ms, found = unit.evaluate(row, at_ms, thresholds)
+        if found == verdict:
+            return at_ms
+        at_ms = flip_ms
+    return None
 
 
 def _truth(bits: int, leaf: int) -> bool | None:

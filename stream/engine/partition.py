@@ -54,7 +54,7 @@ from stream.events.records import (
 )
 from stream.features.population import add_counts
 from stream.state.dedupe import is_duplicate, remember
-from stream.state.fold import ORDERS, deadline_ms, fold
+from stream.state.fold import deadline_ms, fold
 from stream.state.row import Row
 from stream.timers.queue import TimerQueue
 
@@ -177,20 +177,23 @@ class PartitionEngine:
             counts.consumed += 1
             self.decider.record_ms = record.timestamp
             error = poison.get(record.offset)
+            if error is None:
+                try:
+                    decoded: Record = decode_record(record.value or b"")
+                except msgspec.DecodeError as caught:  # before it could change anything
+                    error = caught
             if error is not None:
                 counts.dead += 1
                 reason = getattr(error, "reason", "not_applicable")
                 effects.dead.append(DeadRecord(record, reason, "$", f"{type(error).__name__}"))
                 continue
             try:
-                self._apply(record)
+                self._apply(record.key, decoded)
             except Exception as caught:  # noqa: BLE001 put back and dead-lettered, with its reason
                 return effects, (record.offset, caught)
         return effects, None
 
-    def _apply(self, record: LogRecord) -> None:
-        decoded: Record = decode_record(record.value or b"")
-        key = record.key
+    def _apply(self, key: bytes | None, decoded: Record) -> None:
         if isinstance(decoded, Tick | Version):
             if isinstance(decoded, Tick):
                 self._tick(decoded.clock_ms)
@@ -213,6 +216,8 @@ class PartitionEngine:
         """The row of a key, begun at `time_ms` where there is none."""
         row = self.store.get(key)
         if row is None:
+            if b"\0" in key or not key.decode():
+                raise EngineStateError("a key that no customer can have")
             row = Row(activation=self.timeline.at(time_ms).number)
             self.store.add(key, row)
         elif self.passage.is_open:
@@ -222,6 +227,7 @@ class PartitionEngine:
     def _join(self, key: bytes, record: Link | Merge) -> None:
         """Take what says that two ids are one person."""
         row = self._row(key, record.time_ms)
+        self.store.touch(key, row)
         timer_ms = row.timer_ms
         if row.forward_to is None:
             self.decider.advance(key, row, record.time_ms)
@@ -229,12 +235,15 @@ class PartitionEngine:
             self.identity.link(key, row, record)
         else:
             self.identity.merge(key, row, record)
-        self.store.touch(key, row)
         if row.timer_ms != timer_ms:
             self.timers.schedule(key, row.timer_ms)
 
     def _event(self, key: bytes, event: CustomerEvent) -> None:
-        """Fold one event: timers due by then first, then the row, then what reads it."""
+        """Fold one event: timers due by then first, then the row, then what reads it.
+
+        A customer's first event decides everything: a segment may be entered because nothing of
+        what it reads has happened.
+        """
         decider, store = self.decider, self.store
         counts = decider.effects.counts
         time_ms = event.time_ms
@@ -245,6 +254,7 @@ class PartitionEngine:
         if is_duplicate(row, event.message_id):
             counts.duplicate += 1
             return
+        store.touch(key, row)
         timer_before = row.timer_ms
         if timer_before <= time_ms or self.timeline.next_active_ms <= time_ms:
             decider.advance(key, row, time_ms)
@@ -263,15 +273,14 @@ class PartitionEngine:
         pack = context.pack
         timer_ms = row.timer_ms
         if pack is not None:
-            if parts & ORDERS:
-                decider.count_population(row, context, time_ms)
-            numbers = pack.touched(parts)
+            if parts & pack.population_parts:
+                decider.count_population(row, context, now_ms)
+            numbers = pack.touched(parts) if row.bits else pack.everything
             flip_ms = decider.decide(key, row, numbers, now_ms, "event", at_ms)
             timer_ms = min(timer_ms, flip_ms)
         if type(event) is OrderCompleted:
             decider.learn(key, row, context, now_ms, "event")
         row.timer_ms = min(timer_ms, deadline_ms(row))
-        store.touch(key, row)
         if row.timer_ms != timer_before:
             self.timers.schedule(key, row.timer_ms)
 
@@ -304,8 +313,8 @@ class PartitionEngine:
             rows_max -= 1
             lag_ms = self.decider.record_ms - due_ms
             effects.timer_lag_ms = max(effects.timer_lag_ms, lag_ms)
-            self.decider.advance(key, row, clock_ms)
             self.store.touch(key, row)
+            self.decider.advance(key, row, clock_ms)
             self.timers.schedule(key, row.timer_ms)
         self.meta.backlog_ms = clock_ms
 
@@ -317,6 +326,7 @@ class PartitionEngine:
         meta, decider = self.meta, self.decider
         if day <= meta.open_day:
             return
+        self.passage.finish(meta)
         for closed in sorted(d for d in decider.deltas if d < day):
             for feature, counts in decider.deltas.pop(closed).items():
                 known = self.population.get(feature, {})

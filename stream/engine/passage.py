@@ -38,6 +38,7 @@ class Passage:
         self._written: dict[bytes, bytes | None] = {}
         self._keys: list[bytes] = []
         self._number = 0
+        self._latest = 0
 
     @property
     def is_open(self) -> bool:
@@ -94,15 +95,15 @@ class Passage:
         self.begin(meta)
 
     def begin(self, meta: Meta) -> None:
-        """Set out for the next version whose time has come, one version at a time."""
-        while self.timeline.next_active_ms <= max(meta.clock_ms, 0):
-            if self.is_open:
-                self.cross(meta, NEVER_MS)
-                continue
+        """Set out for the versions whose time has come, with one sweep after the other."""
+        clock_ms = max(meta.clock_ms, 0)
+        for announced in meta.versions:
+            if announced.active_ms <= clock_ms:
+                announced.begun_ms = announced.begun_ms or self.decider.record_ms
+                self.timeline.begun_ms[announced.number] = announced.begun_ms
+                self._latest = announced.number
+        while not self.is_open and self.timeline.next_active_ms <= clock_ms:
             self._number = self.timeline.swept + 1
-            announced = next(a for a in meta.versions if a.number == self._number)
-            announced.begun_ms = announced.begun_ms or self.decider.record_ms
-            self.timeline.begun_ms[self._number] = announced.begun_ms
             self._keys = list(dict.fromkeys((*self.store.keys(), *self.store.dirty)))
             if self._keys:
                 return
@@ -118,10 +119,19 @@ class Passage:
                 self.cross_row(key, row)
         if not self._keys:
             self._arrive(meta)
+            self.begin(meta)
+
+    def finish(self, meta: Meta) -> None:
+        """Take all rows over, before a day's histograms are told."""
+        while self.is_open:
+            self.cross(meta, NEVER_MS)
 
     def cross_row(self, key: bytes, row: Row) -> None:
-        """Take one row over; whoever touches a row does that first, so the pace decides nothing."""
-        context = self.timeline.contexts[self._number]
+        """Take one row over to the latest version whose time has come.
+
+        Whoever touches a row does that first, so the pace of the sweep decides nothing.
+        """
+        context = self.timeline.contexts[self._latest]
         if row.activation >= context.number:
             return
         timer_ms = row.timer_ms

@@ -66,10 +66,12 @@ class RowStore:
         return written
 
     def rollback(self) -> list[bytes]:
-        """Undo what the batch has changed; the keys of the rows concerned."""
+        """Undo what the batch has changed; the keys of the rows concerned.
+
+        All live rows go: one that a version passed over without a change is live and not dirty.
+        """
         keys = list(self.dirty)
-        for key in keys:
-            self._hot.pop(key, None)
+        self._hot.clear()
         self.dirty = {}
         return keys
 

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 from xxhash import xxh3_64_hexdigest
 
+from stream.features.catalogue import FEATURES
 from stream.segments.compiler import Rule, TooManyLeavesError, Unit, compile_unit, value_of
 from stream.segments.definition import Definition, Document
 from stream.segments.source import Source
@@ -47,6 +48,9 @@ class Pack:
             for feature, rank in unit.population:
                 ranks.setdefault(feature, set()).add(rank)
         self.percentiles = {feature: sorted(found) for feature, found in ranks.items()}
+        self.population_parts = 0
+        for feature in self.percentiles:
+            self.population_parts |= FEATURES[feature].parts
         self.population_values = tuple((f, value_of(f)) for f in self.percentiles)
         self._touched: dict[int, tuple[int, ...]] = {}
 
