@@ -42,10 +42,14 @@ class DeadRecord(msgspec.Struct, frozen=True):
 
 
 class LearnPoint(msgspec.Struct, frozen=True):
-    """A feature vector to learn from, at a session's end or a purchase."""
+    """A feature vector to learn from, at a session's end or a purchase.
+
+    `weight` in 0 to 1 is what can have changed since the customer's previous point.
+    """
 
     vector: tuple[float, ...]
     time_ms: int
+    weight: float = 1.0
 
 
 class PopulationSnapshot(msgspec.Struct, frozen=True):

@@ -15,6 +15,7 @@ import msgspec
 from stream.clock import NEVER_MS
 from stream.clustering.model import ClusterModel, decode_model
 from stream.events.records import Version
+from stream.features.vector import DIMENSIONS
 from stream.segments.pack import Pack, load_pack
 
 DEFINITIONS = "definitions"
@@ -82,7 +83,11 @@ def following(context: Context, version: Version) -> Context:
             return msgspec.structs.replace(after, thresholds=_thresholds.decode(version.content))
         case "clusters":
             model = decode_model(version.content)
-            return msgspec.structs.replace(after, model=model, model_name=version.name)
+            # One of other features than this build's vector has assigns nobody.
+            fits = model.features == DIMENSIONS
+            return msgspec.structs.replace(
+                after, model=model if fits else None, model_name=version.name
+            )
         case _:
             raise UnknownVersionError(
                 f"version kind {version.kind!r} is unknown: run the build that announced it"

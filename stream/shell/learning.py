@@ -85,7 +85,7 @@ class PartitionLearner:
         """Learn from a batch; key and value of each record for the topic `learned`."""
         if self._is_on:
             for point in effects.learned:
-                self._learner.learn_one(point.vector, point.time_ms)
+                self._learner.learn_one(point.vector, point.time_ms, point.weight)
             self._learned_count += len(effects.learned)
         for snapshot in effects.population:
             key = b"%s%d-%d" % (POPULATION_PREFIX, self._partition, snapshot.day % DAYS_KEPT)

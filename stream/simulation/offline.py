@@ -53,6 +53,7 @@ class Offline:
         self._limit_ms = 0
         self._tick_ms = -1
         self._last_ms = 0
+        self._received_ms = 0
 
     def apply(self, decoded: Decoded) -> Iterator[SegmentChanged]:
         """Take the next event; its time is not before the former one's."""
@@ -61,6 +62,7 @@ class Offline:
             yield from self._keep_time(time_ms - LATENESS_MS)
             self._tick_ms = self.coordinator.state.clock_ms + LATENESS_MS + TICK_EVERY_MS
         self._last_ms = max(self._last_ms, time_ms)
+        self._received_ms = max(self._received_ms, decoded.received_ms)
         outputs = self.router.emit(decoded)
         for partition, key, value in outputs:
             self._append(partition, decoded.received_ms, key, value)
@@ -124,8 +126,7 @@ class Offline:
             for control in decision.control:
                 value = encode_record(control)
                 for partition in range(len(self.engines)):
-                    stamp_ms = max(self.coordinator.state.clock_ms, 0)
-                    self._append(partition, stamp_ms, None, value)
+                    self._append(partition, self._received_ms, None, value)
             yield from self._flush()
         clock_ms = self.coordinator.state.clock_ms
         self._limit_ms = alignment_limit_ms(clock_ms, NEVER_MS)

@@ -37,15 +37,6 @@ def without_links(line: bytes) -> bytes:
     return json.dumps(event).encode()
 
 
-def visitors(events: list[dict[str, Any]]) -> set[str]:
-    """Customers whose first act is a visit.
-
-    Who is first heard of by an e-mail or an identify call enters the journey with their first
-    visit, says the core, and at once, says the oracle.
-    """
-    return {who for who, acts in acts_by_customer(events).items() if acts[0].visit}
-
-
 def write(lines: list[bytes], folder: Path) -> Path:
     path = folder / "events.jsonl"
     path.write_bytes(b"\n".join(lines) + b"\n")
@@ -59,7 +50,7 @@ def test_every_change_of_customers_nobody_links_is_the_oracles(tmp_path: Path, s
     changes, members = replayed(write(lines, tmp_path), UNTIL, tmp_path)
     until_ms = instant_ms(UNTIL)
     expected = changes_until(events, until_ms)
-    known = visitors(events)
+    known = set(acts_by_customer(events))
     assert len(known) > 40
     assert {"abandoned_cart", "abandoned_checkout", "abandoned_browse", "loyal", "at_risk"} <= {
         change.segment for change in expected if change.customer in known
@@ -76,7 +67,7 @@ def test_linked_customers_end_in_the_oracles_segments(tmp_path: Path, seed: int)
     events = read(lines)
     _, members = replayed(write(lines, tmp_path), UNTIL, tmp_path)
     oracle = members_at(events, instant_ms(UNTIL))
-    known = visitors(events) - ambiguous_customers(events)
+    known = set(acts_by_customer(events)) - ambiguous_customers(events)
     linked = {who for who in known if who.startswith("c")}
     assert len(linked) > 20
     assert {who: members.get(who) for who in known} == {who: oracle[who] for who in known}
