@@ -17,7 +17,7 @@ from itertools import chain
 
 from aiokafka import AIOKafkaProducer
 
-from stream.clock import DAY_MS
+from stream.clock import DAY_MS, MINUTE_MS
 from stream.events.envelope import HISTORY_ENDS
 from stream.events.topics import EVENTS, partition_of
 from stream.shell.connection import new_producer
@@ -27,6 +27,9 @@ from stream.simulation.traffic import SimulatedEvent, TrafficConfig, generate
 
 HURRY = 5.0
 """Live visitors think this many times faster, so that a minute shows whole visits."""
+
+SURGE_LEAD_MS = 5 * MINUTE_MS
+"""The surge begins before the live part, so that visits are under way when it opens."""
 
 LIVE_DAYS_MAX = 1.0
 """The shop closes after a day, if nobody has closed the demo before."""
@@ -45,7 +48,7 @@ def traffic_config(
         customers=customers,
         start_ms=now_ms - int(days * DAY_MS),
         days=days + LIVE_DAYS_MAX,
-        surge_ms=now_ms,
+        surge_ms=now_ms - SURGE_LEAD_MS,
         surge=max(1.0, events_per_s / by_themselves),
         hurry=HURRY,
     )

@@ -60,6 +60,7 @@ class Routed(msgspec.Struct):
     control: int = 0
     skew_corrected: int = 0
     clamped: int = 0
+    cut: int = 0
     waiting_ms: int | None = None
     history_ended: bool = False
 
@@ -119,6 +120,7 @@ class Router:
                         state.max_time_ms = max(state.max_time_ms, record.timestamp)
                 result.skew_corrected += decoded.skew_corrected
                 result.clamped += decoded.clamped
+                result.cut += decoded.cut
                 result.outputs += self.emit(decoded)
             result.consumed += 1
             state.next_offset = record.offset + 1

@@ -46,7 +46,7 @@ class Metrics:
         at = "at"
         self.consumed = self._counter("records_consumed", "Records taken from a topic", at)
         self.applied = self._counter("records_applied", "Events folded into a row")
-        self.routed = self._counter("records_routed", "Records written to the customers' log")
+        self.routed = self._counter("records_routed", "Events written to the customers' log")
         self.duplicate = self._counter("records_duplicate", "Events known by their message id")
         self.forwarded = self._counter("records_forwarded", "Records sent on to a known customer")
         self.control = self._counter("records_control", "Ticks, versions and markers", at)

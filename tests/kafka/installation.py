@@ -70,7 +70,7 @@ class Installation:
         self.settings = Settings(
             broker=broker.address,
             app=name,
-            topic_prefix=f"{name}.",
+            topic_prefix=changes.pop("topic_prefix", f"{name}."),
             partitions=partitions,
             http_port=0,
             session_timeout_ms=changes.pop("session_timeout_ms", 3_000),

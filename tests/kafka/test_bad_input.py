@@ -107,7 +107,7 @@ class Ledger:
 
     def __init__(self, metrics: dict[str, float], topic: str) -> None:
         self._metrics = metrics
-        self._topic = f'topic="{topic}"'
+        self._topic = f'at="{topic}"'
         self.consumed = self._of("shoal_records_consumed_total")
         self.control = self._of("shoal_records_control_total")
         self.dead = self._of("shoal_dead_letters_total")
