@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -26,7 +25,7 @@ from tests.bench.log import (
 )
 from tests.bench.machine import Cores
 from tests.bench.rates import Run, run_between, steady_run
-from tests.bench.watch import Watcher, all_folded, all_read
+from tests.bench.watch import Child, Watcher, all_folded, all_read
 
 PEER_COMMIT_MS = 1_000
 """Between a peer's commits. Shoal commits at least every 100 ms under load."""
@@ -34,7 +33,7 @@ PEER_COMMIT_MS = 1_000
 WARM_UP_S = 3.0
 """Of a peer, after its first commit: the JVM compiles."""
 
-PEER_TIME_MAX_S = 20.0
+PEER_TIME_MAX_S = 15.0
 """A peer is watched for so long: its rate is steady, and stock Faust would take minutes."""
 
 SHOAL_TIME_MAX_S = 180.0
@@ -54,14 +53,14 @@ class Bench:
 @contextmanager
 def measured_process(
     bench: Bench, group: str, command: list[str], env: dict[str, str] | None = None
-) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
+) -> Iterator[Child]:
     """Run a command on the measured core, its output in a file; ended when the block ends."""
     log = bench.folder / f"{group}.log"
     with log.open("wb") as output:
         with bench.cores.measured_core():
             process = start_child(command, env={**os.environ, **(env or {})}, output=output)
         try:
-            yield process, log
+            yield Child(process, log)
         finally:
             stop_child(process, STOP_PATIENCE_S)
 
@@ -79,49 +78,62 @@ async def run_shoal(bench: Bench, number: int) -> Run:
     }
     command = [sys.executable, "-m", "stream.cli.main", "worker"]
     started_s = time.monotonic()
-    with measured_process(bench, app, command, env) as (process, log):
+    with measured_process(bench, app, command, env) as child:
         async with admin_of(bench.broker) as admin, reader_of(bench.broker) as reader:
-            watcher = Watcher(admin, app, process, log, bench.cores)
+            watcher = Watcher(admin, app, EVENTS.name, child, bench.cores)
             done = all_folded(bench.facts.events, reader)
             samples = await watcher.until(done, SHOAL_TIME_MAX_S)
+            facts = watcher.facts()
     working = [sample for sample in samples if sample.events > 0]
     run = run_between(working[0], working[-1])
     run.wall_s = samples[-1].time_s - started_s
     changes = await count_records(bench.broker, CHANGES.name)
-    run.facts = {"read": float(working[-1].events), "changes": float(changes)}
+    run.facts = {**facts, "changes": float(changes)}
     await remove_results(bench.broker)
     return run
 
 
-PeerCommand = Callable[[], list[str]]
+@dataclass(frozen=True)
+class Peer:
+    """How a peer is started, and the topic whose committed offsets tell how far it is.
+
+    command     words up to the arguments that all peers take: broker, topic, group, folder for
+                state, milliseconds between commits
+    arguments   words after these
+    counted     suffix of an internal topic after the group's name; None: the log itself
+    """
+
+    name: str
+    command: Callable[[], list[str]]
+    arguments: tuple[str, ...] = ()
+    counted: str | None = None
 
 
-def streams_command() -> list[str]:
-    """`java`, up to the arguments that all peers take."""
+def _streams() -> list[str]:
     return ["java", "-Xmx1g", "-cp", streams_class_path(), "KeyedCount"]
 
 
-def quix_command() -> list[str]:
-    return [str(quix_python()), str(PEERS / "quix_count.py")]
+STREAMS = Peer("streams", _streams, ("trusted",))
+STREAMS_REKEYED = Peer("streams-rekeyed", _streams, ("rekeyed",), "-counts-repartition")
+QUIX = Peer("quix", lambda: [str(quix_python()), str(PEERS / "quix_count.py")])
+FAUST = Peer("faust", lambda: [sys.executable, str(PEERS / "faust_count.py")])
 
 
-def faust_command() -> list[str]:
-    return [sys.executable, str(PEERS / "faust_count.py")]
-
-
-async def run_peer(bench: Bench, name: str, command: PeerCommand, number: int) -> Run:
+async def run_peer(bench: Bench, peer: Peer, number: int) -> Run:
     """A peer's steady rate over the same bytes."""
-    group = f"{name}-{number}"
+    group = f"{peer.name}-{number}"
     state = bench.folder / f"{group}-state"
     arguments = [bench.broker, EVENTS.name, group, str(state), str(PEER_COMMIT_MS)]
-    words = [*command(), *arguments]
+    counted = EVENTS.name if peer.counted is None else group + peer.counted
+    words = [*peer.command(), *arguments, *peer.arguments]
     started_s = time.monotonic()
-    with measured_process(bench, group, words) as (process, log):
+    with measured_process(bench, group, words) as child:
         async with admin_of(bench.broker) as admin:
-            watcher = Watcher(admin, group, process, log, bench.cores)
-            samples = await watcher.until(all_read(bench.facts.events), PEER_TIME_MAX_S)
+            watcher = Watcher(admin, group, counted, child, bench.cores)
+            samples = await watcher.until(all_read(counted, bench.facts.events), PEER_TIME_MAX_S)
+            facts = watcher.facts()
     run = steady_run(samples, bench.facts.events, WARM_UP_S)
     run.wall_s = samples[-1].time_s - started_s
-    run.facts = {"read": float(samples[-1].events)}
+    run.facts |= facts
     await remove_results(bench.broker)
     return run

@@ -71,6 +71,16 @@ def cpu_s(pid: int) -> float | None:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def peak_mb(pid: int) -> float | None:
+    """The most memory that a process has had resident, in MB; None where there is no /proc."""
+    try:
+        text = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return None
+    peaks = [line.split()[1] for line in text.splitlines() if line.startswith("VmHWM:")]
+    return int(peaks[0]) * 1024 / 1e6 if peaks else None
+
+
 def describe(cores: Cores, kafka: str) -> dict[str, str]:
     """What the table says of the machine."""
     shared = "every process on all cores"

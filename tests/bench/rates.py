@@ -64,29 +64,31 @@ def steady_run(samples: Sequence[Sample], total: int, warm_up_s: float) -> Run:
 
     It begins with the first commit at least `warm_up_s` after the very first one, and ends with
     the last one that left something to do: the one that ends the log comes when its interval is
-    over, some time after the work was done.
+    over, some time after the work was done. A run too short for that is counted from its first
+    commit; the fact `warm-up s` says which.
 
     Raises
     ------
     TooFewCommitsError
-        Less than two commits lie in between.
+        There are less than two commits that left something to do.
     """
     commits = [
         later for earlier, later in pairwise(samples) if earlier.events < later.events < total
     ]
-    if commits:
-        begin_s = commits[0].time_s + warm_up_s
-        commits = [sample for sample in commits if sample.time_s >= begin_s]
     if len(commits) < 2:
         raise TooFewCommitsError(len(commits), total)
-    return run_between(commits[0], commits[-1])
+    warm = [sample for sample in commits if sample.time_s >= commits[0].time_s + warm_up_s]
+    steady = warm if len(warm) >= 2 else commits
+    run = run_between(steady[0], steady[-1])
+    run.facts = {"warm-up s": steady[0].time_s - commits[0].time_s}
+    return run
 
 
 class TooFewCommitsError(RuntimeError):
     """A run was too short for a rate."""
 
     def __init__(self, commits: int, total: int) -> None:
-        super().__init__(f"{commits} commits after the warm-up; take more events than {total:,}")
+        super().__init__(f"{commits} commits before the last; take more events than {total:,}")
 
 
 def best(runs: Sequence[Run]) -> Run:

@@ -24,6 +24,14 @@ def test_a_steady_run_leaves_out_the_warm_up_and_the_commit_that_ends_the_log():
     ]
     run = steady_run(samples, total=3_001, warm_up_s=2.0)
     assert (run.events, run.span_s, run.events_per_s) == (2_000, 2.0, 1_000.0)
+    assert run.facts == {"warm-up s": 2.0}
+
+
+def test_a_run_shorter_than_the_warm_up_is_counted_from_its_first_commit():
+    samples = [sample(0.0, 0), sample(1.0, 500), sample(2.0, 2_500), sample(2.5, 3_000)]
+    run = steady_run(samples, total=3_000, warm_up_s=2.0)
+    assert (run.events, run.span_s) == (2_000, 1.0)
+    assert run.facts == {"warm-up s": 0.0}
 
 
 def test_a_run_with_less_than_two_commits_has_no_rate():

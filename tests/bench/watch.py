@@ -10,6 +10,7 @@ import asyncio
 import subprocess
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -18,7 +19,7 @@ from aiokafka.errors import GroupCoordinatorNotAvailableError, NotCoordinatorFor
 
 from stream.events.topics import CUSTOMER_EVENTS, EVENTS
 from tests.bench.log import PARTITIONS
-from tests.bench.machine import Cores, cpu_s
+from tests.bench.machine import Cores, cpu_s, peak_mb
 from tests.bench.rates import Sample
 
 INTERVAL_S = 0.05
@@ -39,28 +40,30 @@ class ContenderFailedError(RuntimeError):
         super().__init__(f"{what}; {log}: {words}")
 
 
-class Watcher:
-    """Takes samples of one process whose group reads the log.
+@dataclass(frozen=True)
+class Child:
+    """A measured process, and the file with what it says."""
 
-    Parameters
-    ----------
-    started_s
-        When the process was started, on the monotonic clock.
-    """
+    process: subprocess.Popen[bytes]
+    log: Path
+
+
+class Watcher:
+    """Takes samples of one process, whose group's committed offsets of `topic` count."""
 
     def __init__(
         self,
         admin: AIOKafkaAdminClient,
         group: str,
-        process: subprocess.Popen[bytes],
-        log: Path,
+        topic: str,
+        child: Child,
         cores: Cores,
     ) -> None:
         self.samples: list[Sample] = []
         self._admin = admin
         self._group = group
-        self._process = process
-        self._log = log
+        self._topic = topic
+        self._child = child
         self._cores = cores
 
     async def until(self, done: Done, time_max_s: float) -> list[Sample]:
@@ -85,10 +88,11 @@ class Watcher:
                 return self.samples
             if first_commit_s is not None and now.time_s - first_commit_s > time_max_s:
                 return self.samples
-            if self._process.poll() is not None:
-                raise ContenderFailedError(f"ended with {self._process.returncode}", self._log)
+            process, log = self._child.process, self._child.log
+            if process.poll() is not None:
+                raise ContenderFailedError(f"ended with {process.returncode}", log)
             if now.time_s - progress_s > SILENCE_MAX_S:
-                raise ContenderFailedError(f"stuck after {events:,} events", self._log)
+                raise ContenderFailedError(f"stuck after {events:,} events", log)
             await asyncio.sleep(INTERVAL_S)
 
     async def _offsets(self) -> Offsets:
@@ -99,16 +103,27 @@ class Watcher:
             return {}
         return {place: max(0, entry.offset) for place, entry in found.items()}
 
+    def facts(self) -> dict[str, float]:
+        """What else there is to say of the run, before its process ends."""
+        facts = {"read": float(self.samples[-1].events)}
+        peak = peak_mb(self._child.process.pid)
+        return facts if peak is None else {**facts, "peak MB": peak}
+
     def _sample(self, offsets: Offsets) -> Sample:
-        events = sum(offset for place, offset in offsets.items() if place.topic == EVENTS.name)
-        return Sample(time.monotonic(), events, cpu_s(self._process.pid), self._cores.busy_s())
+        events = _committed(offsets, self._topic)
+        used_s = cpu_s(self._child.process.pid)
+        return Sample(time.monotonic(), events, used_s, self._cores.busy_s())
 
 
-def all_read(events: int) -> Done:
-    """Done when the group has committed the whole log."""
+def _committed(offsets: Offsets, topic: str) -> int:
+    return sum(offset for place, offset in offsets.items() if place.topic == topic)
+
+
+def all_read(topic: str, events: int) -> Done:
+    """Done when the group has committed so many records of the topic."""
 
     async def done(offsets: Offsets) -> bool:
-        return sum(o for place, o in offsets.items() if place.topic == EVENTS.name) >= events
+        return _committed(offsets, topic) >= events
 
     return done
 
@@ -119,7 +134,7 @@ def all_folded(events: int, reader: AIOKafkaConsumer) -> Done:
     What then follows the committed offsets of the customers' log has no key: ticks, which go on
     for ever, and the marks of transactions.
     """
-    is_read = all_read(events)
+    is_read = all_read(EVENTS.name, events)
     places = [TopicPartition(CUSTOMER_EVENTS.name, p) for p in range(PARTITIONS)]
     reader.assign(places)
 

@@ -10,14 +10,17 @@ import org.apache.kafka.streams.KafkaStreams;
 import org.apache.kafka.streams.StreamsBuilder;
 import org.apache.kafka.streams.StreamsConfig;
 import org.apache.kafka.streams.kstream.Consumed;
+import org.apache.kafka.streams.kstream.Grouped;
+import org.apache.kafka.streams.kstream.KStream;
 import org.apache.kafka.streams.kstream.Materialized;
 import org.apache.kafka.streams.state.KeyValueStore;
 
 /**
  * Events by customer, counted by Kafka Streams: one thread, RocksDB, a cache of 64 MB, a changelog.
  *
- * <p>The topic is keyed by the customer already, so there is no repartition topic. Each event is
- * parsed for its customer's id, with a reader of the two fields alone.
+ * <p>Each event is parsed for its customer's id, with a reader of the two fields alone. Called with
+ * "trusted", the topic's key is taken for the customer's, so there is no repartition topic; with
+ * "rekeyed", the id that was parsed becomes the key, by way of one.
  */
 public final class KeyedCount {
     private static final ObjectReader READER = new ObjectMapper().readerFor(Event.class);
@@ -42,9 +45,14 @@ public final class KeyedCount {
         settings.put(StreamsConfig.COMMIT_INTERVAL_MS_CONFIG, Integer.parseInt(args[4]));
 
         StreamsBuilder builder = new StreamsBuilder();
-        builder.stream(topic, Consumed.with(Serdes.String(), Serdes.ByteArray()))
-                .filter((key, value) -> parse(value).customer() != null)
-                .groupByKey()
+        KStream<String, byte[]> events =
+                builder.stream(topic, Consumed.with(Serdes.String(), Serdes.ByteArray()));
+        KStream<String, byte[]> byCustomer =
+                args[5].equals("rekeyed")
+                        ? events.selectKey((key, value) -> parse(value).customer())
+                        : events.filter((key, value) -> parse(value).customer() != null);
+        byCustomer
+                .groupByKey(Grouped.with("counts", Serdes.String(), Serdes.ByteArray()))
                 .count(
                         Materialized.<String, Long, KeyValueStore<Bytes, byte[]>>as("counts")
                                 .withKeySerde(Serdes.String())

@@ -30,12 +30,12 @@ def new_count(broker: str, topic: str, group: str, folder: str, commit_s: float)
     events = app.topic(topic, key_serializer="raw", value_serializer="raw")
     counts = app.Table("counts", default=int, partitions=PARTITIONS)
 
-    @app.agent(events)
     async def count(stream: Any) -> None:
         async for value in stream:
             event = orjson.loads(value)
             counts[event.get("userId") or event["anonymousId"]] += 1
 
+    app.agent(events)(count)
     return app
 
 

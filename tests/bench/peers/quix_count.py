@@ -37,4 +37,5 @@ def main(broker: str, topic: str, group: str, folder: str, commit_s: float) -> N
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:5], int(sys.argv[5]) / 1_000)
+    broker, topic, group, folder, commit_ms = sys.argv[1:]
+    main(broker, topic, group, folder, int(commit_ms) / 1_000)
