@@ -139,11 +139,10 @@ def test_a_timer_taken_off_the_queue_by_a_failed_batch_still_fires():
 def test_a_failed_batch_leaves_exactly_the_state_before_it():
     """Everything that a batch can touch is touched, and then its last record fails."""
     lane, twin = Lane(QUIET), Lane(QUIET)
-    first = order(START_MS, "1", 50)
+    events = {"a": page(START_MS), "b": order(START_MS, "1", 50), "anon": page(START_MS + 1)}
     for each in (lane, twin):
-        each.put("a", page(START_MS))
-        each.put("b", first)
-        each.put("anon", page(START_MS + 1))
+        for customer, event in events.items():
+            each.put(customer, event)
         each.tick(START_MS + 2)
     before = state_of(lane)
     records = [
