@@ -64,10 +64,13 @@ class Backlog:
 
     def drop(self, count: int) -> None:
         """Let go of the oldest records: a batch has them."""
-        gone = self._records[:count]
-        if gone:
-            self._last_append_ms = gone[-1].timestamp
-        self._bytes -= sum(len(r.value) for r in gone if r.value is not None)
+        held = len(self._records)
+        if not 0 < count <= held:
+            return
+        self._last_append_ms = self._records[count - 1].timestamp
+        # Records are about alike, and the bound is no exact one: counting them again is not worth
+        # its 0.1 us a record.
+        self._bytes -= self._bytes * count // held
         del self._records[:count]
 
     @property

@@ -27,6 +27,7 @@ from typing import Any, Protocol
 import faust
 from aiokafka import TopicPartition
 from aiokafka.errors import ConsumerStoppedError, IllegalStateError
+from aiokafka.producer import sender
 from faust.tables.manager import TableManager
 from faust.transport.consumer import Fetcher
 from faust.transport.drivers import aiokafka as driver
@@ -50,6 +51,8 @@ NOTHING_WANTED_S = 0.005
 POLL_RECORDS_MAX = 5_000
 
 NO_FETCH_YET = -1.0
+
+TRANSACTION_BACKOFF_S = 0.002
 
 
 class UnknownReleaseError(RuntimeError):
@@ -323,6 +326,15 @@ class GroupApp(faust.App):
     def generation(self) -> int:
         """The group's generation that the current assignment belongs to."""
         return int(self.consumer_generation_id)
+
+
+def hasten_transactions() -> None:
+    """Let a transaction begin right after the markers of the one before.
+
+    The broker writes those after it has acknowledged the commit, and says "not yet" until then;
+    aiokafka waits 20 ms for it.
+    """
+    sender.BACKOFF_OVERRIDE = TRANSACTION_BACKOFF_S
 
 
 def hear_transaction_error(producer: Any) -> None:

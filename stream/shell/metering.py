@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import Any
+from collections import Counter
 
 from stream.engine.effects import Effects
 from stream.engine.partition import PartitionEngine
 from stream.engine.router import Routed
+from stream.shell.batch import Batch
 from stream.shell.metrics import LOG, RAW, Metrics
 
 logger = logging.getLogger(__name__)
@@ -22,21 +23,22 @@ class Meter:
         self._label = str(partition)
         self.batches = 0
 
-    def committed(
-        self,
-        routed: Routed | None,
-        effects: Effects | None,
-        folded: list[Any],
-        commit_s: float,
-    ) -> None:
-        """Count a committed batch."""
+    def committed(self, batch: Batch, commit_s: float, broker_ms: int | None) -> None:
+        """Count a committed batch; `broker_ms` is the broker's time of its commit, if known."""
         self.batches += 1
         self._metrics.commit_seconds.observe(commit_s)
         self._metrics.last_commit.labels(self._label).set(time.time())
-        if routed is not None:
-            self._count_routed(routed)
-        if effects is not None:
-            self._count_folded(effects)
+        if batch.report is not None:
+            watermark_s = batch.report.watermark_ms / 1000
+            self._metrics.source_watermark.labels(self._label).set(watermark_s)
+        if batch.routed is not None:
+            self._count_routed(batch.routed)
+            self._observe_age(RAW, batch.oldest_raw_ms, broker_ms)
+        if batch.effects is not None:
+            self._count_folded(batch.effects)
+            self._observe_age(LOG, batch.oldest_logged_ms, broker_ms)
+            if broker_ms is not None:
+                self._observe_changes(batch.effects, broker_ms)
 
     def _count_routed(self, routed: Routed) -> None:
         metrics = self._metrics
@@ -62,31 +64,32 @@ class Meter:
         metrics.timers_pending.labels(self._label).set(counts.timers_pending)
         for dead in effects.dead:
             metrics.dead.labels(LOG, dead.reason).inc()
-        for change in effects.changes:
-            metrics.changes.labels(change.segment, "entered" if change.entered else "exited").inc()
+        # A label look-up costs more than the count: one for each kind of change.
+        kinds = Counter((change.segment, change.entered) for change in effects.changes)
+        for (segment, entered), count in kinds.items():
+            metrics.changes.labels(segment, "entered" if entered else "exited").inc(count)
         if effects.timer_lag_ms > 0:
             metrics.timer_lag.observe(effects.timer_lag_ms / 1000)
 
-    def told(self, effects: Effects | None, engine: PartitionEngine, broker_ms: int | None) -> None:
-        """Observe how old the changes are now that they are told of, and the rows' sums."""
-        if effects is None:
-            return
-        metrics = self._metrics
-        if engine.clock_ms >= 0:
-            metrics.clock.set(engine.clock_ms / 1000)
-        if effects.changes:
-            self._customers(engine)
-        if broker_ms is not None:
-            for change in effects.changes:
-                if not change.historic:
-                    age_s = max(0, broker_ms - change.time_ms) / 1000
-                    metrics.change_latency.labels(change.cause).observe(age_s)
+    def _observe_changes(self, effects: Effects, broker_ms: int) -> None:
+        latency = self._metrics.change_latency
+        observe = {c: latency.labels(c).observe for c in {c.cause for c in effects.changes}}
+        for change in effects.changes:
+            if not change.historic:
+                observe[change.cause](max(0, broker_ms - change.time_ms) / 1000)
 
-    def read(self, at: str, append_ms: int, broker_ms: int | None) -> None:
-        """Observe how long ago the broker had appended the oldest record of a committed batch."""
-        if broker_ms is not None:
+    def _observe_age(self, at: str, append_ms: int | None, broker_ms: int | None) -> None:
+        """How long ago the broker had appended the oldest record of a committed batch."""
+        if append_ms is not None and broker_ms is not None:
             age_s = max(0, broker_ms - append_ms) / 1000
             self._metrics.record_latency.labels(at).observe(age_s)
+
+    def show(self, engine: PartitionEngine, effects: Effects | None) -> None:
+        """Show where the partition stands after a committed batch."""
+        if engine.clock_ms >= 0:
+            self._metrics.clock.set(engine.clock_ms / 1000)
+        if effects is not None and effects.changes:
+            self._customers(engine)
 
     def restored(self, engine: PartitionEngine) -> None:
         """Show the customers that a restore has brought."""

@@ -11,40 +11,31 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
-from typing import Any
 
-import msgspec
 from aiokafka import TopicPartition
 
-from stream.engine.coordinator import SourceReport
-from stream.engine.effects import Effects
 from stream.engine.partition import PartitionEngine
-from stream.engine.router import Routed, alignment_limit_ms
+from stream.engine.router import alignment_limit_ms
 from stream.events.topics import CUSTOMER_EVENTS, EVENTS
 from stream.shell.backlog import Backlog
+from stream.shell.batch import Batch
 from stream.shell.delivery import Delivery, DeliveryAbortedError, OwnershipLostError
 from stream.shell.learning import PartitionLearner
 from stream.shell.metering import Meter
-from stream.shell.outbox import Outbox
 from stream.shell.pace import Pace
 from stream.shell.posting import Poster
+from stream.shell.reporting import Reporter, encode_report, report_key
 from stream.shell.restore import restore_partition
 from stream.shell.routing import Source
 from stream.shell.workshop import Workshop
 
+OFFSETS_INTERVAL_S = 1.0
+"""How often a transaction carries the group's offsets. They serve lag tools alone, and cost two
+more round trips to the broker, half of what a small transaction takes."""
+
 ABORTS_MAX = 5
 """Batches in a row that do not commit before the worker gives up: what was tried so often, with a
 new producer and restored state each time, a restart by hand has to look at."""
-
-REPORT_INTERVAL_S = 0.1
-"""How often a source says with its batches how far it is, when it routes nothing: with ticks."""
-
-LONE_REPORT_INTERVAL_S = 0.4
-"""How often it says so by itself, when not even ticks come."""
-
-SAME_REPORT_INTERVAL_S = 5.0
-"""How often a source says the same again, as a sign of life."""
 
 logger = logging.getLogger(__name__)
 
@@ -68,6 +59,7 @@ class PartitionOwner:
         self._source = Source(
             shop.new_router(partition), shop.broker_time, lambda: shop.end_proof(self._raw_tp)
         )
+        self._reporter = Reporter(self._source, partition, shop.settings.partitions)
         self._log = Backlog()
         self._engine: PartitionEngine = shop.new_engine(partition)
         self._learner = PartitionLearner(partition, shop.settings)
@@ -75,9 +67,7 @@ class PartitionOwner:
         self._wake = asyncio.Event()
         self._working = asyncio.Event()
         self._batch = asyncio.Lock()
-        self._report: SourceReport | None = None
-        self._reported_s = 0.0
-        self._told_s = 0.0
+        self._offsets_s = 0.0
         self.progressed_s = time.monotonic()
 
     # What the group asks of it
@@ -143,7 +133,7 @@ class PartitionOwner:
         self._engine = engine
         self._source.resume(engine.source)
         self._meter.restored(engine)
-        self._report = None
+        self._reporter.restart()
         logger.info("partition %d restored from %d rows", self.partition, rows)
         await self._read_on()
 
@@ -220,7 +210,7 @@ class PartitionOwner:
             waiting_s = self._pace.wait_s(len(self._log) + len(self._source.backlog))
             if not self._log and not self._source.is_ready(self._limit_ms()):
                 self.progressed_s = time.monotonic()
-                waiting_s = self._reported_s + LONE_REPORT_INTERVAL_S - self.progressed_s
+                waiting_s = self._reporter.due_in_s()
                 if waiting_s <= 0:
                     return
                 await _wait(self._wake, waiting_s)
@@ -230,70 +220,51 @@ class PartitionOwner:
                 await asyncio.sleep(waiting_s)
 
     async def _one_batch(self) -> None:
-        outbox = Outbox()
-        self._pace.started()
-        routed, effects, folded = self._compute(outbox)
-        report = self._new_report(busy=routed is not None)
-        if report is not None:
-            self._poster.post_report(outbox, _source_key(report.source), encode_report(report))
-        if outbox.record_count == 0:
-            return
         delivery = self._delivery
         assert delivery is not None
+        self._pace.started()
+        batch = self._compute()
+        if batch.outbox.record_count == 0:
+            return
         started_s = time.monotonic()
-        await delivery.deliver(outbox, self._offsets())
+        await delivery.deliver(batch.outbox, self._offsets_when_due())
         self.progressed_s = time.monotonic()
-        self._meter.committed(routed, effects, folded, self.progressed_s - started_s)
-        self._meter.told(effects, self._engine, self._shop.broker_time.now())
-        self._report = report or self._report
+        if batch.report is not None:
+            self._reporter.told(batch.report)
+        broker_ms = self._shop.broker_time.now()
+        self._meter.committed(batch, self.progressed_s - started_s, broker_ms)
+        self._meter.show(self._engine, batch.effects)
 
-    def _compute(self, outbox: Outbox) -> tuple[Routed | None, Effects | None, list[Any]]:
+    def _compute(self) -> Batch:
         records_max = self._shop.settings.batch_records_max
-        routed = self._source.route(records_max, self._limit_ms())
+        batch = Batch(oldest_raw_ms=self._source.backlog.oldest_append_ms)
+        routed = batch.routed = self._source.route(records_max, self._limit_ms())
         folded = self._log.first(records_max)
-        if routed is None and not folded:
-            return None, None, folded
-        self._log.drop(len(folded))
-        effects = self._engine.fold(folded, self._source.state())
-        if routed is not None:
-            self._poster.post_routed(outbox, routed)
-        self._poster.post_effects(outbox, effects)
-        for key, summary in self._learner.learn(effects):
-            self._poster.post_learned(outbox, key, summary)
-        return routed, effects, folded
+        if routed is not None or folded:
+            self._log.drop(len(folded))
+            batch.oldest_logged_ms = folded[0].timestamp if folded else None
+            effects = batch.effects = self._engine.fold(folded, self._source.state())
+            if routed is not None:
+                self._poster.post_routed(batch.outbox, routed)
+            self._poster.post_effects(batch.outbox, effects)
+            for key, summary in self._learner.learn(effects):
+                self._poster.post_learned(batch.outbox, key, summary)
+        batch.report = self._reporter.next(has_routed=routed is not None)
+        if batch.report is not None:
+            key = report_key(self.partition)
+            self._poster.post_report(batch.outbox, key, encode_report(batch.report))
+        return batch
 
-    def _new_report(self, *, busy: bool) -> SourceReport | None:
-        """How far the source is, when that is news or due."""
+    def _offsets_when_due(self) -> dict[TopicPartition, int]:
+        """The group's offsets, for lag tools: the meta record has those that count."""
         now_s = time.monotonic()
-        if not busy and now_s - self._reported_s < REPORT_INTERVAL_S:
-            return None
-        self._reported_s = now_s
-        last = self._report
-        report = SourceReport(
-            source=self.partition,
-            watermark_ms=max(self._source.watermark_ms(), last.watermark_ms if last else -1),
-            offset=self._source.state().next_offset,
-            sources=self._shop.settings.partitions,
-            event_ms=self._source.state().event_ms,
-        )
-        if report == last and now_s - self._told_s < SAME_REPORT_INTERVAL_S:
-            return None
-        self._told_s = now_s
-        return report
-
-    def _offsets(self) -> dict[TopicPartition, int]:
+        if now_s - self._offsets_s < OFFSETS_INTERVAL_S:
+            return {}
+        self._offsets_s = now_s
         return {
             self._raw_tp: self._source.state().next_offset,
             self._log_tp: self._engine.next_offset,
         }
-
-
-def _source_key(source: int) -> bytes:
-    return b"source-%d" % source
-
-
-encode_report: Callable[[SourceReport], bytes] = msgspec.json.Encoder().encode
-decode_report: Callable[[bytes], SourceReport] = msgspec.json.Decoder(SourceReport).decode
 
 
 async def _wait(event: asyncio.Event, timeout_s: float) -> None:

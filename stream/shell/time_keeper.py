@@ -24,7 +24,7 @@ from stream.shell.learning import CLUSTERS_PREFIX, POPULATION_PREFIX, decode_sna
 from stream.shell.log_reader import LogReader
 from stream.shell.merging import CLUSTERS_KEY, ModelMerger
 from stream.shell.outbox import NO_HEADERS, Outbox
-from stream.shell.owner import decode_report
+from stream.shell.reporting import decode_report
 from stream.shell.workshop import Workshop
 
 WRITER = "coordinator"

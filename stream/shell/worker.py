@@ -17,7 +17,7 @@ from stream.events.topics import CLOCK, CUSTOMER_EVENTS, EVENTS
 from stream.shell.broker_time import BrokerTime
 from stream.shell.definitions import publish_definitions
 from stream.shell.delivery_choice import has_transactions, new_delivery, say_delivery
-from stream.shell.faust_private import GroupApp, check_pins, new_app
+from stream.shell.faust_private import GroupApp, check_pins, hasten_transactions, new_app
 from stream.shell.group import Group
 from stream.shell.health import HealthServer
 from stream.shell.lag import LagObserver
@@ -75,6 +75,7 @@ class Worker:
             What has ended the worker, when nobody asked it to.
         """
         check_pins()
+        hasten_transactions()
         await self._prepare()
         self._wire()
         async with contextlib.AsyncExitStack() as stack:

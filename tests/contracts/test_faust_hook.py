@@ -2,10 +2,12 @@
 
 import asyncio
 import dataclasses
+import inspect
 from importlib.metadata import version
 
 import pytest
 from aiokafka import TopicPartition
+from aiokafka.producer import sender
 
 from stream.shell import faust_private
 from stream.shell.faust_private import PINS, UnknownReleaseError, check_pins
@@ -39,15 +41,26 @@ def test_another_release_is_refused_by_name(monkeypatch):
         check_pins()
 
 
+def test_the_backoff_between_transactions_is_where_it_is_set():
+    assert sender.BACKOFF_OVERRIDE <= 0.02
+    faust_private.hasten_transactions()
+    assert sender.BACKOFF_OVERRIDE == faust_private.TRANSACTION_BACKOFF_S
+    assert "BACKOFF_OVERRIDE" in inspect.getsource(sender.AddPartitionsToTxnHandler)
+
+
+async def come_and_go(place, stays: Recorder) -> None:
+    before = len(stays.assignments)
+    async with Recorder(place.settings) as other:
+        await until(lambda: other.held)
+    await until(lambda: len(stays.assignments) >= before + 2)
+
+
 async def test_the_fetcher_is_used_and_alive_after_twenty_rebalances(place):
     await place.create()
     async with Recorder(place.settings) as stays:
         await until(lambda: stays.held)
         while len(stays.assignments) < 20:
-            before = len(stays.assignments)
-            async with Recorder(place.settings) as comes_and_goes:
-                await until(lambda: comes_and_goes.held)
-            await until(lambda: len(stays.assignments) >= before + 2)
+            await come_and_go(place, stays)
         await until(lambda: len(stays.held) == 9)
         await stays.read(raw(place), None)
         await place.send("events", values(8))
