@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import pstats
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -32,6 +34,7 @@ from tests.bench.contenders import (
 from tests.bench.installed import PeerUnavailableError
 from tests.bench.log import LogPlan, plan_for, write_log
 from tests.bench.machine import Cores, describe
+from tests.bench.offline import PROFILE_LINES
 from tests.bench.rates import Run, TooFewCommitsError
 from tests.bench.report import SHOAL, Report, Row, show, write_json
 from tests.bench.watch import ContenderFailedError
@@ -50,7 +53,10 @@ TABLE_WIDTH = 120
 PEERS = ("streams", "streams-rekeyed", "quix", "faust")
 THROUGHPUT = ("shoal", *PEERS, "floors")
 GROUPS = {"throughput": THROUGHPUT, "peers": PEERS, "all": (*THROUGHPUT, "replay")}
-PARTS = (*THROUGHPUT, "replay", "profile", "pieces")
+PROFILES = ("profile", "profile-worker", "pieces")
+"""Print their own numbers, and are not in the table."""
+
+PARTS = (*THROUGHPUT, "replay", *PROFILES)
 
 SHOAL_DOES = "decode, identity, segments, clusters: log, rows, changes in transactions"
 COUNTS = "parses, counts by customer: state, changelog"
@@ -83,11 +89,10 @@ def main() -> int:
     cores = Cores()
     cores.leave_one()
     RESULTS.mkdir(parents=True, exist_ok=True)
-    if "profile" in parts:
-        _profile(plan, cores)
-    if "pieces" in parts:
-        _pieces(cores)
-    if not set(parts) - {"profile", "pieces"}:
+    for part in parts:
+        if part in PROFILES:
+            _profile(part, plan, cores)
+    if set(parts) <= set(PROFILES):
         return 0
     report = Report(
         taken=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -100,6 +105,7 @@ def main() -> int:
         _on_kafka(report, on_kafka, plan, cores, arguments.runs)
     if "replay" in parts:
         report.rows.append(_replay(plan, cores, arguments.runs))
+    report.compare()
     out = Console()
     show(report, out if out.is_terminal else Console(width=TABLE_WIDTH))
     console.print(f"written to {write_json(report, RESULTS)}", highlight=False)
@@ -126,25 +132,31 @@ def _parts(only: str) -> list[str]:
     return [part for part in PARTS if part in wanted]
 
 
-def _on_kafka(report: Report, parts: list[str], plan: LogPlan, cores: Cores, runs: int) -> None:
+@contextmanager
+def _filled_broker(plan: LogPlan, cores: Cores) -> Iterator[Bench]:
     try:
         broker = new_broker().start()
     except BrokerUnavailableError as error:
         sys.exit(f"make bench: {error}")
-    folder = Path(broker.folder) / "runs"
+    folder = broker.folder / "runs"
     folder.mkdir()
     try:
         with console.status("writing the log"):
-            report.log = asyncio.run(write_log(broker.address, plan))
-        bench = Bench(broker.address, report.log, cores, folder)
+            facts = asyncio.run(write_log(broker.address, plan))
+        yield Bench(broker.address, facts, cores, folder)
+    finally:
+        discard(broker)
+
+
+def _on_kafka(report: Report, parts: list[str], plan: LogPlan, cores: Cores, runs: int) -> None:
+    with _filled_broker(plan, cores) as bench:
+        report.log = bench.facts
         todo = [(row, once) for part in parts for row, once in _rows(part, bench)]
         report.rows += [row for row, _ in todo]
         for number in range(1, runs + 1):
             for row, once in todo:
                 if row.problem is None:
                     _run_once(row, once, number)
-    finally:
-        discard(broker)
 
 
 def _rows(part: str, bench: Bench) -> list[tuple[Row, RunOnce]]:
@@ -203,18 +215,21 @@ def _child_run(cores: Cores, *words: str) -> Run:
     return msgspec.json.decode(output, type=Run)
 
 
-def _profile(plan: LogPlan, cores: Cores) -> None:
-    events = min(plan.events, REPLAY_EVENTS_MAX)
-    words = ["tests.bench.offline", str(events), str(plan.customers), "profile"]
+def _profile(part: str, plan: LogPlan, cores: Cores) -> None:
+    """Where the time goes: offline, in a whole worker, or piece by piece."""
+    if part == "profile-worker":
+        into = RESULTS / "worker.prof"
+        with _filled_broker(plan, cores) as bench:
+            asyncio.run(run_shoal(bench, 0, into))
+        pstats.Stats(str(into)).sort_stats("tottime").print_stats(PROFILE_LINES)
+        return
+    events = str(min(plan.events, REPLAY_EVENTS_MAX))
+    words = {
+        "profile": ["tests.bench.offline", events, str(plan.customers), "profile"],
+        "pieces": ["pytest", "-q", "-m", "bench", "-s", "tests/bench"],
+    }
     with cores.measured_core():
-        subprocess.run([sys.executable, "-m", *words], check=True, timeout=CHILD_TIMEOUT_S)
-
-
-def _pieces(cores: Cores) -> None:
-    """The benchmarks that measure one piece each, and print their numbers themselves."""
-    with cores.measured_core():
-        words = ["pytest", "-q", "-m", "bench", "-s", "tests/bench"]
-        subprocess.run([sys.executable, "-m", *words], check=True, timeout=CHILD_TIMEOUT_S)
+        subprocess.run([sys.executable, "-m", *words[part]], check=True, timeout=CHILD_TIMEOUT_S)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from stream.events.topics import CHANGES, EVENTS
+from stream.events.topics import CHANGES, DEAD_LETTERS, EVENTS
 from stream.shell.child import start_child, stop_child
 from stream.shell.topic_admin import create_topics
 from tests.bench.installed import PEERS, quix_python, streams_class_path
@@ -25,7 +25,7 @@ from tests.bench.log import (
 )
 from tests.bench.machine import Cores
 from tests.bench.rates import Run, run_between, steady_run
-from tests.bench.watch import Child, Watcher, all_folded, all_read
+from tests.bench.watch import Child, ContenderFailedError, Watcher, all_folded, all_read
 
 PEER_COMMIT_MS = 1_000
 """Between a peer's commits. Shoal commits at least every 100 ms under load."""
@@ -56,39 +56,47 @@ def measured_process(
 ) -> Iterator[Child]:
     """Run a command on the measured core, its output in a file; ended when the block ends."""
     log = bench.folder / f"{group}.log"
+    # What the caller's shell says of some other Shoal is not for this one.
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("SHOAL_")}
     with log.open("wb") as output:
         with bench.cores.measured_core():
-            process = start_child(command, env={**os.environ, **(env or {})}, output=output)
+            process = start_child(command, env={**inherited, **(env or {})}, output=output)
         try:
             yield Child(process, log)
         finally:
             stop_child(process, STOP_PATIENCE_S)
 
 
-async def run_shoal(bench: Bench, number: int) -> Run:
-    """The whole job: from the start of reading to the commit that leaves nothing to do."""
+async def run_shoal(bench: Bench, number: int, profile: Path | None = None) -> Run:
+    """The whole job: from the first commit to the one that leaves nothing to do.
+
+    With `profile`, the main thread's calls are profiled into that file.
+    """
     app = f"shoal-{number}"
-    settings = settings_for(bench.broker, app)
-    await create_topics(settings)
+    await create_topics(settings_for(bench.broker, app))
     env = {
         "SHOAL_BROKER": bench.broker,
         "SHOAL_APP": app,
         "SHOAL_PARTITIONS": str(PARTITIONS),
         "SHOAL_HTTP_PORT": "0",
     }
-    command = [sys.executable, "-m", "stream.cli.main", "worker"]
+    profiler = [] if profile is None else ["-m", "cProfile", "-o", str(profile)]
+    command = [sys.executable, *profiler, "-m", "stream.cli.main", "worker"]
     started_s = time.monotonic()
     with measured_process(bench, app, command, env) as child:
         async with admin_of(bench.broker) as admin, reader_of(bench.broker) as reader:
             watcher = Watcher(admin, app, EVENTS.name, child, bench.cores)
             done = all_folded(bench.facts.events, reader)
-            samples = await watcher.until(done, SHOAL_TIME_MAX_S)
+            if not await watcher.until(done, SHOAL_TIME_MAX_S):
+                read = watcher.samples[-1].events
+                raise ContenderFailedError(f"{read:,} in {SHOAL_TIME_MAX_S:.0f} s", child.log)
             facts = watcher.facts()
-    working = [sample for sample in samples if sample.events > 0]
+    working = [sample for sample in watcher.samples if sample.events > 0]
     run = run_between(working[0], working[-1])
-    run.wall_s = samples[-1].time_s - started_s
-    changes = await count_records(bench.broker, CHANGES.name)
-    run.facts = {**facts, "changes": float(changes)}
+    run.wall_s = working[-1].time_s - started_s
+    for topic in (CHANGES, DEAD_LETTERS):
+        facts[topic.name] = float(await count_records(bench.broker, topic.name))
+    run.facts = facts
     await remove_results(bench.broker)
     return run
 
@@ -130,10 +138,10 @@ async def run_peer(bench: Bench, peer: Peer, number: int) -> Run:
     with measured_process(bench, group, words) as child:
         async with admin_of(bench.broker) as admin:
             watcher = Watcher(admin, group, counted, child, bench.cores)
-            samples = await watcher.until(all_read(counted, bench.facts.events), PEER_TIME_MAX_S)
+            await watcher.until(all_read(counted, bench.facts.events), PEER_TIME_MAX_S)
             facts = watcher.facts()
-    run = steady_run(samples, bench.facts.events, WARM_UP_S)
-    run.wall_s = samples[-1].time_s - started_s
+    run = steady_run(watcher.samples, bench.facts.events, WARM_UP_S)
+    run.wall_s = watcher.samples[-1].time_s - started_s
     run.facts |= facts
     await remove_results(bench.broker)
     return run

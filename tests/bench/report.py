@@ -40,6 +40,20 @@ class Report(msgspec.Struct):
     rows: list[Row]
     log: LogFacts | None = None
     notes: list[str] = []
+    shoal_is: dict[str, dict[str, float]] = {}
+
+    def compare(self) -> None:
+        """Fill `shoal_is`: how many times as fast as each peer, by the clock and by CPU."""
+        runs = {row.name: best(row.runs) for row in self.rows if row.runs}
+        shoal = runs.get(SHOAL)
+        if shoal is None:
+            return
+        for row in self.rows:
+            if row.is_peer and row.runs:
+                peer = runs[row.name]
+                self.shoal_is[row.name] = {"events/s": shoal.events_per_s / peer.events_per_s}
+                if peer.cpu_us is not None and shoal.cpu_us is not None:
+                    self.shoal_is[row.name]["CPU"] = peer.cpu_us / shoal.cpu_us
 
 
 def write_json(report: Report, folder: Path) -> Path:
@@ -56,9 +70,8 @@ def show(report: Report, console: Console) -> None:
     table.add_column("does, for each event", min_width=24)
     for head in ("events/s", "spread", "CPU us", "core", "Shoal is", "by CPU"):
         table.add_column(head, justify="right", no_wrap=True)
-    shoal = next((row for row in report.rows if row.name == SHOAL and row.runs), None)
     for row in report.rows:
-        table.add_row(*_cells(row, shoal))
+        table.add_row(*_cells(row, report.shoal_is.get(row.name, {})))
     console.print(table)
     facts = [(row.name, _facts_line(best(row.runs))) for row in report.rows if row.runs]
     lines = [*facts, *report.machine.items()]
@@ -74,12 +87,11 @@ def show(report: Report, console: Console) -> None:
         console.print(f"- {note}", highlight=False)
 
 
-def _cells(row: Row, shoal: Row | None) -> list[str]:
+def _cells(row: Row, ratios: dict[str, float]) -> list[str]:
     if not row.runs:
         return [row.name, f"not measured: {(row.problem or 'not run')[:PROBLEM_SHOWN_MAX]}"]
     fastest = best(row.runs)
     spread = f"-{spread_ratio(row.runs):.0%} of {len(row.runs)}" if len(row.runs) > 1 else "one run"
-    ratios = _ratios(fastest, best(shoal.runs)) if row.is_peer and shoal is not None else []
     return [
         row.name,
         row.does,
@@ -87,16 +99,8 @@ def _cells(row: Row, shoal: Row | None) -> list[str]:
         spread,
         "-" if fastest.cpu_us is None else f"{fastest.cpu_us:.1f}",
         "-" if fastest.core_ratio is None else f"{fastest.core_ratio:.0%}",
-        *ratios,
+        *(f"{ratios[by]:.2f}x" if by in ratios else "" for by in ("events/s", "CPU")),
     ]
-
-
-def _ratios(peer: Run, shoal: Run) -> list[str]:
-    """How many times as fast Shoal is, by the clock and by CPU for an event."""
-    ratios = [f"{shoal.events_per_s / peer.events_per_s:.2f}x"]
-    if peer.cpu_us is not None and shoal.cpu_us is not None:
-        ratios.append(f"{peer.cpu_us / shoal.cpu_us:.2f}x")
-    return ratios
 
 
 def _facts_line(run: Run) -> str:

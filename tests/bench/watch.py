@@ -66,8 +66,13 @@ class Watcher:
         self._child = child
         self._cores = cores
 
-    async def until(self, done: Done, time_max_s: float) -> list[Sample]:
+    async def until(self, done: Done, time_max_s: float) -> bool:
         """Sample until `done` says so of the committed offsets, or so long after the first.
+
+        Returns
+        -------
+        bool
+            Whether it was done in time.
 
         Raises
         ------
@@ -85,9 +90,9 @@ class Watcher:
                 events, progress_s = now.events, now.time_s
                 first_commit_s = first_commit_s or now.time_s
             if await done(offsets):
-                return self.samples
+                return True
             if first_commit_s is not None and now.time_s - first_commit_s > time_max_s:
-                return self.samples
+                return False
             process, log = self._child.process, self._child.log
             if process.poll() is not None:
                 raise ContenderFailedError(f"ended with {process.returncode}", log)
