@@ -193,6 +193,7 @@ class Decider:
         else:
             del row.segments[segment]
         row.sequence += 1
+        row.changed_ms = now_ms
         self.members[segment] = self.members.get(segment, 0) + (1 if entered else -1)
         self.changed[key] = row
         customer = key.decode()

@@ -352,7 +352,7 @@ class PartitionEngine:
         for key, row in self.decider.changed.items():
             customer = key.decode()
             effects.memberships[customer] = (
-                Membership(customer, dict(row.segments), row.sequence, row.time_ms)
+                Membership(customer, dict(row.segments), row.sequence, row.changed_ms)
                 if row.segments
                 else None
             )

@@ -43,7 +43,10 @@ class SegmentChanged(msgspec.Struct, frozen=True):
 
 
 class Membership(msgspec.Struct, frozen=True):
-    """A customer's segments after a batch, each with the instant since when; none: a tombstone."""
+    """A customer's segments after a batch, each with the instant since when; none: a tombstone.
+
+    `sequence` and `time_ms` are of the customer's latest change.
+    """
 
     customer: str
     since_ms: dict[str, int]

@@ -166,7 +166,7 @@ def members_of(engines: Iterable[PartitionEngine]) -> Iterator[Membership]:
         for key, row in engine.store.rows():
             if row.segments:
                 customer = key.decode()
-                found.append(Membership(customer, dict(row.segments), row.sequence, row.time_ms))
+                found.append(Membership(customer, dict(row.segments), row.sequence, row.changed_ms))
     return iter(sorted(found, key=lambda m: m.customer))
 
 

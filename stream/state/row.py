@@ -142,6 +142,7 @@ class Row(msgspec.Struct, array_like=True, kw_only=True):
     targets     recent (id, time) that it was linked to, to tell shared devices
     aliases     ids that were merged into it, for erasure
     traits_ms   of the latest identify
+    changed_ms  of the latest change of its segments
     learned_ms  when the clusters last learned from it
     """
 
@@ -173,3 +174,4 @@ class Row(msgspec.Struct, array_like=True, kw_only=True):
     aliases: list[str] = []
     traits_ms: int = 0
     learned_ms: int = 0
+    changed_ms: int = 0
