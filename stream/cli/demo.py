@@ -35,7 +35,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--seconds", type=float, metavar="N", help="end after so long; default: on Ctrl-C"
     )
-    parser.add_argument("--customers", type=int, default=1_000, help="default: %(default)s")
+    parser.add_argument("--customers", type=int, default=600, help="default: %(default)s")
     parser.add_argument("--days", type=float, default=14.0, help="of history; default: %(default)g")
     parser.add_argument(
         "--rate", type=float, default=100.0, help="live events a second; default: %(default)g"

@@ -68,5 +68,6 @@ def environment(settings: Settings) -> dict[str, str]:
         "SHOAL_HTTP_PORT": str(settings.http_port),
         "SHOAL_SESSION_TIMEOUT_MS": str(settings.session_timeout_ms),
         "SHOAL_CREATE_TOPICS": "1",
+        "SHOAL_CLUSTER_INTERVAL_S": "10",
         "SHOAL_LOG_LEVEL": "WARNING",
     }

@@ -28,7 +28,7 @@ from stream.simulation.traffic import SimulatedEvent, TrafficConfig, generate
 HURRY = 5.0
 """Live visitors think this many times faster, so that a minute shows whole visits."""
 
-SURGE_LEAD_MS = 5 * MINUTE_MS
+SURGE_LEAD_MS = MINUTE_MS
 """The surge begins before the live part, so that visits are under way when it opens."""
 
 LIVE_DAYS_MAX = 1.0
