@@ -1,4 +1,4 @@
-"""Topics: create what is missing, or show what Shoal needs of the broker."""
+"""Topics: create what is missing, show what Shoal needs of the broker, or dump its log."""
 
 from __future__ import annotations
 
@@ -6,15 +6,21 @@ import argparse
 import asyncio
 import json
 import os
+import sys
 from collections.abc import Iterator
-from typing import Any
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO, Any
 
+import msgspec
 from aiokafka.errors import KafkaError
 
 from stream.cli.failure import CommandFailedError
 from stream.events.topics import TOPICS
+from stream.shell.log_dump import folded_log
 from stream.shell.settings import SettingError, Settings, read_settings
 from stream.shell.topic_admin import TopicsError, create_topics, inspect_topics
+from stream.simulation.offline import DumpedRecord
 
 EXIT_DIFFERENT = 3
 
@@ -41,6 +47,12 @@ def add_parser(subparsers: Any) -> None:
     plan.add_argument(
         "--offline", action="store_true", help="only what is needed; ask no broker about it"
     )
+    dump = actions.add_parser(
+        "dump",
+        help="write the customers' log as far as it was folded, one record a line",
+        epilog="example: shoal topics dump --out log.jsonl && shoal replay --log log.jsonl",
+    )
+    dump.add_argument("--out", metavar="F", default="-", help="default: standard output")
     for each in (create, plan):
         each.add_argument("--json", action="store_true", help="print JSON")
 
@@ -52,6 +64,8 @@ def run(args: argparse.Namespace) -> int:
     except SettingError as error:
         raise CommandFailedError(str(error), "correct it and try again", 2) from error
     try:
+        if args.action == "dump":
+            return _dump(settings, args.out)
         return _create(settings, args) if args.action == "create" else _plan(settings, args)
     except TopicsError as error:
         raise CommandFailedError(str(error), "see `shoal topics plan`") from error
@@ -73,6 +87,28 @@ def _create(settings: Settings, args: argparse.Namespace) -> int:
         for name, problem in problems.items():
             print(f"{name}: {problem}")
     return EXIT_DIFFERENT if problems else 0
+
+
+def _dump(settings: Settings, path: str) -> int:
+    with ExitStack() as stack:
+        try:
+            out = sys.stdout.buffer if path == "-" else stack.enter_context(Path(path).open("wb"))
+        except OSError as error:
+            raise CommandFailedError(
+                f"cannot write {path}: {error.strerror}", "name another file", 2
+            ) from None
+        asyncio.run(_write_log(settings, out))
+    return 0
+
+
+async def _write_log(settings: Settings, out: IO[bytes]) -> None:
+    async for partition, records in folded_log(settings):
+        for record in records:
+            line = DumpedRecord(
+                partition, record.offset, record.timestamp, record.key, record.value
+            )
+            out.write(msgspec.json.encode(line) + b"\n")
+    out.flush()
 
 
 def _plan(settings: Settings, args: argparse.Namespace) -> int:

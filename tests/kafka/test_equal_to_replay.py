@@ -190,6 +190,20 @@ def test_the_embedded_broker_gives_the_changes_of_its_own_log() -> None:
             pipeline.end()
 
 
+def test_a_dump_of_the_log_replays_by_the_command(pipeline: Pipeline, tmp_path: Path) -> None:
+    dump, changes = tmp_path / "log.jsonl", tmp_path / "changes.jsonl"
+    pipeline.work()
+    asyncio.run(pipeline.send_keyed(week(60), history_ends=True))
+    asyncio.run(pipeline.until(pipeline.at_clock(WEEK_END_MS)))
+    pipeline.stop_workers()
+    pipeline.shoal("topics", "dump", "--out", str(dump))
+    pipeline.shoal("replay", "--log", str(dump), "--changes", str(changes))
+    replayed = [json.loads(line) for line in changes.read_text().splitlines()]
+    told = asyncio.run(pipeline.changes())
+    assert len(told) > 50
+    assert_same(told, replayed)
+
+
 def test_sigterm_ends_a_worker_cleanly_and_the_next_one_goes_on(pipeline: Pipeline) -> None:
     events = week(200)
     worker = pipeline.work()
