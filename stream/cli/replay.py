@@ -7,6 +7,7 @@ import gzip
 import json
 import sys
 import time
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
@@ -152,7 +153,7 @@ def _lines(path: str) -> Iterator[tuple[int, bytes]]:
             for number, line in enumerate(source, 1):
                 if line.strip():
                     yield number, line.rstrip(b"\r\n")
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise CommandFailedError(f"cannot read {path}: {error}", "check the file", 2) from None
 
 
@@ -183,12 +184,16 @@ class _Input:
             try:
                 decoded = decode(line, 0, self.reference)
             except RejectedEventError as error:
-                self.rejected[error.reason] += 1
-                if len(self.examples) < REJECTED_SHOWN_MAX:
-                    self.examples.append(f"{path}:{number}: {error}")
+                self.reject(error, f"{path}:{number}")
                 continue
             if not decoded.history_ends:
                 yield decoded
+
+    def reject(self, error: RejectedEventError, where: str) -> None:
+        """Count an event that cannot be applied."""
+        self.rejected[error.reason] += 1
+        if len(self.examples) < REJECTED_SHOWN_MAX:
+            self.examples.append(f"{where}: {error}")
 
 
 def _replay(args: argparse.Namespace, settings: EngineSettings, out: _Output) -> dict[str, Any]:
@@ -200,8 +205,11 @@ def _replay(args: argparse.Namespace, settings: EngineSettings, out: _Output) ->
     with _progress() as progress:
         task = progress.add_task("replay", total=len(events))
         for number, decoded in enumerate(events):
-            for change in offline.apply(decoded):
-                out.change(change)
+            try:
+                for change in offline.apply(decoded):
+                    out.change(change)
+            except RejectedEventError as error:
+                source.reject(error, decoded.key)
             if not number & 0xFFF:
                 progress.update(task, completed=number)
         for change in offline.finish(until_ms):

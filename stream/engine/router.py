@@ -84,7 +84,7 @@ class Router:
 
     @property
     def max_time_ms(self) -> int:
-        """Highest event time routed, or seen waiting."""
+        """Highest event time routed."""
         return self.state.max_time_ms
 
     def resume(self, state: SourceState | None) -> None:
@@ -100,16 +100,16 @@ class Router:
         for record in records:
             try:
                 decoded = self._decode(record)
+                time_ms = decoded.time_ms
+                if time_ms >= limit_ms and not decoded.history_ends:
+                    result.waiting_ms = time_ms
+                    self._held = (record.offset, decoded)
+                    break
+                result.outputs += self.emit(decoded)
             except RejectedEventError as error:
                 result.dead.append(DeadRecord(record, error.reason, error.field, str(error)))
             else:
-                event = decoded.record
-                if event is not None:
-                    time_ms = event.time_ms
-                    if time_ms >= limit_ms:
-                        result.waiting_ms = time_ms
-                        self._held = (record.offset, decoded)
-                        break
+                if decoded.record is not None:
                     state.event_ms = max(state.event_ms, time_ms)
                     state.max_time_ms = max(state.max_time_ms, time_ms)
                     result.routed += 1
@@ -121,7 +121,6 @@ class Router:
                 result.skew_corrected += decoded.skew_corrected
                 result.clamped += decoded.clamped
                 result.cut += decoded.cut
-                result.outputs += self.emit(decoded)
             result.consumed += 1
             state.next_offset = record.offset + 1
             state.broker_ms = record.timestamp
@@ -140,12 +139,24 @@ class Router:
         return partition_of(key, self.partitions)
 
     def emit(self, decoded: Decoded) -> list[tuple[int, bytes, bytes]]:
-        """The records of one call for `customer-events`: its event, and links that are news."""
+        """The records of one call for `customer-events`: its event, and links that are news.
+
+        Raises
+        ------
+        RejectedEventError
+            For a number beyond the 64 bits of a record, such as a million pieces at the dearest
+            price.
+        """
         outputs: list[tuple[int, bytes, bytes]] = []
         event, partitions = decoded.record, self.partitions
         if event is not None:
             key = decoded.key.encode()
-            outputs.append((partition_of(key, partitions), key, encode_record(event)))
+            try:
+                value = encode_record(event)
+            except OverflowError:
+                message = "Expected numbers of at most 64 bits"
+                raise RejectedEventError("out_of_range", "$.properties", message) from None
+            outputs.append((partition_of(key, partitions), key, value))
         for identity, target in decoded.links:
             if self._is_news(identity, target, decoded.time_ms):
                 key = identity.encode()

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 from xxhash import xxh3_64_hexdigest
 
-from stream.clock import HOUR_MS, LATENESS_MS, NEVER_MS
+from stream.clock import LATENESS_MS, MINUTE_MS, NEVER_MS
 from stream.engine.coordinator import Coordinator, SourceReport
 from stream.engine.effects import Counts, DeadRecord, LearnPoint, LogRecord, StoredRecord
 from stream.engine.partition import PartitionEngine
@@ -25,8 +25,9 @@ from stream.events.changes import Membership, SegmentChanged
 from stream.events.envelope import Decoded
 from stream.events.records import encode_record
 
-TICK_EVERY_MS = HOUR_MS
-"""Event time between ticks; any other value gives the same changes."""
+TICK_EVERY_MS = 10 * MINUTE_MS
+"""Event time between ticks. Any other value gives the same changes; one well under an hour lets none
+seem historic that is told of at the tick after it."""
 
 BATCH_MAX = 2_000
 
@@ -56,7 +57,13 @@ class Offline:
         self._received_ms = 0
 
     def apply(self, decoded: Decoded) -> Iterator[SegmentChanged]:
-        """Take the next event; its time is not before the former one's."""
+        """Take the next event; its time is not before the former one's.
+
+        Raises
+        ------
+        RejectedEventError
+            Before anything is applied, for an event that no record can hold.
+        """
         time_ms = decoded.time_ms
         if time_ms >= self._limit_ms or time_ms >= self._tick_ms:
             yield from self._keep_time(time_ms - LATENESS_MS)

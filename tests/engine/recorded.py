@@ -77,6 +77,12 @@ class Recording:
             self.fold()
         return said
 
+    def keep_time_before(self, time_ms: int) -> None:
+        """Let the clock come so near that an event of this time may be routed."""
+        while time_ms >= alignment_limit_ms(self.coordinator.state.clock_ms, self.now_ms):
+            self.fold()
+            assert self.keep_time(time_ms - LATENESS_MS)
+
     def fold(self) -> None:
         while any(self.folded[p] < len(log) for p, log in enumerate(self.logs)):
             for partition, log in enumerate(self.logs):
