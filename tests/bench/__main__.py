@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import pstats
 import subprocess
 import sys
@@ -86,6 +87,8 @@ def main() -> int:
     arguments = _arguments()
     parts = _parts(arguments.only)
     plan = plan_for(arguments.events, arguments.customers)
+    # It tells of leaders that are not there yet whenever a topic has just been made.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     cores = Cores()
     cores.leave_one()
     RESULTS.mkdir(parents=True, exist_ok=True)

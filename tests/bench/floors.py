@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import time
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -15,7 +14,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from stream.events.envelope import decode
 from stream.events.topics import EVENTS
 from tests.bench.log import PARTITIONS
-from tests.bench.rates import Run
+from tests.bench.machine import Cores, own_sample
+from tests.bench.rates import Run, run_between
 
 POLL_RECORDS_MAX = 5_000
 
@@ -33,23 +33,17 @@ async def read_log(broker: str, *, decodes: bool) -> Run:
         consumer.assign(places)
         total = sum((await consumer.end_offsets(places)).values())
         count = 0
-        started_s, started_cpu_s = time.monotonic(), time.process_time()
+        cores = Cores()
+        first = own_sample(cores, 0)
         while count < total:
             for records in (await consumer.getmany(timeout_ms=200)).values():
                 count += len(records)
                 if decodes:
                     for record in records:
                         decode(record.value, record.timestamp, None)
-        span_s, used_s = time.monotonic() - started_s, time.process_time() - started_cpu_s
+        return run_between(first, own_sample(cores, count))
     finally:
         await consumer.stop()
-    return Run(
-        events_per_s=count / span_s,
-        events=count,
-        span_s=span_s,
-        cpu_us=used_s / count * 1e6,
-        core_ratio=used_s / span_s,
-    )
 
 
 if __name__ == "__main__":

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
+
+from tests.bench.rates import Sample
 
 PACKAGES = ("faust-streaming", "aiokafka", "msgspec", "orjson", "river")
 _STAT = Path("/proc/stat")
@@ -69,6 +72,11 @@ def cpu_s(pid: int) -> float | None:
     # The command, in parentheses, may contain blanks; utime and stime are fields 14 and 15.
     fields = text.rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def own_sample(cores: Cores, events: int) -> Sample:
+    """What this process, on the measured core, has done by now."""
+    return Sample(time.monotonic(), events, time.process_time(), cores.busy_s())
 
 
 def peak_mb(pid: int) -> float | None:

@@ -19,17 +19,19 @@ from stream.events.reference import ReferenceBook
 from stream.shell.definitions import read_definitions
 from stream.simulation.offline import Offline
 from tests.bench.log import LogPlan
-from tests.bench.rates import Run
+from tests.bench.machine import Cores, own_sample
+from tests.bench.rates import Run, run_between
 
 PROFILE_LINES = 40
 
 
 def replay(values: list[bytes], book: ReferenceBook, definitions: bytes) -> Run:
     """What `shoal replay` does between reading lines and writing them."""
-    started_s, started_cpu_s = time.monotonic(), time.process_time()
+    cores, count = Cores(), len(values)
+    first = own_sample(cores, 0)
     decoded = [decode(value, 0, book) for value in values]
     decoded.sort(key=lambda one: one.time_ms)
-    decoded_s = time.monotonic()
+    decoded_cpu_s = time.process_time()
     offline = Offline(EngineSettings(), definitions)
     changes = 0
     for one in decoded:
@@ -39,21 +41,17 @@ def replay(values: list[bytes], book: ReferenceBook, definitions: bytes) -> Run:
     for change in offline.finish():
         encode_change(change, "shop")
         changes += 1
-    ended_s, used_s = time.monotonic(), time.process_time() - started_cpu_s
-    count, span_s = len(values), ended_s - started_s
-    return Run(
-        events_per_s=count / span_s,
-        events=count,
-        span_s=span_s,
-        cpu_us=used_s / count * 1e6,
-        core_ratio=used_s / span_s,
-        facts={
-            "changes": float(changes),
-            "decode_us": (decoded_s - started_s) / count * 1e6,
-            "fold_us": (ended_s - decoded_s) / count * 1e6,
-            "customers": float(sum(len(engine.store) for engine in offline.engines)),
-        },
-    )
+    last = own_sample(cores, count)
+    assert first.cpu_s is not None
+    assert last.cpu_s is not None
+    run = run_between(first, last)
+    run.facts = {
+        "changes": float(changes),
+        "decode CPU us": (decoded_cpu_s - first.cpu_s) / count * 1e6,
+        "fold CPU us": (last.cpu_s - decoded_cpu_s) / count * 1e6,
+        "customers": float(sum(len(engine.store) for engine in offline.engines)),
+    }
+    return run
 
 
 def main(plan: LogPlan, *, profiles: bool) -> None:
