@@ -26,8 +26,8 @@ from stream.events.envelope import Decoded
 from stream.events.records import encode_record
 
 TICK_EVERY_MS = 10 * MINUTE_MS
-"""Event time between ticks. Any other value gives the same changes; one well under an hour lets none
-seem historic that is told of at the tick after it."""
+"""Event time between ticks. Any other value gives the same changes; one well under an hour lets no
+change seem historic that the tick after it tells of."""
 
 BATCH_MAX = 2_000
 

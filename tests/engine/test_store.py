@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import pytest
+
+from stream.engine.store import RowStore
+from stream.state.codec import pack, unpack
+from stream.state.row import Row
+
+
+def stored(*keys: bytes) -> RowStore:
+    store = RowStore()
+    for number, key in enumerate(keys):
+        store.add(key, Row(events=number))
+    store.commit()
+    return store
+
+
+def test_a_row_is_what_was_added_before_and_after_a_commit():
+    store = RowStore()
+    row = Row(events=3)
+    store.add(b"a", row)
+    assert store.get(b"a") is row
+    assert store.commit() == {b"a": pack(row)}
+    assert store.get(b"a") == row
+    assert store.get(b"b") is None
+
+
+def test_a_commit_writes_what_was_touched_and_nothing_else():
+    store = stored(b"a", b"b")
+    row = store.get(b"b")
+    row.events = 9
+    store.touch(b"b", row)
+    assert {key: unpack(value).events for key, value in store.commit().items()} == {b"b": 9}
+    assert store.commit() == {}
+
+
+def test_a_rollback_forgets_changes_and_new_rows():
+    store = stored(b"a")
+    row = store.get(b"a")
+    store.touch(b"a", row)
+    row.events = 9
+    store.add(b"new", Row())
+    assert set(store.rollback()) == {b"a", b"new"}
+    assert store.get(b"a").events == 0
+    assert store.get(b"new") is None
+    assert store.commit() == {}
+
+
+def test_a_rollback_forgets_what_was_changed_without_a_touch_too():
+    store = stored(b"a")
+    store.get(b"a").activation = 7
+    store.rollback()
+    assert store.get(b"a").activation == 0
+
+
+def test_live_rows_are_bounded_and_come_back_from_their_bytes(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("stream.engine.store.HOT_ROWS_MAX", 10)
+    store = stored(*(b"%d" % number for number in range(30)))
+    assert len(store) == 30
+    assert sum(store.get(b"%d" % number).events == number for number in range(30)) == 30
+
+
+def test_a_glance_keeps_nothing_live():
+    store = stored(b"a")
+    store.rollback()
+    assert store.peek(b"a") == Row()
+    assert store.peek(b"a") is not store.peek(b"a")
+    assert store.get(b"a") is store.peek(b"a")
+
+
+def test_all_rows_are_those_of_the_last_commit():
+    store = stored(b"a", b"b")
+    store.get(b"a").events = 5
+    assert {key: row.events for key, row in store.rows()} == {b"a": 0, b"b": 1}
+    assert sorted(store.keys()) == [b"a", b"b"]
