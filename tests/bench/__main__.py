@@ -70,8 +70,9 @@ ROWS: dict[str, tuple[Peer, str, str]] = {
 FLOORS = {"getmany": "aiokafka getmany alone", "decode": "getmany and Shoal's typed decode"}
 
 NOTES = (
-    "events/s by what a group had committed: Shoal from its first commit until nothing is left to "
-    "do, peers after a warm-up; the best run, and how far below it the slowest was.\n"
+    "events/s: the best run, and how far below it the slowest was. Shoal's counts from its first "
+    "batch to the one that leaves nothing to do, by the meta records of its batches; a peer's by "
+    "the offsets that its group had committed, after a warm-up.\n"
     "The topic is keyed by customer, and all peers but the re-keyed one rely on that; Shoal, which "
     "trusts no key, writes and reads its own log of customers.\n"
     f"Peers commit every {PEER_COMMIT_MS} ms, at least once; Shoal commits in transactions.\n"

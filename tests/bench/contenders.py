@@ -13,6 +13,7 @@ from pathlib import Path
 from stream.events.topics import CHANGES, DEAD_LETTERS, EVENTS
 from stream.shell.child import start_child, stop_child
 from stream.shell.topic_admin import create_topics
+from tests.bench.committed import is_done, work_span
 from tests.bench.installed import PEERS, quix_python, streams_class_path
 from tests.bench.log import (
     PARTITIONS,
@@ -24,8 +25,8 @@ from tests.bench.log import (
     settings_for,
 )
 from tests.bench.machine import Cores
-from tests.bench.rates import Run, run_between, steady_run
-from tests.bench.watch import Child, ContenderFailedError, Watcher, all_folded, all_read
+from tests.bench.rates import Run, run_between, sample_at, steady_run
+from tests.bench.watch import Child, ContenderFailedError, Offsets, Watcher, all_read
 
 PEER_COMMIT_MS = 1_000
 """Between a peer's commits. Shoal commits at least every 100 ms under load."""
@@ -82,18 +83,25 @@ async def run_shoal(bench: Bench, number: int, profile: Path | None = None) -> R
     }
     profiler = [] if profile is None else ["-m", "cProfile", "-o", str(profile)]
     command = [sys.executable, *profiler, "-m", "stream.cli.main", "worker"]
-    started_s = time.monotonic()
-    with measured_process(bench, app, command, env) as child:
-        async with admin_of(bench.broker) as admin, reader_of(bench.broker) as reader:
+    async with admin_of(bench.broker) as admin, reader_of(bench.broker) as reader:
+        is_read = all_read(EVENTS.name, bench.facts.events)
+
+        async def done(offsets: Offsets) -> bool:
+            return await is_read(offsets) and await is_done(reader, bench.facts.clock_ms)
+
+        started_s = time.time()
+        with measured_process(bench, app, command, env) as child:
             watcher = Watcher(admin, app, EVENTS.name, child, bench.cores)
-            done = all_folded(bench.facts.events, reader)
             if not await watcher.until(done, SHOAL_TIME_MAX_S):
                 read = watcher.samples[-1].events
                 raise ContenderFailedError(f"{read:,} in {SHOAL_TIME_MAX_S:.0f} s", child.log)
             facts = watcher.facts()
-    working = [sample for sample in watcher.samples if sample.events > 0]
-    run = run_between(working[0], working[-1])
-    run.wall_s = working[-1].time_s - started_s
+        span = await work_span(reader)
+    run = run_between(
+        sample_at(watcher.samples, span.first_s, span.events),
+        sample_at(watcher.samples, span.last_s, bench.facts.events),
+    )
+    run.wall_s = span.last_s - started_s
     for topic in (CHANGES, DEAD_LETTERS):
         facts[topic.name] = float(await count_records(bench.broker, topic.name))
     run.facts = facts
@@ -134,7 +142,7 @@ async def run_peer(bench: Bench, peer: Peer, number: int) -> Run:
     arguments = [bench.broker, EVENTS.name, group, str(state), str(PEER_COMMIT_MS)]
     counted = EVENTS.name if peer.counted is None else group + peer.counted
     words = [*peer.command(), *arguments, *peer.arguments]
-    started_s = time.monotonic()
+    started_s = time.time()
     with measured_process(bench, group, words) as child:
         async with admin_of(bench.broker) as admin:
             watcher = Watcher(admin, group, counted, child, bench.cores)

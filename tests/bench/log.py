@@ -13,7 +13,7 @@ import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
-from stream.clock import rfc3339
+from stream.clock import LATENESS_MS, rfc3339
 from stream.events.topics import EVENTS, REFERENCE, partition_of
 from stream.shell.settings import Settings
 from stream.shell.topic_admin import create_topics
@@ -34,7 +34,11 @@ GONE_TIMEOUT_S = 30.0
 
 
 class LogFacts(msgspec.Struct, frozen=True):
-    """What is in the log."""
+    """What is in the log.
+
+    `clock_ms` is how far the clock gets by it: the smallest of the partitions' last event times,
+    less the lateness.
+    """
 
     events: int
     customers: int
@@ -42,6 +46,7 @@ class LogFacts(msgspec.Struct, frozen=True):
     bytes_mean: float
     from_time: str
     to_time: str
+    clock_ms: int
     seed: int = SEED
     partitions: int = PARTITIONS
 
@@ -95,6 +100,7 @@ async def _write_events(producer: AIOKafkaProducer, plan: LogPlan) -> LogFacts:
     waiting: list[Any] = []
     count = size = 0
     first_ms = last_ms = FIRST_MS
+    newest_ms = [0] * PARTITIONS
     for event in plan.simulated():
         to = partition_of(event.key, PARTITIONS)
         waiting.append(await producer.send(EVENTS.name, event.value, event.key, partition=to))
@@ -103,6 +109,7 @@ async def _write_events(producer: AIOKafkaProducer, plan: LogPlan) -> LogFacts:
             waiting.clear()
         first_ms = first_ms if count else event.received_ms
         last_ms = event.received_ms
+        newest_ms[to] = max(newest_ms[to], event.time_ms)
         count += 1
         size += len(event.value)
         keys.add(event.key)
@@ -114,6 +121,7 @@ async def _write_events(producer: AIOKafkaProducer, plan: LogPlan) -> LogFacts:
         bytes_mean=size / count,
         from_time=rfc3339(first_ms),
         to_time=rfc3339(last_ms),
+        clock_ms=min(newest_ms) - LATENESS_MS,
     )
 
 

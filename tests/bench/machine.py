@@ -76,7 +76,7 @@ def cpu_s(pid: int) -> float | None:
 
 def own_sample(cores: Cores, events: int) -> Sample:
     """What this process, on the measured core, has done by now."""
-    return Sample(time.monotonic(), events, time.process_time(), cores.busy_s())
+    return Sample(time.time(), events, time.process_time(), cores.busy_s())
 
 
 def peak_mb(pid: int) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -9,7 +10,7 @@ import msgspec
 
 
 class Sample(msgspec.Struct, frozen=True):
-    """What had been committed at an instant of the monotonic clock, and the CPU used by then.
+    """What had been committed at an instant, and the CPU used by then.
 
     `core_s` is the CPU time that anybody has used of the core.
     """
@@ -57,6 +58,28 @@ def run_between(first: Sample, last: Sample) -> Run:
         if first.core_s is not None and last.core_s is not None:
             run.others_ratio = max(0.0, (last.core_s - first.core_s - used_s) / span_s)
     return run
+
+
+def sample_at(samples: Sequence[Sample], time_s: float, events: int) -> Sample:
+    """A sample at an instant between others: the CPU used is interpolated.
+
+    >>> sample_at([Sample(1.0, 0, 10.0, 20.0), Sample(3.0, 0, 12.0, 22.0)], 2.0, 7)
+    Sample(time_s=2.0, events=7, cpu_s=11.0, core_s=21.0)
+    """
+    times = [sample.time_s for sample in samples]
+    number = min(max(bisect(times, time_s), 1), len(samples) - 1)
+    before, after = samples[number - 1], samples[number]
+    share = (time_s - before.time_s) / (after.time_s - before.time_s)
+    return Sample(
+        time_s,
+        events,
+        _between(before.cpu_s, after.cpu_s, share),
+        _between(before.core_s, after.core_s, share),
+    )
+
+
+def _between(before: float | None, after: float | None, share: float) -> float | None:
+    return None if before is None or after is None else before + (after - before) * share
 
 
 def steady_run(samples: Sequence[Sample], total: int, warm_up_s: float) -> Run:

@@ -1,7 +1,8 @@
 """Watches a consumer group work: samples of its committed offsets, from outside.
 
 Everybody is measured by the same thing, what the group has committed on the broker, and by the
-CPU time that the kernel has counted for the process.
+CPU time that the kernel has counted for the process. Times are those of the clock that the broker
+uses too.
 """
 
 from __future__ import annotations
@@ -13,12 +14,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError, NotCoordinatorForGroupError
 
-from stream.events.topics import CUSTOMER_EVENTS, EVENTS
-from tests.bench.log import PARTITIONS
 from tests.bench.machine import Cores, cpu_s, peak_mb
 from tests.bench.rates import Sample
 
@@ -79,7 +78,7 @@ class Watcher:
         ContenderFailedError
             The process has ended, or has committed nothing for a minute.
         """
-        progress_s = time.monotonic()
+        progress_s = time.time()
         first_commit_s: float | None = None
         events = 0
         while True:
@@ -117,7 +116,7 @@ class Watcher:
     def _sample(self, offsets: Offsets) -> Sample:
         events = _committed(offsets, self._topic)
         used_s = cpu_s(self._child.process.pid)
-        return Sample(time.monotonic(), events, used_s, self._cores.busy_s())
+        return Sample(time.time(), events, used_s, self._cores.busy_s())
 
 
 def _committed(offsets: Offsets, topic: str) -> int:
@@ -129,30 +128,5 @@ def all_read(topic: str, events: int) -> Done:
 
     async def done(offsets: Offsets) -> bool:
         return _committed(offsets, topic) >= events
-
-    return done
-
-
-def all_folded(events: int, reader: AIOKafkaConsumer) -> Done:
-    """Done when the log has been routed, and what was routed has been folded.
-
-    What then follows the committed offsets of the customers' log has no key: ticks, which go on
-    for ever, and the marks of transactions.
-    """
-    is_read = all_read(EVENTS.name, events)
-    places = [TopicPartition(CUSTOMER_EVENTS.name, p) for p in range(PARTITIONS)]
-    reader.assign(places)
-
-    async def done(offsets: Offsets) -> bool:
-        if not await is_read(offsets):
-            return False
-        for place in places:
-            reader.seek(place, offsets.get(place, 0))
-        ends = await reader.end_offsets(places)
-        while any([await reader.position(place) < ends[place] for place in places]):
-            batches = await reader.getmany(timeout_ms=20)
-            if any(record.key is not None for rs in batches.values() for record in rs):
-                return False
-        return True
 
     return done
