@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 BACKLOG_BYTES_MAX = 4 << 20
@@ -10,12 +11,17 @@ A worker with all of 32 partitions, two topics each, then keeps at most 64 * 5 M
 
 BACKLOG_RECORDS_MAX = 20_000
 
+_readings = itertools.count(1)
+"""Numbers no two readings share, also not those of two owners of a partition one after the other:
+the consumer's thread takes the highest for the one in force."""
+
 
 class Backlog:
     """Fetched records in offset order, bounded; a seek begins a new reading.
 
-    `reading` numbers the readings: what was polled for an earlier one is refused, because the
-    position that it continues is gone.
+    `reading` numbers the readings: what belongs to an earlier one is refused, because the position
+    that it continues is gone. What belongs to this one is never refused, because the consumer's
+    position is past it. `is_open` only says whether to ask for more.
     """
 
     __slots__ = ("_bytes", "_last_append_ms", "_records", "is_open", "reading")
@@ -24,22 +30,23 @@ class Backlog:
         self._records: list[Any] = []
         self._bytes = 0
         self._last_append_ms: int | None = None
-        self.reading = 0
+        self.reading = 0  # of none
         self.is_open = False
 
     def __len__(self) -> int:
         return len(self._records)
 
     def open(self) -> None:
-        """Accept records of the reading that begins now."""
+        """Ask for records."""
         self.is_open = True
 
-    def restart(self) -> None:
-        """End the reading: drop what was fetched, and accept nothing until `open`."""
+    def restart(self) -> int:
+        """End the reading and drop what was fetched; the next one's number."""
         self._records = []
         self._bytes = 0
-        self.reading += 1
+        self.reading = next(_readings)
         self.is_open = False
+        return self.reading
 
     @property
     def has_room(self) -> bool:
@@ -52,7 +59,7 @@ class Backlog:
 
     def add(self, records: list[Any], reading: int) -> bool:
         """Append a polled batch; False when it belongs to a reading that has ended."""
-        if reading != self.reading or not self.is_open:
+        if reading != self.reading:
             return False
         self._records += records
         self._bytes += sum(len(r.value) for r in records if r.value is not None)

@@ -19,7 +19,6 @@ the contract tests `tests/contracts/test_faust_*.py`. What it relies on:
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, Protocol
@@ -84,11 +83,11 @@ class TopicReplacedError(RuntimeError):
 class Intake(Protocol):
     """Takes whole polled batches: the other side of the hook."""
 
-    def wanted(self) -> Mapping[TopicPartition, int]:
-        """Partitions to take records from now, each with its reading's number."""
+    def wanted(self) -> set[TopicPartition]:
+        """Partitions to take records from now."""
 
     def take(self, partition: TopicPartition, records: list[Any], reading: int) -> None:
-        """Take a batch, unless that reading has ended since: a seek begins a new one."""
+        """Take a batch of the reading that `read_from` began under this number."""
 
     def polled(self) -> None:
         """Hear that a poll has come back, with or without records."""
@@ -112,6 +111,7 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
         super().__post_init__()
         self.proofs: dict[TopicPartition, EndProof] = {}
         self._last_offsets: dict[TopicPartition, int] = {}
+        self._readings: dict[TopicPartition, int] = {}
         self.answered_s = NO_FETCH_YET
 
     def _create_worker_consumer(self, transport: Any) -> Any:
@@ -152,22 +152,28 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
                     self.proofs[tp] = EndProof(self._last_offsets.get(tp), sent_s)
 
     async def _fetch_records(self, *args: Any, **kwargs: Any) -> Any:
+        # The number is taken here, where nothing can come between the records and their position:
+        # a poll that waits through a rebalance comes back with records of the reading after it.
         batches = await super()._fetch_records(*args, **kwargs)
         for tp, records in batches.items():
             self._last_offsets[tp] = records[-1].offset
-        return batches
+        return {tp: (self._readings.get(tp, -1), records) for tp, records in batches.items()}
 
     async def hold(self, partitions: set[TopicPartition]) -> None:
         self._ensure_consumer().pause(*partitions)
 
-    async def read_from(self, partition: TopicPartition, offset: int | None) -> int:
+    async def read_from(self, partition: TopicPartition, offset: int | None, reading: int) -> int:
         consumer = self._ensure_consumer()
         beginning = (await consumer.beginning_offsets([partition]))[partition]
         end = (await consumer.end_offsets([partition]))[partition]
         offset = beginning if offset is None else max(offset, beginning)
         if offset > end:
             raise TopicReplacedError(partition, offset, end)
+        if reading <= self._readings.get(partition, 0):
+            # A later reading was begun while this one asked the broker.
+            return offset
         consumer.seek(partition, offset)
+        self._readings[partition] = reading
         self._last_offsets.pop(partition, None)
         self.proofs.pop(partition, None)
         consumer.resume(partition)
@@ -212,15 +218,15 @@ class _BatchFetcher(Fetcher):
 
     async def _poll(self, consumer: Any, intake: Intake) -> None:
         held = consumer.assignment()
-        wanted = {tp: number for tp, number in intake.wanted().items() if tp in held}
+        wanted = intake.wanted() & held
         if not wanted:
             await self.sleep(NOTHING_WANTED_S)
             intake.polled()
             return
-        batches = await consumer._getmany(active_partitions=set(wanted), timeout=POLL_S)
+        batches = await consumer._getmany(active_partitions=wanted, timeout=POLL_S)
         intake.polled()
-        for tp, records in (batches or {}).items():
-            intake.take(tp, records, wanted[tp])
+        for tp, (reading, records) in (batches or {}).items():
+            intake.take(tp, records, reading)
 
 
 class _Transport(driver.Transport):
@@ -291,8 +297,12 @@ class GroupApp(faust.App):
         """Seconds between two heartbeats."""
         return float(self.conf.broker_heartbeat_interval)
 
-    async def read_from(self, partition: TopicPartition, offset: int | None) -> int | None:
-        """Start reading a partition at an offset, or at its beginning; drops what was prefetched.
+    async def read_from(
+        self, partition: TopicPartition, offset: int | None, reading: int
+    ) -> int | None:
+        """Begin a reading of a partition at an offset, or at its beginning.
+
+        What was prefetched is dropped. Records come with the reading's number from now on.
 
         Returns
         -------
@@ -307,7 +317,7 @@ class GroupApp(faust.App):
         """
         thread = self.consumer._thread
         try:
-            found: int = await thread.call_thread(thread.read_from, partition, offset)
+            found: int = await thread.call_thread(thread.read_from, partition, offset, reading)
         except IllegalStateError:
             return None
         return found

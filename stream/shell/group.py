@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
 from aiokafka import TopicPartition
@@ -65,10 +65,10 @@ class Group:
 
     # What the consumer asks
 
-    def wanted(self) -> Mapping[TopicPartition, int]:
+    def wanted(self) -> set[TopicPartition]:
         """Partitions with room for records."""
         return {
-            tp: backlog.reading
+            tp
             for owner in self.owners.values()
             for tp, backlog in owner.backlogs.items()
             if backlog.has_room

@@ -146,9 +146,10 @@ class PartitionOwner:
             (self._raw_tp, self._source.backlog, raw_from),
             (self._log_tp, self._log, log_from),
         ):
-            backlog.restart()
-            found = await self._shop.read_from(tp, offset)
-            if found is None:
+            reading = backlog.restart()
+            found = await self._shop.read_from(tp, offset, reading)
+            if found is None or reading != backlog.reading:
+                # Revoked meanwhile; whoever gets the partition next begins again.
                 return
             if offset is not None and found > offset:
                 self._meter.lost(tp.topic, offset, found)

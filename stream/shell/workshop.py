@@ -28,7 +28,7 @@ class Workshop:
     new_delivery    a delivery for a writer's name, not yet open
     newest_summary  what a partition's learner last told
     end_proof       the newest proof that a partition had been read to its end
-    read_from       start reading a partition of the group; None: no longer ours
+    read_from       begin a numbered reading of a partition at an offset; None: no longer ours
     owned_count     partitions that this worker has
     heartbeats_s    after so long the group has told a member what it no longer has
     """
@@ -41,7 +41,7 @@ class Workshop:
     new_delivery: Callable[[str], Delivery]
     newest_summary: Callable[[int], Awaitable[bytes | None]]
     end_proof: Callable[[TopicPartition], EndProof | None]
-    read_from: Callable[[TopicPartition, int | None], Awaitable[int | None]]
+    read_from: Callable[[TopicPartition, int | None, int], Awaitable[int | None]]
     owned_count: Callable[[], int]
     heartbeats_s: float
     restores: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(RESTORES_MAX))

@@ -113,6 +113,23 @@ async def test_a_seek_drops_what_was_prefetched(place):
             assert member.offsets[raw(place)] == list(range(offset, 1_000))
 
 
+async def test_what_is_kept_goes_on_without_a_gap_through_rebalances_under_load(place):
+    await place.create()
+    async with Recorder(place.settings) as stays:
+        await until(lambda: stays.held)
+        stays.goes_on = True
+        await stays.go_on()
+        feeding = asyncio.create_task(place.send("events", values(8_000), pause_every=16))
+        while not feeding.done():
+            await come_and_go(place, stays)
+        await feeding
+        partitions = [raw(place, number) for number in range(4)]
+        await until(lambda: all(1_999 in stays.offsets[tp] for tp in partitions))
+        assert stays.revocations >= 4
+        for tp in partitions:
+            assert stays.offsets[tp] == list(range(2_000))
+
+
 async def test_reading_starts_where_it_is_told_whatever_the_group_has_committed(place):
     await place.create()
     await place.send("events", values(40))

@@ -102,11 +102,8 @@ class Installation:
 
     async def read(self, topic: str) -> list[Any]:
         """All committed records of a topic, each partition's in order."""
-        registered = next(t for t in TOPICS if t.name == topic)
-        count = registered.partition_count(self.settings.partitions)
-        places = [TopicPartition(self.topic(topic), p) for p in range(count)]
         found: list[Any] = []
-        async with LogReader(self.settings, places) as reader:
+        async with LogReader(self.settings, self._places(topic)) as reader:
             async for records in reader.to_end():
                 found += records
         return sorted(found, key=lambda r: (r.partition, r.offset))
@@ -144,6 +141,16 @@ class Installation:
         for worker in self._workers:
             if worker.is_alive:
                 assert worker.terminate() == 0, worker.log
+
+    async def length(self, topic: str) -> int:
+        """How many offsets of a topic are committed: records, and a marker a transaction."""
+        async with LogReader(self.settings, self._places(topic)) as reader:
+            return sum((await reader.ends()).values())
+
+    def _places(self, topic: str) -> list[TopicPartition]:
+        registered = next(t for t in TOPICS if t.name == topic)
+        count = registered.partition_count(self.settings.partitions)
+        return [TopicPartition(self.topic(topic), p) for p in range(count)]
 
     def start_worker(self, **variables: str) -> WorkerProcess:
         """Start a worker process of this installation."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from typing import Any
 
 from aiokafka import TopicPartition
@@ -25,6 +24,9 @@ class Recorder:
         self.assignments: list[tuple[set[TopicPartition], int]] = []
         self.revocations = 0
         self.polls = 0
+        self.goes_on = False
+        self._readings = 0
+        self._tasks: set[asyncio.Task[None]] = set()
         self.revoke_takes_s = 0.0
         self.is_revoking = False
 
@@ -46,19 +48,27 @@ class Recorder:
 
     async def read(self, partition: TopicPartition, offset: int | None) -> int | None:
         """Begin a reading of a partition."""
-        self.reading.pop(partition, None)
         self.offsets[partition] = []
-        found = await self.app.read_from(partition, offset)
-        self.reading[partition] = 0
-        return found
+        return await self._begin(partition, offset)
+
+    async def go_on(self) -> None:
+        """Read everything that is held on from where it was read to; what is new from the start."""
+        for partition in self.held:
+            read = self.offsets.setdefault(partition, [])
+            await self._begin(partition, read[-1] + 1 if read else None)
+
+    async def _begin(self, partition: TopicPartition, offset: int | None) -> int | None:
+        self._readings += 1
+        self.reading[partition] = self._readings
+        return await self.app.read_from(partition, offset, self._readings)
 
     # What the hook asks and tells
 
-    def wanted(self) -> Mapping[TopicPartition, int]:
-        return dict(self.reading)
+    def wanted(self) -> set[TopicPartition]:
+        return set(self.reading)
 
     def take(self, partition: TopicPartition, records: list[Any], reading: int) -> None:
-        if partition in self.reading:
+        if self.reading.get(partition) == reading:
             self.offsets[partition] += [record.offset for record in records]
 
     def polled(self) -> None:
@@ -73,3 +83,8 @@ class Recorder:
 
     async def assign(self, partitions: set[TopicPartition], generation: int) -> None:
         self.assignments.append((partitions, generation))
+        if self.goes_on:
+            # Beside the callback, as the worker does it.
+            task = asyncio.create_task(self.go_on())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)

@@ -39,6 +39,11 @@ async def has_routed(place: Installation, count: int) -> bool:
     return len(await logged_ids(place)) >= count
 
 
+async def has_logged(place: Installation, count: int) -> bool:
+    """Whether the log holds so many records; cheaper than looking at them."""
+    return await place.length("customer-events") >= count
+
+
 async def logged_ids(place: Installation) -> list[int]:
     records = (decode_record(r.value) for r in await place.read("customer-events") if r.key)
     return [record.message_id for record in records if isinstance(record, Event)]
@@ -109,19 +114,19 @@ async def test_a_restart_goes_on_exactly_where_it_stopped(place):
 
 async def test_kills_stops_joins_and_leaves_lose_nothing_and_double_nothing(place):
     await place.create()
-    raw = list(shopping(24_000, int(time.time() * 1000) - 60_000))
+    raw = list(shopping(16_000, int(time.time() * 1000) - 60_000))
     workers = [place.start_worker()]
     await until(workers[0].is_ready)
-    feeding = asyncio.create_task(place.send("events", raw, pause_every=20))
+    feeding = asyncio.create_task(place.send("events", raw, pause_every=12))
     workers.append(place.start_worker())
     await until(workers[1].is_ready)
-    await until(lambda: has_routed(place, 3_000))
+    await until(lambda: has_logged(place, 3_000))
     workers[0].signal(signal.SIGKILL)
     workers[0].wait()
     workers.append(place.start_worker())
     await until(workers[2].is_ready)
     workers[1].signal(signal.SIGSTOP)
-    await until(lambda: has_routed(place, 15_000))
+    await until(lambda: has_logged(place, 10_000))
     workers[1].signal(signal.SIGCONT)
     await until(workers[1].is_ready)
     assert workers[2].terminate() == 0, workers[2].log
