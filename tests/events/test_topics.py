@@ -1,0 +1,36 @@
+from stream.events.topics import MESSAGE_BYTES_MAX, RECORD_BYTES_MAX, TOPICS, partition_of
+
+
+def test_names_are_unique():
+    names = [topic.name for topic in TOPICS]
+    assert len(set(names)) == len(names) == 11
+
+
+def test_every_topic_takes_the_brokers_time_and_the_largest_record():
+    for topic in TOPICS:
+        config = topic.configuration()
+        assert config["message.timestamp.type"] == "LogAppendTime"
+        assert int(config["max.message.bytes"]) == MESSAGE_BYTES_MAX > RECORD_BYTES_MAX
+        assert config["cleanup.policy"] in {"compact", "delete"}
+
+
+def test_state_is_compacted_and_never_deleted():
+    for topic in TOPICS:
+        config = topic.configuration()
+        if topic.compacted:
+            assert config["cleanup.policy"] == "compact"
+            assert "retention.ms" not in config
+        else:
+            assert int(config["retention.ms"]) == (topic.retention_ms or -1)
+
+
+def test_keys_are_spread_as_librdkafka_does_it():
+    # CRC-32 of the ASCII digits 1 to 9 is 0xCBF43926, the check value of every CRC catalogue.
+    assert partition_of(b"123456789", 1 << 32) == 0xCBF43926
+    assert partition_of(b"123456789", 8) == 6
+
+
+def test_partition_counts_follow_the_installation_or_are_one():
+    counts = {topic.name: topic.partition_count(12) for topic in TOPICS}
+    assert counts["events"] == counts["customer-events"] == counts["segment-changes"] == 12
+    assert counts["clock"] == counts["definitions"] == counts["reference"] == 1

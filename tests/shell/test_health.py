@@ -1,0 +1,68 @@
+import json
+
+from aiohttp import ClientSession
+from prometheus_client.parser import text_string_to_metric_families
+
+from stream.shell.health import HealthServer
+from stream.shell.metrics import Metrics
+
+
+async def page(server: HealthServer, path: str) -> tuple[int, str]:
+    host, port = server.address
+    async with ClientSession() as session, session.get(f"http://{host}:{port}{path}") as answer:
+        return answer.status, await answer.text()
+
+
+async def test_pages_say_what_is_wrong_and_nothing_when_all_is_well():
+    causes = {"stalled": [], "unready": ["partition 3 is being restored"]}
+    metrics = Metrics()
+    server = HealthServer(
+        ("127.0.0.1", 0), metrics.registry, lambda: causes["stalled"], lambda: causes["unready"]
+    )
+    await server.start()
+    try:
+        assert await page(server, "/livez") == (200, '{"ok": true, "causes": []}')
+        status, body = await page(server, "/readyz")
+        assert status == 503
+        assert json.loads(body)["causes"] == ["partition 3 is being restored"]
+        causes["unready"] = []
+        causes["stalled"] = ["no fetch was answered"]
+        assert (await page(server, "/readyz"))[0] == 200
+        assert (await page(server, "/livez"))[0] == 503
+        assert (await page(server, "/table/"))[0] == 404
+    finally:
+        await server.stop()
+
+
+async def test_metrics_follow_the_conventions():
+    metrics = Metrics()
+    metrics.consumed.labels("raw").inc()
+    metrics.customers.labels("loyal", "3").set(7)
+    server = HealthServer(("127.0.0.1", 0), metrics.registry, list, list)
+    await server.start()
+    try:
+        _, body = await page(server, "/metrics")
+    finally:
+        await server.stop()
+    families = list(text_string_to_metric_families(body))
+    ours = [f for f in families if f.name.startswith("shoal_")]
+    assert len(ours) > 30
+    for family in ours:
+        assert family.documentation
+        assert not family.name.endswith(("_ms", "_count", "_milliseconds"))
+    assert 'shoal_customers{partition="3",segment="loyal"} 7.0' in body
+    assert 'shoal_records_consumed_total{at="raw"} 1.0' in body
+
+
+def test_series_of_a_partition_that_is_gone_are_removed():
+    metrics = Metrics()
+    for partition in ("3", "4"):
+        metrics.customers.labels("loyal", partition).set(7)
+        metrics.timers_pending.labels(partition).set(1)
+        metrics.lag_records.labels("events", partition).set(2)
+    metrics.forget_partition(3)
+    sample = metrics.registry.get_sample_value
+    assert sample("shoal_customers", {"segment": "loyal", "partition": "3"}) is None
+    assert sample("shoal_timers_pending", {"partition": "3"}) is None
+    assert sample("shoal_consumer_lag_records", {"topic": "events", "partition": "3"}) is None
+    assert sample("shoal_customers", {"segment": "loyal", "partition": "4"}) == 7
