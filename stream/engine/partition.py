@@ -44,6 +44,7 @@ from stream.engine.versions import Timeline
 from stream.events.changes import Membership
 from stream.events.records import (
     CustomerEvent,
+    Event,
     Link,
     Merge,
     OrderCompleted,
@@ -194,19 +195,20 @@ class PartitionEngine:
         return effects, None
 
     def _apply(self, key: bytes | None, decoded: Record) -> None:
-        if isinstance(decoded, Tick | Version):
-            if isinstance(decoded, Tick):
-                self._tick(decoded.clock_ms)
-            else:
-                self.passage.announce(self.meta, decoded)
+        if isinstance(decoded, Tick):
+            self._tick(decoded.clock_ms)
+            self.decider.effects.counts.control += 1
+            return
+        if isinstance(decoded, Version):
+            self.passage.announce(self.meta, decoded)
             self.decider.effects.counts.control += 1
             return
         if key is None:
             raise EngineStateError("a customer record has no key")
-        if isinstance(decoded, Link | Merge):
-            self._join(key, decoded)
-        else:
+        if isinstance(decoded, Event):
             self._event(key, decoded)
+        else:
+            self._join(key, decoded)
         if self.meta.backlog_ms:
             self._fire_due(TIMERS_PER_RECORD)
         if self.passage.is_open:
@@ -280,9 +282,11 @@ class PartitionEngine:
             timer_ms = min(timer_ms, flip_ms)
         if type(event) is OrderCompleted:
             decider.learn(key, row, context, now_ms, "event")
-        row.timer_ms = min(timer_ms, deadline_ms(row))
-        if row.timer_ms != timer_before:
-            self.timers.schedule(key, row.timer_ms)
+        due_ms = deadline_ms(row)
+        timer_ms = min(timer_ms, due_ms)
+        row.timer_ms = timer_ms
+        if timer_ms != timer_before:
+            self.timers.schedule(key, timer_ms)
 
     # -- time and versions --------------------------------------------------------------------
 

@@ -137,7 +137,8 @@ class Timeline:
 
     def of(self, activation: int) -> Context:
         """The context of a row that crossed last to number `activation`."""
-        return self.contexts[max(activation, self.swept)]
+        swept = self.swept
+        return self.contexts[max(swept, activation)]
 
     def after(self, activation: int) -> Context | None:
         """The context that such a row crosses to next."""

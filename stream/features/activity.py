@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stream.features.registry import Feature
-from stream.state.fold import ACTIVITY, SESSIONS
+from stream.state.fold import ACTIVITY, PRODUCTS, SESSIONS, VISITS
 
 _S = "(0 if row.sessions is None else row.sessions.{})"
 
@@ -12,7 +12,7 @@ FAMILY = (
             "First activity of the customer.", nullable=True),
     Feature("seen.last", "(row.last_ms or None)", "instant", ACTIVITY,
             "Latest activity of the customer.", nullable=True),
-    Feature("sessions.count", _S.format("count"), "count", SESSIONS,
+    Feature("sessions.count", _S.format("count"), "count", VISITS,
             "Visits, split by 30 minutes of silence."),
     Feature("sessions.pages", _S.format("total_pages"), "count", SESSIONS,
             "Pages seen over all visits."),
@@ -24,6 +24,6 @@ FAMILY = (
             "Time spent in ended visits."),
     Feature("session.pages", _S.format("pages"), "count", SESSIONS,
             "Pages of the latest visit."),
-    Feature("products.viewed", _S.format("total_products"), "count", SESSIONS,
+    Feature("products.viewed", _S.format("total_products"), "count", PRODUCTS,
             "Product views over all visits."),
 )  # fmt: skip

@@ -30,7 +30,11 @@ BROWSE = 16
 ORDERS = 32
 MESSAGES = 64
 TRAITS = 128
-EVERYTHING = 255
+VISITS = 256
+PRODUCTS = 512
+EVERYTHING = 1023
+"""Parts of a row, as bits. How many visits and product views there were are parts of their own:
+most events go on with a visit, and what asks for its number need not be decided for them."""
 
 TRAITS_MAX = 50
 CHANNELS_MAX = 8
@@ -96,7 +100,7 @@ FOLDS: dict[type, Fold] = {
     r.PageViewed: Fold(_page, ACTIVITY | SESSIONS, False),
     r.ProductsSearched: Fold(_search, ACTIVITY | SESSIONS, False),
     r.ListViewed: Fold(None, ACTIVITY | SESSIONS, True),
-    r.ProductViewed: Fold(_product, ACTIVITY | SESSIONS | BROWSE, False),
+    r.ProductViewed: Fold(_product, ACTIVITY | SESSIONS | BROWSE | PRODUCTS, False),
     r.ProductClicked: Fold(None, ACTIVITY | SESSIONS, True),
     r.CartAdded: Fold(intent.add_to_cart, _INTENT, True),
     r.CartRemoved: Fold(intent.remove_from_cart, _INTENT, True),
@@ -133,10 +137,15 @@ def fold(row: Row, event: r.CustomerEvent) -> int:
         seen = row.channels.get(channel)
         if seen is not None or len(row.channels) < CHANNELS_MAX:
             row.channels[channel] = (seen or 0) + 1
+    sessions = row.sessions
+    visit_count = 0 if sessions is None else sessions.count
     if visits and channel not in OFFLINE_CHANNELS:
         visit(row, time_ms)
     if apply is not None:
         apply(row, event)
+    sessions = row.sessions
+    if sessions is not None and sessions.count != visit_count:
+        parts |= VISITS
     row.events += 1
     if parts & ACTIVITY:
         row.last_ms = max(row.last_ms, time_ms)

@@ -13,9 +13,11 @@ from stream.state.fold import (
     FOLDS,
     MESSAGES,
     ORDERS,
+    PRODUCTS,
     SESSIONS,
     TRAITS,
     TRAITS_MAX,
+    VISITS,
     deadline_ms,
     fold,
 )
@@ -50,14 +52,18 @@ def test_every_event_of_the_log_has_its_fold():
 
 
 def test_the_parts_are_the_bits_of_everything():
-    parts = (ACTIVITY, SESSIONS, CART, CHECKOUT, BROWSE, ORDERS, MESSAGES, TRAITS)
+    parts = (
+        ACTIVITY, SESSIONS, CART, CHECKOUT, BROWSE, ORDERS, MESSAGES, TRAITS, VISITS, PRODUCTS,
+    )  # fmt: skip
     assert sum(parts) == EVERYTHING
-    assert len(set(parts)) == 8
+    assert len(set(parts)) == 10
 
 
 def test_a_fold_tells_every_part_that_it_changed():
     readers = {
         SESSIONS: lambda row: row.sessions,
+        VISITS: lambda row: row.sessions.count,
+        PRODUCTS: lambda row: row.sessions.total_products,
         CART: lambda row: row.cart,
         CHECKOUT: lambda row: row.checkout,
         BROWSE: lambda row: row.browse,
