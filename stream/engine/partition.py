@@ -278,13 +278,12 @@ class PartitionEngine:
             if parts & pack.population_parts:
                 decider.count_population(row, context, now_ms)
             numbers = pack.touched(parts) if row.bits else pack.everything
-            flip_ms = decider.decide(key, row, numbers, now_ms, "event", at_ms)
-            timer_ms = min(timer_ms, flip_ms)
+            if numbers:
+                flip_ms = decider.decide(key, row, numbers, now_ms, "event", at_ms)
+                timer_ms = min(timer_ms, flip_ms)
         if type(event) is OrderCompleted:
             decider.learn(key, row, context, now_ms, "event")
-        due_ms = deadline_ms(row)
-        timer_ms = min(timer_ms, due_ms)
-        row.timer_ms = timer_ms
+        row.timer_ms = timer_ms = min(timer_ms, deadline_ms(row))
         if timer_ms != timer_before:
             self.timers.schedule(key, timer_ms)
 

@@ -147,8 +147,8 @@ def fold(row: Row, event: r.CustomerEvent) -> int:
     if sessions is not None and sessions.count != visit_count:
         parts |= VISITS
     row.events += 1
-    if parts & ACTIVITY:
-        row.last_ms = max(row.last_ms, time_ms)
+    if parts & ACTIVITY and time_ms > row.last_ms:
+        row.last_ms = time_ms
     if row.first_ms == 0 or time_ms < row.first_ms:
         row.first_ms = time_ms
         parts |= ACTIVITY
@@ -157,7 +157,8 @@ def fold(row: Row, event: r.CustomerEvent) -> int:
 
 def deadline_ms(row: Row) -> int:
     """When time alone next changes the row itself: its session ends or an order matures."""
-    return min(session_end_ms(row.sessions), maturity_ms(row.orders))
+    ends_ms = session_end_ms(row.sessions)
+    return ends_ms if row.orders is None else min(ends_ms, maturity_ms(row.orders))
 
 
 def expire(row: Row, now_ms: int) -> bool:

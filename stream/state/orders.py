@@ -264,7 +264,7 @@ def mature(orders: Orders, order: Order) -> None:
 
 def maturity_ms(orders: Orders | None) -> int:
     """When the next order matures."""
-    if orders is None:
+    if orders is None or orders.matured == orders.count:
         return NEVER_MS
     for order in orders.recent:
         if not order.matured and not order.cancelled:
