@@ -24,6 +24,9 @@ DAYS_KEPT = 4
 """Histograms of so many days have keys of their own in the compacted topic. The clock waits for
 them before it passes into the second day after, so no more than two are still needed."""
 
+FRESH_S = 5.0
+"""Partitions that are taken up together share one reading of their summaries."""
+
 CLUSTERS_PREFIX = b"clusters-"
 POPULATION_PREFIX = b"population-"
 
@@ -42,10 +45,18 @@ class Summaries:
         self._next_offset = 0
         self._newest: dict[bytes, bytes] = {}
         self._reading = asyncio.Lock()
+        self._read_s = -FRESH_S
 
     async def newest(self, partition: int) -> bytes | None:
         """What the partition's learner last told, whoever owned it."""
-        async with self._reading, LogReader(self._settings, [self._place]) as reader:
+        async with self._reading:
+            if time.monotonic() - self._read_s > FRESH_S:
+                await self._read_on()
+                self._read_s = time.monotonic()
+        return self._newest.get(_clusters_key(partition))
+
+    async def _read_on(self) -> None:
+        async with LogReader(self._settings, [self._place]) as reader:
             if self._next_offset:
                 await reader.seek(self._place, self._next_offset)
             async for records in reader.to_end():
@@ -53,7 +64,6 @@ class Summaries:
                     r.key: r.value for r in records if r.key.startswith(CLUSTERS_PREFIX)
                 }
                 self._next_offset = records[-1].offset + 1
-        return self._newest.get(_clusters_key(partition))
 
 
 def _clusters_key(partition: int) -> bytes:

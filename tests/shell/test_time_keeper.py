@@ -1,0 +1,88 @@
+import time
+from types import SimpleNamespace
+
+import pytest
+
+from stream.clock import DAY_MS
+from stream.engine.coordinator import Coordinator, SourceReport
+from stream.shell.metrics import Metrics
+from stream.shell.settings import Settings
+from stream.shell.time_keeper import StuckSources
+
+SOURCES = 3
+CLOCK_MS = 20_000 * DAY_MS
+LONG_S = 1_000.0
+
+
+class Setting:
+    def __init__(self) -> None:
+        self.metrics = Metrics()
+        self.coordinator = Coordinator(SOURCES)
+        shop = SimpleNamespace(settings=Settings(partitions=SOURCES), metrics=self.metrics)
+        self.stuck = StuckSources(shop, self.coordinator)
+
+    def report(self, source: int, watermark_ms: int) -> None:
+        self.stuck.heard(source)
+        self.coordinator.source(SourceReport(source, watermark_ms, 1, SOURCES))
+
+    def silent_for(self, source: int, seconds: float) -> None:
+        self.stuck._heard_s[source] = time.monotonic() - seconds
+
+    def excluded(self) -> float | None:
+        return self.metrics.registry.get_sample_value("shoal_sources_excluded")
+
+
+@pytest.fixture
+def setting() -> Setting:
+    found = Setting()
+    for source in range(SOURCES):
+        found.report(source, CLOCK_MS + source)
+    return found
+
+
+def test_who_tells_something_holds_the_clock_up(setting):
+    setting.stuck.exclude()
+    assert setting.coordinator.watermark_ms() == CLOCK_MS
+    assert setting.excluded() == 0
+
+
+def test_a_source_that_is_silent_while_others_tell_is_left_out_and_said_so(setting, caplog):
+    setting.silent_for(0, LONG_S)
+    setting.stuck.exclude()
+    assert setting.coordinator.watermark_ms() == CLOCK_MS + 1
+    assert setting.excluded() == 1
+    assert "source 0 has told nothing" in caplog.text
+
+
+def test_one_that_is_back_counts_again(setting, caplog):
+    setting.silent_for(0, LONG_S)
+    setting.stuck.exclude()
+    setting.report(0, CLOCK_MS)
+    setting.stuck.exclude()
+    assert setting.coordinator.watermark_ms() == CLOCK_MS
+    assert setting.excluded() == 0
+    assert "source 0 is back" in caplog.text
+
+
+def test_nobody_is_left_out_when_nobody_tells_anything(setting):
+    for source in range(SOURCES):
+        setting.silent_for(source, LONG_S)
+    setting.stuck.exclude()
+    assert setting.excluded() is not None
+    assert setting.coordinator.state.excluded == []
+
+
+def test_a_day_that_nobody_finishes_is_given_up_after_a_while(setting, caplog):
+    setting.coordinator.version("definitions", "v", b"segments: []")
+    setting.coordinator.decide()
+    for source in range(SOURCES):
+        setting.report(source, CLOCK_MS + 5 * DAY_MS)
+    awaited = setting.coordinator.awaited_day()
+    assert awaited is not None
+    setting.stuck.exclude()
+    assert setting.coordinator.awaited_day() == awaited
+    day, since_s = setting.stuck._awaited
+    setting.stuck._awaited = (day, since_s - LONG_S)
+    setting.stuck.exclude()
+    assert setting.coordinator.awaited_day() == awaited + 1
+    assert f"histograms of day {awaited}" in caplog.text
