@@ -19,10 +19,14 @@ class LogReader:
     def __init__(self, settings: Settings, partitions: Sequence[TopicPartition]) -> None:
         self._consumer = new_reader(settings)
         self._partitions = list(partitions)
+        self._ends: Mapping[TopicPartition, int] = {}
 
     async def __aenter__(self) -> LogReader:
         try:
             await self._consumer.start()
+            # Asked before anything is fetched: a broker answers a connection in order, and an
+            # empty fetch takes its time.
+            self._ends = await self._consumer.end_offsets(self._partitions)
             self._consumer.assign(self._partitions)
             await self._consumer.seek_to_beginning(*self._partitions)
         except BaseException:
@@ -37,26 +41,18 @@ class LogReader:
         """Go on from an offset."""
         self._consumer.seek(partition, offset)
 
-    async def ends(self) -> Mapping[TopicPartition, int]:
-        """Each partition's end now: the offset after the last committed record."""
-        ends: Mapping[TopicPartition, int] = await self._consumer.end_offsets(self._partitions)
-        return ends
-
-    async def beginnings(self) -> Mapping[TopicPartition, int]:
-        """Each partition's oldest offset that is still there."""
-        found: Mapping[TopicPartition, int] = await self._consumer.beginning_offsets(
-            self._partitions
-        )
-        return found
+    @property
+    def ends(self) -> Mapping[TopicPartition, int]:
+        """Where each partition ended when this was opened: after the last committed record."""
+        return self._ends
 
     async def to_end(self) -> AsyncIterator[list[Any]]:
-        """Batches of records up to where the partitions end when this is called.
+        """Batches of records up to where the partitions ended when this was opened.
 
         It watches the position, not the records: a partition may end with markers of transactions
         or with records that compaction has removed, and no record comes for those.
         """
-        ends = await self.ends()
-        while not await self._passed(ends):
+        while await self.remaining() > 0:
             for records in (await self._consumer.getmany(timeout_ms=_POLL_MS)).values():
                 yield records
 
@@ -65,10 +61,7 @@ class LogReader:
         found = await self._consumer.getmany(timeout_ms=timeout_ms)
         return [record for records in found.values() for record in records]
 
-    async def remaining(self, ends: Mapping[TopicPartition, int]) -> int:
-        """Offsets still to be read up to `ends`."""
-        positions = [(end, await self._consumer.position(tp)) for tp, end in ends.items()]
+    async def remaining(self) -> int:
+        """Offsets still to be read up to the ends."""
+        positions = [(end, await self._consumer.position(tp)) for tp, end in self._ends.items()]
         return sum(max(0, end - position) for end, position in positions)
-
-    async def _passed(self, ends: Mapping[TopicPartition, int]) -> bool:
-        return await self.remaining(ends) == 0

@@ -127,7 +127,7 @@ class PartitionOwner:
         engine = self._shop.new_engine(self.partition)
         async with self._shop.restores:
             rows = await restore_partition(
-                self._shop.settings, self.partition, engine, self._shop.metrics
+                self._shop.settings, self.partition, engine, self._shop.metrics, self._progressed
             )
         self._learner.resume(await self._shop.newest_summary(self.partition))
         self._engine = engine
@@ -136,6 +136,9 @@ class PartitionOwner:
         self._reporter.restart()
         logger.info("partition %d restored from %d rows", self.partition, rows)
         await self._read_on()
+
+    def _progressed(self) -> None:
+        self.progressed_s = time.monotonic()
 
     async def _read_on(self) -> None:
         source = self._engine.source
@@ -155,7 +158,7 @@ class PartitionOwner:
                 self._meter.lost(tp.topic, offset, found)
             backlog.open()
         self.is_running = True
-        self.progressed_s = time.monotonic()
+        self._progressed()
         self._working.set()
         self._wake.set()
 
@@ -210,7 +213,7 @@ class PartitionOwner:
             self._wake.clear()
             waiting_s = self._pace.wait_s(len(self._log) + len(self._source.backlog))
             if not self._log and not self._source.is_ready(self._limit_ms()):
-                self.progressed_s = time.monotonic()
+                self._progressed()
                 waiting_s = self._reporter.due_in_s()
                 if waiting_s <= 0:
                     return
@@ -229,7 +232,7 @@ class PartitionOwner:
             return
         started_s = time.monotonic()
         await delivery.deliver(batch.outbox, self._offsets_when_due())
-        self.progressed_s = time.monotonic()
+        self._progressed()
         if batch.report is not None:
             self._reporter.told(batch.report)
         broker_ms = self._shop.broker_time.now()

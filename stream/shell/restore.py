@@ -7,6 +7,7 @@ The partition's delivery must be open before, or the former owner could still ad
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 from aiokafka import TopicPartition
@@ -26,9 +27,13 @@ class Restorable(Protocol):
 
 
 async def restore_partition(
-    settings: Settings, partition: int, engine: Restorable, metrics: Metrics
+    settings: Settings,
+    partition: int,
+    engine: Restorable,
+    metrics: Metrics,
+    progressed: Callable[[], None],
 ) -> int:
-    """Read the changelog's partition to its end into `engine`.
+    """Read the changelog's partition to its end into `engine`; `progressed` hears of each batch.
 
     Returns
     -------
@@ -41,12 +46,12 @@ async def restore_partition(
     remaining = metrics.restore_remaining.labels(str(partition))
     restore = engine.restore
     async with LogReader(settings, [changelog]) as reader:
-        ends = await reader.ends()
         async for records in reader.to_end():
             for record in records:
                 restore(record.key, record.value)
             row_count += len(records)
-            remaining.set(await reader.remaining(ends))
+            progressed()
+            remaining.set(await reader.remaining())
     engine.restored()
     remaining.set(0)
     metrics.restore_rows.inc(row_count)
