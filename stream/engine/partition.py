@@ -218,7 +218,7 @@ class PartitionEngine:
         """The row of a key, begun at `time_ms` where there is none."""
         row = self.store.get(key)
         if row is None:
-            if b"\0" in key or not key.decode():
+            if key.startswith(b"\0") or not key.decode():
                 raise EngineStateError("a key that no customer can have")
             row = Row(activation=self.timeline.at(time_ms).number)
             self.store.add(key, row)

@@ -73,8 +73,12 @@ class Offline:
         outputs = self.router.emit(decoded)
         for partition, key, value in outputs:
             self._append(partition, decoded.received_ms, key, value)
-        linked = len(outputs) > 1 or decoded.record is None
-        if linked or self._forwards(decoded.key) or len(self._pending[0]) >= BATCH_MAX:
+        news = outputs if decoded.record is None else outputs[1:]
+        if (
+            self._forwards(decoded.key) is not None
+            or any(self._forwards(key.decode()) != decoded.key for _, key, _ in news)
+            or len(self._pending[0]) >= BATCH_MAX
+        ):
             yield from self._flush()
 
     def finish(self, until_ms: int | None = None) -> Iterator[SegmentChanged]:
@@ -85,14 +89,17 @@ class Offline:
         """Every customer's segments as they now are, by customer id."""
         yield from members_of(self.engines)
 
-    def _forwards(self, customer: str) -> bool:
-        """Whether the customer's row sends its records elsewhere: then order matters at once."""
+    def _forwards(self, customer: str) -> str | None:
+        """Where the customer's row sends its records, if it does: then order matters at once.
+
+        Nothing is pending that would change it: a link that says something new is folded at once.
+        """
         key = customer.encode()
         engine = self.engines[0]
         if len(self.engines) > 1:
             engine = self.engines[self.router.partition_of(key)]
         row = engine.store.get(key)
-        return row is not None and row.forward_to is not None
+        return None if row is None else row.forward_to
 
     def _append(self, partition: int, timestamp: int, key: bytes | None, value: bytes) -> None:
         record = StoredRecord(self._offsets[partition], timestamp, key, value)
