@@ -227,7 +227,7 @@ class PartitionOwner:
         delivery = self._delivery
         assert delivery is not None
         self._pace.started()
-        batch = self._compute()
+        batch = await self._compute()
         if batch.outbox.record_count == 0:
             return
         started_s = time.monotonic()
@@ -239,15 +239,18 @@ class PartitionOwner:
         self._meter.committed(batch, self.progressed_s - started_s, broker_ms)
         self._meter.show(self._engine, batch.effects)
 
-    def _compute(self) -> Batch:
+    async def _compute(self) -> Batch:
+        """Route and fold; lets the others' answers in between, they wait for this one thread."""
         records_max = self._shop.settings.batch_records_max
         batch = Batch(oldest_raw_ms=self._source.backlog.oldest_append_ms)
         routed = batch.routed = self._source.route(records_max, self._limit_ms())
+        await asyncio.sleep(0)
         folded = self._log.first(records_max)
         if routed is not None or folded:
             self._log.drop(len(folded))
             batch.oldest_logged_ms = folded[0].timestamp if folded else None
             effects = batch.effects = self._engine.fold(folded, self._source.state())
+            await asyncio.sleep(0)
             if routed is not None:
                 self._poster.post_routed(batch.outbox, routed)
             self._poster.post_effects(batch.outbox, effects)

@@ -78,7 +78,7 @@ class Settings:
     create_topics: bool = False
     session_timeout_ms: int = 10_000
     commit_interval_max_ms: int = 100
-    batch_records_max: int = 5_000
+    batch_records_max: int = 2_000
     tick_interval_ms: int = 250
     clusters: bool = True
     cluster_interval_s: int = 300
@@ -119,7 +119,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         create_topics=read.flag("CREATE_TOPICS"),
         session_timeout_ms=read.number("SESSION_TIMEOUT_MS", 10_000, 500, 300_000),
         commit_interval_max_ms=read.number("COMMIT_INTERVAL_MAX_MS", 100, 0, 10_000),
-        batch_records_max=read.number("BATCH_RECORDS_MAX", 5_000, 1, 100_000),
+        batch_records_max=read.number("BATCH_RECORDS_MAX", 2_000, 1, 100_000),
         tick_interval_ms=read.number("TICK_INTERVAL_MS", 250, 10, 60_000),
         clusters=read.optional("CLUSTERS", _one_of("on", "off")) != "off",
         cluster_interval_s=read.number("CLUSTER_INTERVAL_S", 300, 1, 86_400),

@@ -17,6 +17,8 @@ import time
 import uuid
 from pathlib import Path
 
+from stream.shell.child import start_child
+
 KAFKA_VERSION = "4.1.0"
 START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 20.0
@@ -40,11 +42,11 @@ _POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
 _PROPERTIES = """process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}{secure}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}{secure}
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURE:SASL_SSL
 log.dirs={data}
 log.message.timestamp.type=LogAppendTime
 auto.create.topics.enable=false
@@ -64,6 +66,18 @@ message.max.bytes=4194304
 replica.fetch.max.bytes=4194304
 """
 
+SECURE_USER, SECURE_PASSWORD = "shoal", "s3cret"
+
+_SECURE_PROPERTIES = f"""listener.name.secure.ssl.keystore.location={{keystore}}
+listener.name.secure.ssl.keystore.password=changeit
+listener.name.secure.ssl.key.password=changeit
+listener.name.secure.ssl.keystore.type=PKCS12
+listener.name.secure.sasl.enabled.mechanisms=PLAIN
+listener.name.secure.plain.sasl.jaas.config=\\
+ org.apache.kafka.common.security.plain.PlainLoginModule required \\
+ user_{SECURE_USER}="{SECURE_PASSWORD}";
+"""
+
 
 class BrokerUnavailableError(RuntimeError):
     """This machine cannot run Kafka: Java or Maven is missing, or the jars cannot be had."""
@@ -76,17 +90,30 @@ class Broker:
     ----------
     folder
         Holds data, configuration and the log of this broker; survives `kill` and `start`.
+    is_secure
+        Whether it also listens with TLS and passwords, at `secure_address`.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, is_secure: bool = False) -> None:
         self.folder = folder
         self.port = 0
+        self.secure_port = 0
+        self._is_secure = is_secure
         self._process: subprocess.Popen[bytes] | None = None
         self._logged_bytes = 0
 
     @property
     def address(self) -> str:
         return f"127.0.0.1:{self.port}"
+
+    @property
+    def secure_address(self) -> str:
+        return f"127.0.0.1:{self.secure_port}"
+
+    @property
+    def certificate(self) -> Path:
+        """What clients of `secure_address` verify it with."""
+        return self.folder / "certificate.pem"
 
     @property
     def log(self) -> Path:
@@ -99,13 +126,8 @@ class Broker:
         if not properties.exists():
             self._format(libraries, properties)
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [*_java(libraries), "kafka.Kafka", str(properties)],
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                stdin=subprocess.DEVNULL,
-                start_new_session=True,
-            )
+            words = [*_java(libraries), "kafka.Kafka", str(properties)]
+            self._process = start_child(words, output=log)
         self._wait_until_it_answers()
         return self
 
@@ -124,16 +146,30 @@ class Broker:
         self._signal(signal.SIGCONT)
 
     def _format(self, libraries: Path, properties: Path) -> None:
-        self.port, controller = _free_ports(2)
-        properties.write_text(
-            _PROPERTIES.format(port=self.port, controller=controller, data=self.folder / "data")
+        self.port, controller, self.secure_port = _free_ports(3)
+        text = _PROPERTIES.format(
+            port=self.port,
+            controller=controller,
+            data=self.folder / "data",
+            secure=f",SECURE://{self.secure_address}" if self._is_secure else "",
         )
+        if self._is_secure:
+            text += _SECURE_PROPERTIES.format(keystore=self._make_keystore())
+        properties.write_text(text)
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         tool = "kafka.tools.StorageTool"
         words = [*_java(libraries), tool, "format", "-t", cluster, "-c", str(properties)]
         done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
         if done.returncode != 0:
             raise BrokerUnavailableError(f"formatting the data folder failed: {done.stdout[-500:]}")
+
+    def _make_keystore(self) -> Path:
+        keystore = self.folder / "keystore.p12"
+        common = ["-keystore", str(keystore), "-storepass", "changeit", "-alias", "broker"]
+        pair = ["-genkeypair", "-keyalg", "RSA", "-storetype", "PKCS12", "-dname", "CN=broker"]
+        _keytool(*pair, "-ext", "SAN=ip:127.0.0.1", *common)
+        _keytool("-exportcert", "-rfc", "-file", str(self.certificate), *common)
+        return keystore
 
     def _wait_until_it_answers(self) -> None:
         deadline = time.monotonic() + START_TIMEOUT_S
@@ -167,9 +203,9 @@ class Broker:
         self._process = None
 
 
-def new_broker() -> Broker:
+def new_broker(*, is_secure: bool = False) -> Broker:
     """A broker in a new folder under the system's temporary folder, not yet started."""
-    return Broker(Path(tempfile.mkdtemp(prefix="shoal-kafka-")))
+    return Broker(Path(tempfile.mkdtemp(prefix="shoal-kafka-")), is_secure=is_secure)
 
 
 def discard(broker: Broker) -> None:
@@ -217,6 +253,10 @@ def _resolve(home: Path, libraries: Path) -> None:
         # Another run may have been quicker: its folder is as good.
         if not libraries.exists():
             fresh.rename(libraries)
+
+
+def _keytool(*words: str) -> None:
+    subprocess.run(["keytool", *words], capture_output=True, check=True, timeout=60)
 
 
 def _java(libraries: Path) -> list[str]:
