@@ -167,16 +167,21 @@ class Decider:
     def _switch(
         self, moment: Moment, unit: Unit, verdict: int, bits: tuple[int, int], flip_ms: int
     ) -> None:
-        """Leave what no longer holds, then enter what does."""
+        """Leave what no longer holds, then enter what does.
+
+        Who leaves a segment of a group for another one is told the other's reasons as well.
+        """
         row = moment.row
         values = unit.values(row, moment.now_ms, moment.context.thresholds)
         entering = verdict if unit.exclusive else 0 if verdict > 0 else -1
         for position, clause in enumerate(unit.clauses):
             if position != entering and clause.segment in row.segments:
-                self.tell(moment, clause.segment, _evidence(unit, position, bits, values), flip_ms)
+                reasons = (position, entering) if entering >= 0 else (position,)
+                evidence = _evidence(unit, reasons, bits, values)
+                self.tell(moment, clause.segment, evidence, flip_ms)
         if entering >= 0 and unit.clauses[entering].segment not in row.segments:
             segment = unit.clauses[entering].segment
-            self.tell(moment, segment, _evidence(unit, entering, bits, values), flip_ms)
+            self.tell(moment, segment, _evidence(unit, (entering,), bits, values), flip_ms)
 
     def tell(
         self,
@@ -321,11 +326,12 @@ def _truth(bits: int, leaf: int) -> bool | None:
 
 
 def _evidence(
-    unit: Unit, position: int, bits: tuple[int, int], values: tuple[object, ...]
+    unit: Unit, positions: Iterable[int], bits: tuple[int, int], values: tuple[object, ...]
 ) -> tuple[Leaf, ...]:
-    """The leaves that the clause reads, before and after."""
+    """The leaves that the clauses read, before and after."""
     before, after = bits
+    leaves = dict.fromkeys(n for position in positions for n in unit.clauses[position].leaves)
     return tuple(
         Leaf(unit.texts[n], _truth(before, n), _truth(after, n), values[n])  # type: ignore[arg-type]
-        for n in unit.clauses[position].leaves
+        for n in leaves
     )

@@ -79,6 +79,15 @@ class Counts(msgspec.Struct):
     timers_pending: int = 0
     dedupe_shed: int = 0
 
+    def add(self, later: Counts) -> None:
+        """Add up; what is a level is taken over."""
+        for name in _ADDED:
+            setattr(self, name, getattr(self, name) + getattr(later, name))
+        self.timers_pending = later.timers_pending
+
+
+_ADDED = tuple(name for name in Counts.__struct_fields__ if name != "timers_pending")
+
 
 class Effects:
     """The effects of one batch on one partition of `customer-events`.
@@ -112,6 +121,22 @@ class Effects:
         self.rows: dict[bytes, bytes | None] = {}
         self.timer_lag_ms = 0
 
+    def extend(self, later: Effects) -> None:
+        """Add the effects of the records that follow."""
+        self.changes += later.changes
+        self.counts.add(later.counts)
+        self.dead += later.dead
+        self.forwards += later.forwards
+        self.learned += later.learned
+        self.memberships.update(later.memberships)
+        self.population += later.population
+        self.rows.update(later.rows)
+        self.timer_lag_ms = max(self.timer_lag_ms, later.timer_lag_ms)
+
 
 class EngineStateError(ValueError):
     """What was restored does not fit this build or this run."""
+
+
+class UnreadableVersionError(EngineStateError):
+    """A version was announced that this build cannot decide by."""

@@ -52,7 +52,9 @@ class Identity:
     def link(self, key: bytes, row: Row, link: Link) -> None:
         """The id is `link.target`: send the row's state there, and forward from now on."""
         counts = self.decider.effects.counts
-        if row.shared or link.target == key.decode() or row.forward_to == link.target:
+        known = (key.decode(), row.forward_to, *row.aliases)
+        if row.shared or link.target in known:
+            # An id that was merged into this row is no other person: the two were linked before.
             counts.duplicate += 1
             return
         counts.applied += 1
@@ -103,7 +105,7 @@ class Identity:
             return
         counts.applied += 1
         other = unpack(record.state)
-        merge(row, other, record.source)
+        merge(row, other, record.source, key.decode())
         row.time_ms = max(row.time_ms, other.time_ms, record.time_ms)
         context = decider.timeline.of(row.activation)
         pack_in_force = context.pack

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import msgspec
 
 from stream.clock import day_of
+from stream.engine.days import Days, Histograms
 from stream.engine.decider import Decider
 from stream.engine.effects import (
     DeadRecord,
@@ -20,6 +21,7 @@ from stream.engine.effects import (
     EngineStateError,
     LogRecord,
     PopulationSnapshot,
+    UnreadableVersionError,
 )
 from stream.engine.identity import Identity
 from stream.engine.meta import (
@@ -53,13 +55,10 @@ from stream.events.records import (
     Version,
     decode_record,
 )
-from stream.features.population import add_counts
 from stream.state.dedupe import is_duplicate, remember
 from stream.state.fold import deadline_ms, fold
 from stream.state.row import Row
 from stream.timers.queue import TimerQueue
-
-_population = msgspec.msgpack.Decoder(dict[str, dict[int, int]])
 
 
 class PartitionEngine:
@@ -75,8 +74,7 @@ class PartitionEngine:
         self.decider = Decider(settings, self.timeline)
         self.identity = Identity(self.store, self.decider)
         self.passage = Passage(self.store, self.timers, self.timeline, self.decider)
-        self.population: dict[str, dict[int, int]] = {}
-        self._population_changed = False
+        self.days = Days(self.decider)
         self._committed = pack_meta(self.meta)
 
     @property
@@ -105,7 +103,7 @@ class PartitionEngine:
             if value is not None:
                 self._committed = value
         elif key == POPULATION_KEY:
-            self.population = _population.decode(value) if value else {}
+            self.days.restore(value)
         elif key.startswith(VERSION_PREFIX):
             self.passage.restore(key, value)
         elif value is None:
@@ -149,50 +147,79 @@ class PartitionEngine:
     def fold(self, records: Sequence[LogRecord], source: SourceState | None = None) -> Effects:
         """Apply records in order; the effects, rows and meta record included.
 
-        `source` is what routing keeps with the same transaction. Records below `next_offset` must
-        have been dropped by the caller.
+        `source` is what routing keeps with the same transaction.
+
+        Raises
+        ------
+        EngineStateError
+            For records that were folded before.
+        UnreadableVersionError
+            For a version that this build cannot read: to go on without it would decide by the
+            former one for ever.
         """
-        poison: dict[int, Exception] = {}
-        before = (self.population, dict(self.passage.contents), dict(self.decider.members))
-        while True:
-            effects, failed = self._attempt(records, poison)
-            if failed is None:
-                break
-            offset, error = failed
-            poison[offset] = error
-            self._rollback(*before)
-        if records:
-            self.meta.next_offset = records[-1].offset + 1
+        if records and records[0].offset < self.meta.next_offset:
+            raise EngineStateError(
+                f"offset {records[0].offset} of partition {self.partition} was folded before: "
+                f"{self.meta.next_offset} is next; restart the worker, which restores"
+            )
+        effects = Effects()
+        done = 0
+        while done < len(records):
+            done += self._fold_some(records[done:], effects)
         if source is not None:
             self.meta.source = source
-        self._commit(effects)
+        self._committed = effects.rows[META_KEY] = pack_meta(self.meta)
+        effects.counts.timers_pending = self.timers.pending
         return effects
 
-    def _attempt(
-        self, records: Sequence[LogRecord], poison: dict[int, Exception]
-    ) -> tuple[Effects, tuple[int, Exception] | None]:
-        effects = self.decider.effects = Effects()
+    def _fold_some(self, records: Sequence[LogRecord], effects: Effects) -> int:
+        """Apply records, all or as many as come before one that raises; how many have ended.
+
+        What was applied is settled before the one that raises is tried alone, so that a batch full
+        of them costs no more than twice its records.
+        """
+        before = (self.days.histograms, dict(self.passage.contents), dict(self.decider.members))
+        part = self.decider.effects = Effects()
         self.decider.changed = {}
-        counts = effects.counts
-        for record in records:
-            counts.consumed += 1
-            self.decider.record_ms = record.timestamp
-            error = poison.get(record.offset)
-            if error is None:
-                try:
-                    decoded: Record = decode_record(record.value or b"")
-                except msgspec.DecodeError as caught:  # before it could change anything
-                    error = caught
-            if error is not None:
-                counts.dead += 1
-                reason = getattr(error, "reason", "not_applicable")
-                effects.dead.append(DeadRecord(record, reason, "$", f"{type(error).__name__}"))
-                continue
-            try:
-                self._apply(record.key, decoded)
-            except Exception as caught:  # noqa: BLE001 put back and dead-lettered, with its reason
-                return effects, (record.offset, caught)
-        return effects, None
+        good = 0
+        try:
+            for record in records:
+                self._take(record, part)
+                good += 1
+            self.meta.next_offset = records[-1].offset + 1
+            self._settle(part)
+        except (UnreadableVersionError, MemoryError):
+            raise
+        except Exception as error:  # noqa: BLE001 put back and dead-lettered, with its reason
+            self._rollback(*before)
+            if len(records) > 1:
+                # Where all were taken, a row does not pack: halves find out whose.
+                known = good or 1 if good < len(records) else len(records) // 2
+                return self._fold_some(records[:known], effects)
+            part = self.decider.effects = Effects()
+            self._bury(records[0], error, part)
+            self.meta.next_offset = records[0].offset + 1
+        effects.extend(part)
+        return len(records)
+
+    def _take(self, record: LogRecord, part: Effects) -> None:
+        """Apply one record; one that does not decode is dead before it could change anything."""
+        part.counts.consumed += 1
+        self.decider.record_ms = record.timestamp
+        try:
+            decoded: Record = decode_record(record.value or b"")
+        except msgspec.DecodeError as error:
+            part.counts.consumed -= 1
+            self._bury(record, error, part)
+            return
+        self._apply(record.key, decoded)
+
+    @staticmethod
+    def _bury(record: LogRecord, error: Exception, part: Effects) -> None:
+        part.counts.consumed += 1
+        part.counts.dead += 1
+        reason = getattr(error, "reason", "not_applicable")
+        part.dead.append(DeadRecord(record, reason, "$", type(error).__name__))
 
     def _apply(self, key: bytes | None, decoded: Record) -> None:
         if isinstance(decoded, Tick):
@@ -200,7 +227,7 @@ class PartitionEngine:
             self.decider.effects.counts.control += 1
             return
         if isinstance(decoded, Version):
-            self.passage.announce(self.meta, decoded)
+            self._announce(decoded)
             self.decider.effects.counts.control += 1
             return
         if key is None:
@@ -213,6 +240,15 @@ class PartitionEngine:
             self._fire_due(TIMERS_PER_RECORD)
         if self.passage.is_open:
             self.passage.cross(self.meta, SWEEP_PER_RECORD)
+
+    def _announce(self, version: Version) -> None:
+        try:
+            self.passage.announce(self.meta, version)
+        except ValueError as error:
+            raise UnreadableVersionError(
+                f"{version.kind} {version.name} cannot be read by this build ({error}); run the "
+                "build that announced it"
+            ) from error
 
     def _row(self, key: bytes, time_ms: int) -> Row:
         """The row of a key, begun at `time_ms` where there is none."""
@@ -294,7 +330,15 @@ class PartitionEngine:
         meta = self.meta
         if clock_ms <= meta.clock_ms:
             return
-        self._close_days(day_of(clock_ms), first=meta.clock_ms < 0)
+        day = day_of(clock_ms)
+        if day > meta.open_day:
+            self.passage.finish(meta)
+            told = self.days.close(day)
+            if meta.clock_ms >= 0:
+                self.decider.effects.population.append(
+                    PopulationSnapshot(self.partition, day, told)
+                )
+            meta.open_day = self.decider.open_day = day
         meta.clock_ms = clock_ms
         self.passage.begin(meta)
         if self.passage.is_open:
@@ -321,37 +365,16 @@ class PartitionEngine:
             self.timers.schedule(key, row.timer_ms)
         self.meta.backlog_ms = clock_ms
 
-    def _close_days(self, day: int, *, first: bool) -> None:
-        """Finalise the histograms of the days before `day`, and tell them as of its beginning.
-
-        The coordinator lets the clock cross several days at once only where nothing happened.
-        """
-        meta, decider = self.meta, self.decider
-        if day <= meta.open_day:
-            return
-        self.passage.finish(meta)
-        for closed in sorted(d for d in decider.deltas if d < day):
-            for feature, counts in decider.deltas.pop(closed).items():
-                known = self.population.get(feature, {})
-                self.population = {**self.population, feature: add_counts((known, counts))}
-            self._population_changed = True
-        if not first:
-            snapshot = PopulationSnapshot(self.partition, day, self.population)
-            decider.effects.population.append(snapshot)
-        meta.open_day = decider.open_day = day
-
     # -- batch --------------------------------------------------------------------------------
 
-    def _commit(self, effects: Effects) -> None:
-        """The batch's rows, memberships and meta record."""
+    def _settle(self, effects: Effects) -> None:
+        """Pack the rows, and stand from now on after the records that changed them."""
         rows = effects.rows
         rows.update(self.store.commit())
-        if self._population_changed:
-            rows[POPULATION_KEY] = msgspec.msgpack.encode(self.population)
-            self._population_changed = False
+        rows.update(self.days.take_written())
         rows.update(self.passage.take_written())
         self.meta.deltas = self.decider.deltas
-        self._committed = rows[META_KEY] = pack_meta(self.meta)
+        self._committed = pack_meta(self.meta)
         for key, row in self.decider.changed.items():
             customer = key.decode()
             effects.memberships[customer] = (
@@ -359,11 +382,10 @@ class PartitionEngine:
                 if row.segments
                 else None
             )
-        effects.counts.timers_pending = self.timers.pending
 
     def _rollback(
         self,
-        population: dict[str, dict[int, int]],
+        histograms: Histograms,
         contents: dict[str, Version],
         members: dict[str, int],
     ) -> None:
@@ -373,7 +395,7 @@ class PartitionEngine:
             if row is not None:
                 self.timers.schedule(key, row.timer_ms)
         self.passage.take_written()
-        self._population_changed = False
-        self.population, self.passage.contents = population, dict(contents)
+        self.days.take_written()
+        self.days.histograms, self.passage.contents = histograms, dict(contents)
         self.decider.members = dict(members)
         self._load_meta()

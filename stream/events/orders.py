@@ -21,9 +21,10 @@ import msgspec
 
 from stream.events.head import Builder, Head
 from stream.events.items import items_of
-from stream.events.money import micros, unsigned_micros
+from stream.events.money import AMOUNT_MAX, micros, unsigned_micros
 from stream.events.properties import ITEMS_MAX, OrderProperties, text_label
 from stream.events.records import (
+    MICROS,
     CheckoutStepped,
     Item,
     OrderCancelled,
@@ -31,6 +32,7 @@ from stream.events.records import (
     OrderRefunded,
     OrderUpdated,
 )
+from stream.events.rejection import RejectedEventError
 
 CURRENCY_MAX = 8
 """Characters of a currency code: 3 in ISO 4217, a few more for what is no legal tender."""
@@ -49,7 +51,13 @@ class Amounts(msgspec.Struct, frozen=True, gc=False):
 
 
 def lines_micros(items: tuple[Item, ...]) -> int | None:
-    """Sum of price times quantity in micros, None where it cannot be known."""
+    """Sum of price times quantity in micros, None where it cannot be known.
+
+    Raises
+    ------
+    RejectedEventError
+        Beyond `AMOUNT_MAX`, as for an amount that the shop sends itself.
+    """
     if not 0 < len(items) < ITEMS_MAX:
         return None
     total = 0
@@ -57,6 +65,8 @@ def lines_micros(items: tuple[Item, ...]) -> int | None:
         if item.price_micros is None:
             return None
         total += item.price_micros * item.quantity
+    if total > AMOUNT_MAX * MICROS:
+        raise RejectedEventError("out_of_range", "$.products", f"Expected at most {AMOUNT_MAX}")
     return total
 
 

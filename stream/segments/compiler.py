@@ -312,9 +312,11 @@ def _shown(name: str) -> str:
 
 def _guarded(side: Side) -> str:
     nullable = [variable(name) for name in side.features if FEATURES[name].nullable]
+    # What is computed may be beyond 64 bits, which JSON's readers cannot take.
+    shown = f"round(float({side.code}), 6)" if _computes(side) else side.code
     if not nullable:
-        return side.code
-    return f"(None if {' or '.join(f'{name} is None' for name in nullable)} else {side.code})"
+        return shown
+    return f"(None if {' or '.join(f'{name} is None' for name in nullable)} else {shown})"
 
 
 def _true(tree: Tree | int) -> str:

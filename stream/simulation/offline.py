@@ -117,7 +117,7 @@ class Offline:
 
     def _fold(self, partition: int, records: Sequence[StoredRecord]) -> Iterator[SegmentChanged]:
         effects = self.engines[partition].fold(records)
-        add_up(self.counts, effects.counts)
+        self.counts.add(effects.counts)
         self.dead += effects.dead
         if self.keep_learned:
             self.learned += effects.learned
@@ -164,7 +164,7 @@ class LogReplay:
         if engine is None:
             engine = self.engines[partition] = PartitionEngine(partition, self.settings)
         effects = engine.fold(records)
-        add_up(self.counts, effects.counts)
+        self.counts.add(effects.counts)
         self.dead += effects.dead
         return effects.changes
 
@@ -182,15 +182,6 @@ def members_of(engines: Iterable[PartitionEngine]) -> Iterator[Membership]:
                 customer = key.decode()
                 found.append(Membership(customer, dict(row.segments), row.sequence, row.changed_ms))
     return iter(sorted(found, key=lambda m: m.customer))
-
-
-def add_up(total: Counts, counts: Counts) -> None:
-    """Add the ends of a batch's records to a run's; what is a level is taken over."""
-    for name in Counts.__struct_fields__:
-        value = getattr(counts, name)
-        if name != "timers_pending":
-            value += getattr(total, name)
-        setattr(total, name, value)
 
 
 class DumpedRecord(msgspec.Struct):

@@ -23,8 +23,11 @@ ALIASES_MAX = 64
 """Ids kept for erasure; further ones still forward, and are named in their own rows."""
 
 
-def merge(row: Row, other: Row, source: str) -> None:
-    """Take over what `other`, the row of the id `source`, knows. `other` is used up."""
+def merge(row: Row, other: Row, source: str, own: str = "") -> None:
+    """Take over what `other`, the row of the id `source`, knows. `other` is used up.
+
+    `own` is the id of the row itself, which is no alias of it.
+    """
     later_traits = other.traits if other.traits_ms > row.traits_ms else row.traits
     row.traits = dict(list({**other.traits, **row.traits, **later_traits}.items())[:TRAITS_MAX])
     row.first_ms = min(row.first_ms or NEVER_MS, other.first_ms or NEVER_MS) % NEVER_MS
@@ -40,5 +43,5 @@ def merge(row: Row, other: Row, source: str) -> None:
     merge_intent(row, other)
     merge_ids(row, other)
     for alias in (source, *other.aliases):
-        if alias not in row.aliases and len(row.aliases) < ALIASES_MAX:
+        if alias != own and alias not in row.aliases and len(row.aliases) < ALIASES_MAX:
             row.aliases.append(alias)

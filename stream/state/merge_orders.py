@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from stream.clock import NEVER_MS
-from stream.state.orders import ORDERS_MAX, mature, recount_occasions, take_back, take_out
+from stream.state.orders import (
+    ORDERS_MAX,
+    SUM_MICROS_MAX,
+    mature,
+    recount_occasions,
+    take_back,
+    take_out,
+)
 from stream.state.row import Order, Orders, Row
 
 _SUMMED = (
@@ -24,7 +31,8 @@ _SUMMED = (
 def merge_orders(row: Row, other: Row) -> None:
     """Orders of both; what either row was told of a common one holds.
 
-    Sums, counts, first and last are exact. Occasions and gaps are exact while all orders of both
+    Sums, counts, first and last are exact, up to `SUM_MICROS_MAX`: a merge is never refused.
+    Occasions and gaps are exact while all orders of both
     rows are still listed, and added up (two histories taken as interleaved at one point) after.
     """
     theirs = other.orders
@@ -46,7 +54,8 @@ def merge_orders(row: Row, other: Row) -> None:
             _join(mine, twin, theirs, order)
     mine.recent.sort(key=lambda order: (order.time_ms, order.number))
     for field in _SUMMED:
-        setattr(mine, field, getattr(mine, field) + getattr(theirs, field))
+        total = getattr(mine, field) + getattr(theirs, field)
+        setattr(mine, field, min(total, SUM_MICROS_MAX))
     later = theirs if theirs.last_ms > mine.last_ms else mine
     mine.last_gap_ms, mine.last_gap_ratio = later.last_gap_ms, later.last_gap_ratio
     mine.currency = mine.currency or theirs.currency

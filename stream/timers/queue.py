@@ -19,14 +19,14 @@ class TimerQueue:
     """Deadlines by key, due in the order of (instant, key).
 
     `schedule` is O(1) for a far deadline and O(log near) for a near one; `due` is O(log near)
-    a timer. Memory is one list slot a far deadline.
+    a timer. Memory is one set entry a far deadline; the same one scheduled again costs nothing.
     """
 
     __slots__ = ("_buckets", "_far", "_horizon_ms", "_near", "pending")
 
     def __init__(self) -> None:
         self._near: list[tuple[int, bytes]] = []
-        self._far: dict[int, list[tuple[int, bytes]]] = {}
+        self._far: dict[int, set[tuple[int, bytes]]] = {}
         self._buckets: list[int] = []
         self._horizon_ms = 0
         self.pending = 0
@@ -35,17 +35,20 @@ class TimerQueue:
         """Wake `key` at `due_ms`; earlier entries of the key go stale by the row's own timer."""
         if due_ms >= NEVER_MS:
             return
-        self.pending += 1
         if due_ms < self._horizon_ms:
             heappush(self._near, (due_ms, key))
+            self.pending += 1
             return
         bucket = due_ms // BUCKET_MS
         entries = self._far.get(bucket)
         if entries is None:
-            self._far[bucket] = [(due_ms, key)]
+            self._far[bucket] = {(due_ms, key)}
             heappush(self._buckets, bucket)
+            self.pending += 1
         else:
-            entries.append((due_ms, key))
+            before = len(entries)
+            entries.add((due_ms, key))
+            self.pending += len(entries) - before
 
     def due(self, until_ms: int) -> tuple[int, bytes] | None:
         """Take the earliest entry at or before `until_ms`, stale or not; None when there is none.

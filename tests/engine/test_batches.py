@@ -147,8 +147,10 @@ def test_a_batch_that_was_undone_leaves_no_trace(seed: int):
     at = 0
     while at < len(log):
         batch = log[at : at + random.randint(1, 90)]
-        saved = (engine.population, dict(engine.passage.contents), dict(engine.members))
-        engine._attempt(batch, {})
+        saved = (engine.days.histograms, dict(engine.passage.contents), dict(engine.members))
+        part = engine.decider.effects = Effects()
+        for record in batch:
+            engine._take(record, part)
         engine._rollback(*saved)
         taken(engine.fold(batch))
         at += len(batch)

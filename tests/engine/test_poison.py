@@ -7,8 +7,14 @@ from typing import Any
 
 import pytest
 
-from stream.engine.effects import StoredRecord
+from stream.engine.effects import (
+    Effects,
+    EngineStateError,
+    StoredRecord,
+    UnreadableVersionError,
+)
 from stream.events.records import PATH_MAX, Link, Merge, Tick, Version, encode_record
+from stream.state.orders import SUM_MICROS_MAX
 from tests.engine.lane import Lane, Turn, definitions, expect_counts_to_add_up, turn
 from tests.state.shopping import DAY, HOUR, START_MS, added, order, page
 
@@ -31,7 +37,7 @@ def state_of(lane: Lane) -> dict[str, Any]:
         "rows": {key: engine.store.get(key) for key in keys},
         "packed": dict(engine.store.packed),
         "members": dict(engine.members),
-        "population": engine.population,
+        "population": engine.days.histograms,
         "deltas": engine.decider.deltas,
         "contents": dict(engine.passage.contents),
         "clock": engine.clock_ms,
@@ -47,8 +53,6 @@ def state_of(lane: Lane) -> dict[str, Any]:
         ("c", b"", "not_applicable"),
         ("c", encode_record(page(START_MS))[:-1], "not_applicable"),
         ("c", broken_merge(START_MS), "not_applicable"),
-        ("c", Version(kind="moods", name="n", active_ms=0, content=b""), "not_applicable"),
-        ("c", Version(kind="definitions", name="n", active_ms=0, content=b"]"), "not_applicable"),
         (None, page(START_MS), "not_applicable"),
         ("", page(START_MS), "not_applicable"),
         ("\0meta", page(START_MS), "not_applicable"),
@@ -155,8 +159,10 @@ def test_a_failed_batch_leaves_exactly_the_state_before_it():
         lane.record("b", page(START_MS + 3 * DAY)),
     ]  # fmt: skip
     engine = lane.engine
-    saved = (engine.population, dict(engine.passage.contents), dict(engine.members))
-    engine._attempt(records, {})
+    saved = (engine.days.histograms, dict(engine.passage.contents), dict(engine.members))
+    part = engine.decider.effects = Effects()
+    for record in records:
+        engine._take(record, part)
     assert state_of(lane) != before
     engine._rollback(*saved)
     assert state_of(lane) == before
@@ -166,19 +172,36 @@ def test_a_failed_batch_leaves_exactly_the_state_before_it():
     assert state_of(lane)["packed"] == state_of(twin)["packed"]
 
 
-def test_a_version_that_fails_does_not_pass_its_number_on_to_rows():
+@pytest.mark.parametrize(
+    ("kind", "content"), [("moods", b""), ("definitions", b"]"), ("clusters", b"no")]
+)
+def test_a_version_that_this_build_cannot_read_stops_it(kind: str, content: bytes):
     lane = Lane(definitions("name: seen, enter: sessions.count >= 1"))
     lane.put("c", page(START_MS))
-    lane.tick(START_MS + 1)
-    unreadable = Version(kind="clusters", name="bad", active_ms=0, content=b"no")
-    lane.put(None, unreadable)
-    assert lane.counts().dead == 1
-    lane.define(definitions("name: other, enter: sessions.count >= 1"), START_MS + 2)
-    lane.tick(START_MS + 2)
-    assert lane.turns[-2:] == [
-        Turn("c", "seen", False, START_MS + 2, "definition"),
-        Turn("c", "other", True, START_MS + 2, "definition"),
-    ]
+    unreadable = Version(kind=kind, name="bad", active_ms=0, content=content)
+    with pytest.raises(UnreadableVersionError, match=f"{kind} bad cannot be read by this build"):
+        lane.put(None, unreadable)
+
+
+def test_records_that_were_folded_before_are_refused():
+    lane = Lane(QUIET)
+    lane.put("c", page(START_MS))
+    with pytest.raises(EngineStateError, match="was folded before"):
+        lane.engine.fold(lane.log[-1:])
+
+
+def test_rows_that_grow_too_large_in_a_merge_stop_nobody():
+    """Money sums of five ids of one person, each as large as an order can be."""
+    lane = Lane(QUIET)
+    for n in range(5):
+        lane.put(f"anon{n}", order(START_MS + n, str(n), FORTUNE))
+        link = Link(target="u", time_ms=START_MS + 10 + n, received_ms=START_MS)
+        lane.put(f"anon{n}", link)
+        lane.deliver()
+    lane.put("u", page(START_MS + HOUR))
+    assert lane.row("u").orders.count == 5
+    assert lane.row("u").orders.revenue_micros == SUM_MICROS_MAX
+    assert lane.counts().dead == 0
 
 
 def test_many_broken_bytes_cost_one_pass():
