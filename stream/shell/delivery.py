@@ -144,8 +144,14 @@ class TransactionalDelivery:
 class PlainDelivery:
     """For the embedded broker, which has no transactions: at least once, in a safe order.
 
-    What is forwarded and the changes are acknowledged before rows, rows before the meta record's
-    offsets count, so that a crash repeats and never skips. One batch a target is in flight.
+    What is forwarded and told is acknowledged before it is written that it was: rows with the meta
+    record's offsets, reports, the clock. So a crash repeats and never skips. One batch a target is
+    in flight.
+
+    Parameters
+    ----------
+    state_topics
+        Where it is written that something was done.
     """
 
     def __init__(

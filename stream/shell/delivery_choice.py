@@ -7,7 +7,7 @@ import logging
 
 from aiokafka.errors import IncompatibleBrokerVersion, UnknownError, UnsupportedVersionError
 
-from stream.events.topics import CHANGELOG
+from stream.events.topics import CHANGELOG, CLOCK
 from stream.shell.broker_time import BrokerTime
 from stream.shell.connection import new_producer
 from stream.shell.delivery import (
@@ -46,7 +46,9 @@ def new_delivery(
     """A writer's delivery, not yet open."""
     if transactional:
         return TransactionalDelivery(settings, writer, broker_time)
-    return PlainDelivery(settings, broker_time, [settings.topic(CHANGELOG.name)])
+    return PlainDelivery(
+        settings, broker_time, [settings.topic(t.name) for t in (CHANGELOG, CLOCK)]
+    )
 
 
 def say_delivery(settings: Settings, *, transactional: bool) -> None:

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
+from stream.shell.settings import SettingError
+
 Causes = Callable[[], list[str]]
 
 
@@ -41,8 +43,8 @@ class HealthServer:
 
         Raises
         ------
-        OSError
-            The port is taken.
+        SettingError
+            The port is taken, or the host is not this one.
         """
         app = web.Application()
         app.router.add_get("/metrics", self._metrics)
@@ -51,7 +53,12 @@ class HealthServer:
         self._runner = web.AppRunner(app, access_log=None, handle_signals=False)
         await self._runner.setup()
         host, port = self.address
-        await web.TCPSite(self._runner, host, port).start()
+        try:
+            await web.TCPSite(self._runner, host, port).start()
+        except OSError as error:
+            raise SettingError(
+                "SHOAL_HTTP_PORT", f"{host}:{port} cannot be used: {error}"
+            ) from error
         self.address = (host, self._runner.addresses[0][1])
 
     async def stop(self) -> None:

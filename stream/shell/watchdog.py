@@ -50,6 +50,7 @@ class Watchdog:
         self._observe_lag = observe_lag
         self._started_s = time.monotonic()
         self._assigned_s = self._started_s
+        self._unwanted_s = self._started_s
         self._beat_s = self._started_s
         self._ended = threading.Event()
 
@@ -85,9 +86,12 @@ class Watchdog:
         if group.is_assigned:
             self._assigned_s = now_s
         checks = {"the group has dealt nothing": self._assigned_s}
+        if not group.wanted():
+            # Nothing to fetch: a standby, or everything is being restored or has full backlogs.
+            self._unwanted_s = now_s
         if group.is_assigned:
             checks["the consumer's loop stands still"] = group.polled_s
-            checks["no fetch was answered"] = max(self._answered_s(), self._started_s)
+            checks["no fetch was answered"] = max(self._answered_s(), self._unwanted_s)
             for partition, owner in group.owners.items():
                 checks[f"partition {partition} does not get on"] = owner.progressed_s
         return [what for what, since_s in checks.items() if now_s - since_s > self._stall_s]

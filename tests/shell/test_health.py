@@ -1,10 +1,12 @@
 import json
 
+import pytest
 from aiohttp import ClientSession
 from prometheus_client.parser import text_string_to_metric_families
 
 from stream.shell.health import HealthServer
 from stream.shell.metrics import Metrics
+from stream.shell.settings import SettingError
 
 
 async def page(server: HealthServer, path: str) -> tuple[int, str]:
@@ -52,6 +54,18 @@ async def test_metrics_follow_the_conventions():
         assert not family.name.endswith(("_ms", "_count", "_milliseconds"))
     assert 'shoal_customers{partition="3",segment="loyal"} 7.0' in body
     assert 'shoal_records_consumed_total{at="raw"} 1.0' in body
+
+
+async def test_a_port_that_is_taken_is_named_with_its_variable():
+    first = HealthServer(("127.0.0.1", 0), Metrics().registry, list, list)
+    await first.start()
+    second = HealthServer(first.address, Metrics().registry, list, list)
+    try:
+        with pytest.raises(SettingError, match=r"SHOAL_HTTP_PORT: 127\.0\.0\.1:\d+ cannot be used"):
+            await second.start()
+    finally:
+        await second.stop()
+        await first.stop()
 
 
 def test_series_of_a_partition_that_is_gone_are_removed():

@@ -15,6 +15,10 @@ class Group:
         self.is_assigned = True
         self.polled_s = now_s
         self.owners = {2: SimpleNamespace(progressed_s=now_s)}
+        self.wanting = {"events-2"}
+
+    def wanted(self) -> set[str]:
+        return self.wanting
 
 
 @pytest.fixture
@@ -33,8 +37,18 @@ def test_progress_everywhere_is_no_stall(now_s):
 def test_a_fetch_that_is_never_answered_counts_from_the_start(now_s):
     assert watchdog(Group(now_s), -1.0).stalled() == []
     old = watchdog(Group(now_s), -1.0)
-    old._started_s -= LONG_AGO_S
+    old._unwanted_s -= LONG_AGO_S
     assert old.stalled() == ["no fetch was answered"]
+
+
+def test_who_has_nothing_to_fetch_need_not_be_answered(now_s):
+    standby = Group(now_s)
+    standby.wanting = set()
+    looking = watchdog(standby, -1.0)
+    looking._unwanted_s -= LONG_AGO_S
+    assert looking.stalled() == []
+    standby.wanting = {"events-2"}
+    assert looking.stalled() == []
 
 
 def test_each_standstill_is_named(now_s):
