@@ -47,7 +47,8 @@ def test_the_clock_is_the_least_watermark_once_all_sources_are_heard(coordinator
     coordinator.source(report(1, START_MS + MINUTE, sources=3))
     assert ticks(coordinator) == []
     coordinator.source(report(2, START_MS + 2 * HOUR, sources=3))
-    assert coordinator.holding_back() == [1]
+    assert coordinator.holding_back(HOUR) == [1]
+    assert coordinator.holding_back(2 * HOUR) == []
     assert ticks(coordinator) == [START_MS + MINUTE]
 
 

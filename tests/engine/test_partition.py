@@ -40,6 +40,15 @@ def test_a_timer_due_at_the_events_instant_fires_before_it():
     ]
 
 
+def test_that_holds_where_it_is_the_only_timer_too():
+    lane = Lane(definitions("name: quiet, enter: since(orders.last) >= 1 * HOUR"))
+    lane.put("c", order(START_MS, "1", channel="store"))
+    assert lane.put("c", order(START_MS + HOUR, "2", channel="store")) == [
+        Turn("c", "quiet", True, START_MS + HOUR, "timer"),
+        Turn("c", "quiet", False, START_MS + HOUR, "event"),
+    ]
+
+
 def test_a_timer_that_activity_moved_does_not_fire_at_its_old_instant():
     lane = Lane(QUIET)
     lane.put("c", page(START_MS), page(START_MS + 50 * MINUTE))

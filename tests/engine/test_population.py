@@ -74,6 +74,17 @@ def test_a_late_order_never_takes_a_customer_out_of_a_place_not_yet_counted():
     assert histogram(lane, DAY_0 + 2) == {bucket_of(100 * MICROS): 1}
 
 
+def test_a_late_order_of_a_day_that_is_told_counts_on_the_open_day():
+    lane = Lane(RICH)
+    lane.tick(START_MS)
+    lane.tick(START_MS + DAY)
+    lane.put("a", order(START_MS + HOUR, "1", 10))
+    lane.tick(START_MS + 2 * DAY)
+    assert histogram(lane, DAY_0 + 1) == {}
+    assert histogram(lane, DAY_0 + 2) == {bucket_of(10 * MICROS): 1}
+    assert lane.engine.decider.deltas == {}
+
+
 def test_the_first_tick_tells_no_snapshot_and_a_day_is_told_once():
     lane = Lane(RICH)
     lane.tick(START_MS)
@@ -155,6 +166,14 @@ def test_timers_and_activations_are_one_timeline():
     ]  # fmt: skip
 
 
+def test_an_activation_comes_before_a_timer_of_the_same_instant():
+    lane = Lane(definitions("name: old, enter: since(orders.last) >= 1 * HOUR"))
+    lane.put("a", order(START_MS, "1", channel="store"))
+    lane.define(definitions("name: new, enter: since(orders.last) >= 1 * HOUR"), START_MS + HOUR)
+    lane.tick(START_MS + 2 * HOUR)
+    assert lane.turns == [Turn("a", "new", True, START_MS + HOUR, "definition")]
+
+
 def test_a_segment_that_asks_for_one_by_percentile_follows_the_new_threshold():
     lane = Lane(
         definitions(
@@ -233,6 +252,20 @@ def test_thresholds_stand_in_the_log_before_the_tick_that_comes_near_their_day()
     before = [c.clock_ms for c in shop.controls[:at] if isinstance(c, Tick)]
     assert max(before) < START_MS + 2 * DAY - 5 * MINUTE
     assert kinds[0] == "Version"
+
+
+def test_thresholds_are_told_as_soon_as_the_clock_is_within_five_minutes_of_their_day():
+    """From then on events of that day may pass: it is the last moment."""
+    shop = Shop(1, RICH)
+    shop.until(START_MS)
+    for number in range(40):
+        shop.put(f"c{number}", order(START_MS + number, str(number), 10 + number))
+    told = []
+    for before_ms in (6 * MINUTE, 5 * MINUTE + 1, 5 * MINUTE, MINUTE):
+        shop.until(START_MS + 2 * DAY - before_ms)
+        told.append(sum(getattr(c, "kind", "") == "population" for c in shop.controls))
+    assert told == [0, 0, 1, 1]
+    assert isinstance(shop.controls[-1], Tick)
 
 
 def test_quiet_days_keep_the_thresholds_and_take_one_tick():

@@ -13,7 +13,7 @@ from stream.engine.versions import Timeline, UnknownVersionError, following
 from stream.events.records import Link, Version
 from stream.features.vector import DIMENSIONS
 from tests.engine.lane import SETTINGS, Lane, Turn, definitions
-from tests.state.shopping import DAY, HOUR, MINUTE, START_MS, added, order, page
+from tests.state.shopping import DAY, HOUR, MINUTE, START_MS, added, identified, order, page
 
 ONE = definitions("name: buyer, enter: orders.count >= 1")
 TWO = definitions("name: buyer, enter: orders.count >= 2")
@@ -172,7 +172,9 @@ def test_who_comes_late_and_for_the_first_time_during_a_sweep_is_under_the_new_v
         lane.put(f"c{number}", page(START_MS))
     lane.tick(START_MS + HOUR)
     lane.define(OTHER, START_MS + HOUR)
-    lane.put("late", page(START_MS))
+    assert Turn("late", "guest", True, START_MS, "event") in lane.put(
+        "late", identified(START_MS, plan="gold")
+    )
     for n in range(10):
         lane.tick(START_MS + HOUR + 1 + n)
     assert set(lane.segments("late")) == {"guest"}

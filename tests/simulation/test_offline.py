@@ -159,6 +159,14 @@ def test_without_an_end_time_goes_to_the_last_event():
     assert [(c.customer, c.time_ms) for c in offline.finish()] == [("a", START_MS + HOUR)]
 
 
+def test_an_end_before_the_last_event_takes_nothing_back():
+    content = definitions("name: quiet, enter: since(seen.last) >= 1 * HOUR")
+    offline = Offline(SETTINGS, content)
+    for decoded in happened("a", page(START_MS)) + happened("b", page(START_MS + HOUR)):
+        list(offline.apply(decoded))
+    assert [c.customer for c in offline.finish(START_MS)] == ["a"]
+
+
 def test_what_a_link_sends_on_is_applied_before_the_next_event():
     content = definitions("name: full, enter: cart.items >= 3")
     offline = Offline(SETTINGS, content, partitions=4)

@@ -112,6 +112,10 @@ def test_an_order_empties_the_cart_it_came_from():
     assert row.cart is None
 
 
+def test_an_order_empties_the_cart_of_its_own_instant():
+    assert row_after(added(START_MS, "a"), order(START_MS)).cart is None
+
+
 def test_a_late_order_leaves_what_came_after_it():
     row = row_after(
         added(START_MS, "a"), added(START_MS + 2 * HOUR, "b"), order(START_MS + HOUR, "1")
