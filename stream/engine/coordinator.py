@@ -83,9 +83,9 @@ class Coordinator:
         self.state = msgspec.json.decode(state, type=CoordinatorState)
 
     def source(self, report: SourceReport) -> None:
-        """Hear a source. One heard from again counts again."""
+        """Hear a source. One that was left out counts again when it has caught up."""
         self.reports[report.source] = report
-        if report.source in self.state.excluded:
+        if report.source in self.state.excluded and report.watermark_ms >= self.state.clock_ms:
             self.state.excluded.remove(report.source)
 
     def exclude(self, source: int) -> None:
@@ -116,10 +116,15 @@ class Coordinator:
         ]
         return min(counting, default=None)
 
-    def holding_back(self) -> list[int]:
-        """The sources at the least watermark: who is stuck if the clock is."""
+    def holding_back(self, by_ms: int) -> list[int]:
+        """The sources at the least watermark, where another is ahead of it by more than `by_ms`."""
         least = self.watermark_ms()
-        return [r.source for r in self.reports.values() if r.watermark_ms == least]
+        if least is None:
+            return []
+        counting = [r for r in self.reports.values() if r.source not in self.state.excluded]
+        if max(report.watermark_ms for report in counting) - least <= by_ms:
+            return []
+        return [report.source for report in counting if report.watermark_ms == least]
 
     def awaited_day(self) -> int | None:
         """The day whose histograms the clock waits for, if it does."""

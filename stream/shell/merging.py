@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 
 from stream.clustering.macro import merge
+from stream.clustering.model import UnreadableModelError
+from stream.clustering.summary import UnreadableSummaryError
 from stream.features.vector import DIMENSIONS
 from stream.shell.settings import Settings
 
 CLUSTERS_KEY = b"clusters"
+
+logger = logging.getLogger(__name__)
 
 
 class ModelMerger:
@@ -38,5 +43,10 @@ class ModelMerger:
             return None
         self._merged_s = now_s
         self._has_news = False
-        summaries = list(self._summaries.values())
-        return await asyncio.to_thread(merge, summaries, self._model, DIMENSIONS)
+        try:
+            return await asyncio.to_thread(
+                merge, list(self._summaries.values()), self._model, DIMENSIONS
+            )
+        except (UnreadableSummaryError, UnreadableModelError) as error:
+            logger.error("no new cluster model: %s; are all workers of one build?", error)
+            return None

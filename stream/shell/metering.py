@@ -48,7 +48,6 @@ class Meter:
         metrics.skew_corrected.inc(routed.skew_corrected)
         metrics.clamped.inc(routed.clamped)
         metrics.cut.inc(routed.cut)
-        metrics.cut.inc(routed.cut)
         for dead in routed.dead:
             metrics.dead.labels(RAW, dead.reason).inc()
 

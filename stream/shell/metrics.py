@@ -92,6 +92,9 @@ class Metrics:
         self.days_skipped = self._counter(
             "population_days_skipped", "Days whose quantiles were given up, a partition being stuck"
         )
+        self.unreadable = self._counter(
+            "control_records_unreadable", "Records of the time-keeper's topics left out", "topic"
+        )
         self.sources_excluded = self._gauge(
             "sources_excluded", "Sources that the clock does not wait for, being stuck"
         )

@@ -11,9 +11,12 @@ import logging
 import time
 from typing import Any
 
+import msgspec
 from aiokafka import TopicPartition
 
-from stream.engine.coordinator import STATE_KEY, Coordinator, Decision
+from stream.clock import LATENESS_MS
+from stream.engine.coordinator import STATE_KEY, Coordinator, Decision, SourceReport
+from stream.engine.router import ALIGNMENT_MS
 from stream.engine.versions import CLUSTERS as CLUSTERS_KIND
 from stream.engine.versions import DEFINITIONS as DEFINITIONS_KIND
 from stream.events.records import Version, encode_record
@@ -79,11 +82,11 @@ class TimeKeeper:
                         if record.topic == self._clock.topic and record.key == STATE_KEY:
                             coordinator.resume(record.value)
                         else:
-                            self._hear(coordinator, stuck, merger, record)
+                            self._hear_or_skip(coordinator, stuck, merger, record)
                 logger.info("keeping time from clock %d", coordinator.state.clock_ms)
                 while True:
                     for record in await reader.poll(POLL_MS):
-                        self._hear(coordinator, stuck, merger, record)
+                        self._hear_or_skip(coordinator, stuck, merger, record)
                     stuck.exclude()
                     awaited.give_up()
                     outbox = self._decided(coordinator)
@@ -96,15 +99,29 @@ class TimeKeeper:
         finally:
             await delivery.close()
 
+    def _hear_or_skip(
+        self, coordinator: Coordinator, stuck: StuckSources, merger: ModelMerger, record: Any
+    ) -> None:
+        """Take a record; one that is none of ours does not stop the clock."""
+        try:
+            if record.key is None and record.topic != self._definitions.topic:
+                raise ValueError("it has no key")
+            if record.value is not None:
+                self._hear(coordinator, stuck, merger, record)
+        except (msgspec.DecodeError, ValueError) as error:
+            self._shop.metrics.unreadable.labels(record.topic).inc()
+            logger.error(
+                "a record cannot be read and is left out: %s, offset %d (%s); see who wrote it",
+                record.topic, record.offset, error,
+            )  # fmt: skip
+
     def _hear(
         self, coordinator: Coordinator, stuck: StuckSources, merger: ModelMerger, record: Any
     ) -> None:
         if record.topic == self._clock.topic:
             # Its own decisions come back, too; it knows them.
             if record.key != STATE_KEY:
-                report = decode_report(record.value)
-                stuck.heard(report.source)
-                coordinator.source(report)
+                stuck.heard(decode_report(record.value))
         elif record.topic == self._definitions.topic:
             coordinator.version(DEFINITIONS_KIND, version_name(record.value), record.value)
         elif record.topic == self._models.topic:
@@ -140,9 +157,10 @@ class TimeKeeper:
 
 
 class StuckSources:
-    """Leaves sources out of the clock that tell nothing while others do.
+    """Leaves sources out of the clock that tell nothing, or hold it back, while others go on.
 
-    Being idle is not being stuck: an idle source tells that it is.
+    Being idle is not being stuck: an idle source tells that it is. But one whose newest event is
+    old, and that reads nothing more, would keep the clock in the past for as long as it is idle.
     """
 
     def __init__(self, shop: Workshop, coordinator: Coordinator) -> None:
@@ -152,18 +170,22 @@ class StuckSources:
         self._coordinator = coordinator
         started_s = time.monotonic()
         self._heard_s = dict.fromkeys(range(self._partitions), started_s)
-        self._awaited: tuple[int | None, float] = (None, started_s)
+        self._moved: dict[int, tuple[int, float]] = {}
 
-    def heard(self, source: int) -> None:
-        """Note a report."""
-        self._heard_s[source] = time.monotonic()
-        if source in self._coordinator.state.excluded:
+    def heard(self, report: SourceReport) -> None:
+        """Note a report, and tell the coordinator."""
+        source, now_s = report.source, time.monotonic()
+        self._heard_s[source] = now_s
+        if self._moved.get(source, (-1, 0.0))[0] != report.offset:
+            self._moved[source] = (report.offset, now_s)
+        was_excluded = source in self._coordinator.state.excluded
+        self._coordinator.source(report)
+        if was_excluded and source not in self._coordinator.state.excluded:
             logger.warning("source %d is back; the clock waits for it again", source)
 
     def exclude(self) -> None:
-        """Exclude who is stuck, while somebody else is not; give up a day nobody finishes."""
+        """Exclude who is stuck, while somebody else is not."""
         now_s = time.monotonic()
-        self._skip_day(now_s)
         silent = [s for s, at in self._heard_s.items() if now_s - at > self._after_s]
         if len(silent) == len(self._heard_s):
             # Nobody tells anything: it is this reader or the broker.
@@ -176,20 +198,15 @@ class StuckSources:
                     source, self._after_s,
                 )  # fmt: skip
                 self._coordinator.exclude(source)
+        for source in self._coordinator.holding_back(ALIGNMENT_MS + LATENESS_MS):
+            if now_s - self._moved.get(source, (-1, now_s))[1] > self._after_s:
+                logger.error(
+                    "source %d has read nothing for %.0f s and its newest event is older than what "
+                    "others wait with: the clock goes on without it until it has caught up",
+                    source, self._after_s,
+                )  # fmt: skip
+                self._coordinator.exclude(source)
         self._metric.set(len(self._coordinator.state.excluded))
-
-    def _skip_day(self, now_s: float) -> None:
-        awaited = self._coordinator.awaited_day()
-        day, since_s = self._awaited
-        if awaited != day:
-            self._awaited = (awaited, now_s)
-        elif awaited is not None and now_s - since_s > self._after_s:
-            logger.error(
-                "a partition has not told its histograms of day %d for %.0f s: the former "
-                "percentiles stay in force; look at the owners of the partitions",
-                awaited, self._after_s,
-            )  # fmt: skip
-            self._coordinator.skip_day()
 
 
 class AwaitedDay:

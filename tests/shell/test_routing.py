@@ -19,8 +19,9 @@ class Setting:
 
     def __init__(self) -> None:
         self.proof = None
-        broker_time = BrokerTime(lambda: 0.0)
-        broker_time.appended(self.ahead_ms)
+        now_s = 100.0
+        broker_time = BrokerTime(lambda: now_s)
+        broker_time.appended(self.ahead_ms + int(now_s * 1000))
         self.source = Source(Router(0, 4), broker_time, lambda: self.proof)
 
     def fetch(self, *times_ms: int, start: int = 0) -> None:
@@ -117,3 +118,16 @@ def test_the_state_to_keep_is_a_copy_that_later_routing_does_not_touch():
     setting.fetch(EVENT_MS + 5, start=1)
     setting.source.route(10, NEVER_MS)
     assert (kept.next_offset, setting.source.state().next_offset) == (1, 2)
+
+
+class EarlySetting(Setting):
+    """Now is ten seconds after `EVENT_MS`, by the broker."""
+
+    ahead_ms = EVENT_MS - 90_000
+
+
+def test_a_fast_clients_clock_does_not_run_ahead_of_the_brokers():
+    setting = EarlySetting()
+    setting.fetch(EVENT_MS + 25_000)
+    setting.source.route(10, NEVER_MS)
+    assert setting.source.watermark_ms() == EVENT_MS + 10_000 - LATENESS_MS

@@ -7,7 +7,7 @@ from stream.clock import DAY_MS
 from stream.engine.coordinator import Coordinator, SourceReport
 from stream.shell.metrics import Metrics
 from stream.shell.settings import Settings
-from stream.shell.time_keeper import StuckSources
+from stream.shell.time_keeper import AwaitedDay, StuckSources
 
 SOURCES = 3
 CLOCK_MS = 20_000 * DAY_MS
@@ -20,10 +20,14 @@ class Setting:
         self.coordinator = Coordinator(SOURCES)
         shop = SimpleNamespace(settings=Settings(partitions=SOURCES), metrics=self.metrics)
         self.stuck = StuckSources(shop, self.coordinator)
+        self.awaited = AwaitedDay(shop, self.coordinator)
 
-    def report(self, source: int, watermark_ms: int) -> None:
-        self.stuck.heard(source)
-        self.coordinator.source(SourceReport(source, watermark_ms, 1, SOURCES))
+    def report(self, source: int, watermark_ms: int, offset: int = 1) -> None:
+        self.stuck.heard(SourceReport(source, watermark_ms, offset, SOURCES))
+
+    def idle_for(self, source: int, seconds: float) -> None:
+        offset, _ = self.stuck._moved[source]
+        self.stuck._moved[source] = (offset, time.monotonic() - seconds)
 
     def silent_for(self, source: int, seconds: float) -> None:
         self.stuck._heard_s[source] = time.monotonic() - seconds
@@ -79,10 +83,35 @@ def test_a_day_that_nobody_finishes_is_given_up_after_a_while(setting, caplog):
         setting.report(source, CLOCK_MS + 5 * DAY_MS)
     awaited = setting.coordinator.awaited_day()
     assert awaited is not None
-    setting.stuck.exclude()
+    setting.awaited.give_up()
+    setting.awaited.give_up()
     assert setting.coordinator.awaited_day() == awaited
-    day, since_s = setting.stuck._awaited
-    setting.stuck._awaited = (day, since_s - LONG_S)
-    setting.stuck.exclude()
+    setting.awaited._since_s -= LONG_S
+    setting.awaited.give_up()
     assert setting.coordinator.awaited_day() == awaited + 1
     assert f"histograms of day {awaited}" in caplog.text
+    skipped = setting.metrics.registry.get_sample_value("shoal_population_days_skipped_total")
+    assert skipped == 1
+
+
+def test_an_idle_source_with_an_old_event_holds_nobody_back_for_long(setting, caplog):
+    setting.report(0, CLOCK_MS - 5 * DAY_MS)
+    setting.stuck.exclude()
+    assert setting.coordinator.watermark_ms() == CLOCK_MS - 5 * DAY_MS
+    setting.idle_for(0, LONG_S)
+    setting.stuck.exclude()
+    assert setting.coordinator.watermark_ms() == CLOCK_MS + 1
+    assert "source 0 has read nothing" in caplog.text
+    setting.coordinator.state.clock_ms = CLOCK_MS + 1
+    setting.report(0, CLOCK_MS - 4 * DAY_MS, offset=2)
+    assert setting.coordinator.watermark_ms() == CLOCK_MS + 1
+    setting.report(0, CLOCK_MS + 1, offset=3)
+    assert setting.coordinator.state.excluded == []
+
+
+def test_a_busy_source_that_is_behind_is_waited_for(setting):
+    setting.report(0, CLOCK_MS - 5 * DAY_MS)
+    setting.idle_for(0, LONG_S)
+    setting.report(0, CLOCK_MS - 4 * DAY_MS, offset=2)
+    setting.stuck.exclude()
+    assert setting.coordinator.state.excluded == []
