@@ -1,7 +1,8 @@
 """Arithmetic in conditions: numbers, durations, settings and features into code with a kind.
 
-A value is a number, an instant, a flag or a text. Only numbers are computed with; an instant less
-an instant is a number of milliseconds, and an instant moved by a duration is an instant.
+A value is a number, a duration, an instant, a flag or a text. Kinds follow the dimensions: a number
+times a duration is a duration, one duration through another a number, an instant less an instant a
+duration, an instant moved by a duration an instant. `30` is no time: `30 * DAY` is.
 """
 
 from __future__ import annotations
@@ -36,8 +37,29 @@ _OPERATORS: dict[type[ast.operator], Callable[[float, float], float]] = {
     ast.Mult: operator.mul,
     ast.Div: operator.truediv,
 }
-NUMBER, INSTANT, FLAG, TEXT = "number", "instant", "flag", "text"
-_KINDS = {"instant": INSTANT, "flag": FLAG, "text": TEXT}
+NUMBER, DURATION, INSTANT, FLAG, TEXT = "number", "duration", "instant", "flag", "text"
+_KINDS = {"duration": DURATION, "instant": INSTANT, "flag": FLAG, "text": TEXT}
+
+_RESULTS = {
+    (NUMBER, "+", NUMBER): NUMBER,
+    (NUMBER, "-", NUMBER): NUMBER,
+    (NUMBER, "*", NUMBER): NUMBER,
+    (NUMBER, "/", NUMBER): NUMBER,
+    (DURATION, "+", DURATION): DURATION,
+    (DURATION, "-", DURATION): DURATION,
+    (NUMBER, "*", DURATION): DURATION,
+    (DURATION, "*", NUMBER): DURATION,
+    (DURATION, "/", NUMBER): DURATION,
+    (DURATION, "/", DURATION): NUMBER,
+    (INSTANT, "-", INSTANT): DURATION,
+    (INSTANT, "+", DURATION): INSTANT,
+    (INSTANT, "-", DURATION): INSTANT,
+}
+"""What comes of two kinds; what is not here is a slip."""
+
+
+class Duration(float):
+    """A setting that stands for a time, in milliseconds."""
 
 
 class ConditionError(ValueError):
@@ -69,12 +91,16 @@ class Arithmetic:
         match node:
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 code, kind = self.value(operand, used, depth + 1)
-                self.expect_number(operand, kind)
-                return f"(-{code})", NUMBER
+                if kind not in (NUMBER, DURATION):
+                    raise self.slip(operand, kind)
+                return f"(-{code})", kind
             case ast.BinOp(left=left, op=op, right=right) if type(op) in _ARITHMETIC:
                 return self.operation(left, _ARITHMETIC[type(op)], right, used, depth + 1)
-            case ast.Name(id=name) if name in UNITS or name in self.settings:
-                return repr(UNITS.get(name) or self.settings[name]), NUMBER
+            case ast.Name(id=name) if name in UNITS:
+                return repr(UNITS[name]), DURATION
+            case ast.Name(id=name) if name in self.settings:
+                setting = self.settings[name]
+                return repr(setting), DURATION if isinstance(setting, Duration) else NUMBER
             case ast.Attribute():
                 name = self.feature(node)
                 used.append(name)
@@ -109,25 +135,25 @@ class Arithmetic:
     def operation(
         self, left: ast.expr, sign: str, right: ast.expr, used: list[str], depth: int
     ) -> tuple[str, str]:
-        """Two numbers; or an instant less an instant, or moved by a duration."""
+        """Two values of kinds that go together."""
         one, kind = self.value(left, used, depth)
         other, other_kind = self.value(right, used, depth)
         if sign == "/" and self.constant(right) == 0:
             raise ConditionError("divides by zero", right.col_offset)
-        result = NUMBER
-        if kind == INSTANT and sign in "+-":
-            result = NUMBER if (sign, other_kind) == ("-", INSTANT) else INSTANT
-        else:
-            self.expect_number(left, kind)
-        if result == INSTANT or kind != INSTANT:
-            self.expect_number(right, other_kind)
+        result = _RESULTS.get((kind, sign, other_kind))
+        if result is None:
+            at = left if kind in (FLAG, TEXT) else right
+            raise self.slip(at, kind if at is left else other_kind)
         return f"({one} {sign} {other})", result
 
-    def expect_number(self, node: ast.expr, kind: str) -> None:
-        if kind != NUMBER:
-            text = ast.get_source_segment(self.source, node) or ""
-            message = f"computes with {text!r}, which is a {kind} and no number"
-            raise ConditionError(message, node.col_offset)
+    def slip(self, node: ast.expr, kind: str) -> ConditionError:
+        """A value of a kind that nothing can be computed with at its place."""
+        text = ast.get_source_segment(self.source, node) or ""
+        hint = "; a time is written like 30 * DAY" if kind == NUMBER else ""
+        return ConditionError(
+            f"computes with {text!r}, which is a {kind} and does not go there{hint}",
+            node.col_offset,
+        )
 
     def feature(self, node: ast.expr) -> str:
         text = ast.get_source_segment(self.source, node) or ""

@@ -22,7 +22,15 @@ from collections.abc import Mapping
 import msgspec
 
 from stream.features.catalogue import FEATURES
-from stream.segments.arithmetic import FLAG, INSTANT, NUMBER, TEXT, Arithmetic, ConditionError
+from stream.segments.arithmetic import (
+    DURATION,
+    FLAG,
+    INSTANT,
+    NUMBER,
+    TEXT,
+    Arithmetic,
+    ConditionError,
+)
 
 DEPTH_MAX = 20
 LEAVES_MAX = 32
@@ -45,7 +53,7 @@ _MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
 class Side(msgspec.Struct, frozen=True):
     """One side of a comparison as code over feature variables `f_...`.
 
-    `kind` is number, instant, flag or text; the sides of a comparison are of one kind.
+    `kind` is number, duration, instant, flag or text; the sides of a comparison are of one kind.
     """
 
     code: str
@@ -181,8 +189,14 @@ class _Parser:
         return Comparison(text, one, sign, other)
 
     def expect_comparable(self, one: Side, sign: str, other: Side, node: ast.expr) -> None:
-        if one.kind != other.kind:
+        timeless = {one.kind, other.kind} == {NUMBER, DURATION} and 0 in (
+            one.constant,
+            other.constant,
+        )
+        if one.kind != other.kind and not timeless:
             hint = "; write since() around the instant" if INSTANT in (one.kind, other.kind) else ""
+            if {one.kind, other.kind} == {NUMBER, DURATION}:
+                hint = "; write a time like 30 * DAY"
             raise ConditionError(
                 f"compares a {one.kind} with a {other.kind}{hint}", node.col_offset
             )
@@ -198,7 +212,7 @@ class _Parser:
                         f"since() needs an instant and {name} is a {FEATURES[name].unit}",
                         argument.col_offset,
                     )
-                return Side("", (), since=name)
+                return Side("", (), since=name, kind=DURATION)
             case ast.Call(func=ast.Name(id="percentile"), args=[argument], keywords=[]):
                 name = self.arithmetic.feature(argument)
                 if FEATURES[name].unit not in COUNTABLE:

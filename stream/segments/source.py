@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import msgspec
 import yaml
 
-from stream.segments.arithmetic import NUMBER_MAX, ConditionError
+from stream.segments.arithmetic import DURATION, NUMBER_MAX, ConditionError, Duration
 from stream.segments.conditions import Condition, InSegment, parse
 from stream.segments.definition import Action, Definition, Document, Success, Variant
 
@@ -129,7 +129,8 @@ class Source:
         first = leaves[0]
         if len(leaves) > 1 or isinstance(first, InSegment) or first.left.constant is None:
             raise self.error(path, f"{text!r} is no number or duration such as 3 * DAY")
-        return first.left.constant
+        constant = first.left.constant
+        return Duration(constant) if first.left.kind == DURATION else constant
 
     def condition(
         self, path: tuple[str | int, ...], text: str, settings: Mapping[str, float], known: set[str]

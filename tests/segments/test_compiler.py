@@ -69,10 +69,10 @@ def test_false_and_unknown_is_false_and_true_or_unknown_is_true():
         ("since(seen.last) > 1 * DAY", DAY + 1, FALSE, TRUE),
         ("since(seen.last) < 1 * DAY", DAY, TRUE, FALSE),
         ("since(seen.last) <= 1 * DAY", DAY + 1, TRUE, FALSE),
-        ("since(seen.last) >= 2.5", 3, FALSE, TRUE),
-        ("since(seen.last) > 2.5", 3, FALSE, TRUE),
+        ("since(seen.last) >= 0.0025 * SECOND", 3, FALSE, TRUE),
+        ("since(seen.last) > 0.0025 * SECOND", 3, FALSE, TRUE),
         ("1 * DAY < since(seen.last)", DAY + 1, FALSE, TRUE),
-        ("since(seen.last) >= -5", NEVER_MS, TRUE, TRUE),
+        ("since(seen.last) >= -5 * SECOND", NEVER_MS, TRUE, TRUE),
     ],
 )
 def test_a_time_flips_at_its_instant_to_the_millisecond(
@@ -133,7 +133,7 @@ def test_a_share_of_nothing_is_unknown():
 
 
 def test_what_overflows_is_unknown():
-    text = "since(seen.last) > " + " * ".join(["1e14 * orders.revenue"] * 20)
+    text = "since(seen.last) > " + " * ".join(["1e14 * orders.revenue"] * 20) + " * DAY"
     row = row_after(order(START_MS, "1", 1_000_000_000))
     assert unit_of(text).evaluate(row, START_MS, {})[0] == UNKNOWN
 
@@ -179,7 +179,10 @@ def test_an_unknown_condition_of_a_group_is_passed_over():
 
 
 def test_a_unit_says_which_parts_it_reads():
-    assert unit_of("cart.items > 0 and since(seen.last) > 1").parts == parts.CART | parts.ACTIVITY
+    assert (
+        unit_of("cart.items > 0 and since(seen.last) > 1 * DAY").parts
+        == parts.CART | parts.ACTIVITY
+    )
     assert unit_of("orders.count > 0", "messages.opened > 1").parts == parts.ORDERS | parts.MESSAGES
 
 
@@ -187,7 +190,7 @@ def test_evidence_shows_money_in_units_durations_in_seconds_and_ratios_rounded()
     row = row_after(order(START_MS, "1", 12.5), order(START_MS, "2", 1), refunded(START_MS, "1", 3))
     row.orders.matured_micros, row.orders.matured_refunded_micros = 3, 1
     unit = unit_of(
-        "orders.revenue > 1 and rhythm.gap > 1 and returns.rate > 0 and since(orders.last) > 1"
+        "orders.revenue > 1 and rhythm.gap > 0 and returns.rate > 0 and since(orders.last) > 0"
         " and orders.items + 1 > 0 and percentile(orders.revenue) >= 0.5 and checkout.open"
         " and in_segment('x')"
     )

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from stream.segments.arithmetic import ConditionError
+from stream.segments.arithmetic import ConditionError, Duration
 from stream.segments.conditions import DEPTH_MAX, LEAVES_MAX, Comparison, InSegment, parse
 
-SETTINGS = {"patience": 3_600_000.0, "many": 5}
+SETTINGS = {"patience": Duration(3_600_000), "many": 5}
 
 
 def failure(text: str) -> ConditionError:
@@ -69,11 +69,15 @@ def test_an_unknown_name_is_told_with_its_column_and_the_nearest_right_one(
         ("'a' > 'b'", "compares a text by >"),
         ("checkout.open > 1", "compares a flag with a number"),
         ("checkout.open < True", "compares a flag by <"),
-        ("orders.last > 3 * DAY", "compares a instant with a number; write since()"),
-        ("orders.last * 2 > orders.first", "is a instant and no number"),
-        ("3 - orders.last > 4", "is a instant and no number"),
-        ("-checkout.open == 1", "is a flag and no number"),
-        ("since(orders.last) > 'a'", "compares a number with a text"),
+        ("orders.last > 3 * DAY", "compares a instant with a duration; write since()"),
+        ("orders.last * 2 > orders.first", "computes with '2', which is a number"),
+        ("3 - orders.last > 4", "computes with 'orders.last', which is a instant"),
+        ("-checkout.open == 1", "which is a flag"),
+        ("since(orders.last) > 'a'", "compares a duration with a text"),
+        ("since(orders.last) > 30", "a duration with a number; write a time like 30 * DAY"),
+        ("rhythm.gap > 30", "write a time like 30 * DAY"),
+        ("orders.count > 3 * DAY", "compares a number with a duration"),
+        ("since(orders.last) > rhythm.gap + 1", "a time is written like 30 * DAY"),
         ("cart.items / 0 > 1", "divides by zero"),
         ("cart.items > 1 / (2 - 2)", "divides by zero"),
         ("cart.items > 1e999", "is no number below"),
@@ -130,7 +134,7 @@ def test_membership_of_another_segment_is_a_leaf():
     assert leaf == InSegment("in_segment('loyal')", "loyal")
 
 
-def test_units_and_settings_are_numbers():
+def test_units_and_settings_are_durations():
     leaf = parse("since(cart.last_activity) >= 2 * patience + 3 * DAY", SETTINGS).leaves[0]
     assert leaf.right.constant == 2 * 3_600_000 + 3 * 86_400_000
 
