@@ -73,6 +73,11 @@ def _by_population(units: tuple[Unit, ...]) -> tuple[int, ...]:
     return tuple(found)
 
 
+def pack_name(content: bytes) -> str:
+    """The name of a version of the definitions: the hash of the text and of what it means."""
+    return xxh3_64_hexdigest(b"%d\0%s" % (ENGINE_VERSION, content))
+
+
 def _version(definition: Definition, settings: Mapping[str, Any]) -> str:
     content = msgspec.json.encode([ENGINE_VERSION, definition, sorted(settings.items())])
     return xxh3_64_hexdigest(content)
@@ -107,7 +112,7 @@ def load_pack(content: bytes, file: str = "definitions") -> Pack:
             source.number((*where, "success", "within"), definition.success.within, settings)
         seen.add(definition.name)
         rules.append(Rule(definition.name, enter, leave))
-    return Pack(xxh3_64_hexdigest(content), document, _units(source, document, rules))
+    return Pack(pack_name(content), document, _units(source, document, rules))
 
 
 def _units(source: Source, document: Document, rules: list[Rule]) -> tuple[Unit, ...]:

@@ -7,10 +7,9 @@ import logging
 from pathlib import Path
 
 from aiokafka import TopicPartition
-from xxhash import xxh3_64_hexdigest
 
 from stream.events.topics import DEFINITIONS
-from stream.segments.pack import load_pack
+from stream.segments.pack import load_pack, pack_name
 from stream.shell.connection import new_producer
 from stream.shell.delivery import close_producer
 from stream.shell.log_reader import LogReader
@@ -19,11 +18,6 @@ from stream.shell.settings import Settings
 KEY = b"definitions"
 
 logger = logging.getLogger(__name__)
-
-
-def version_name(content: bytes) -> str:
-    """The name of a version: the hash of its content."""
-    return xxh3_64_hexdigest(content)
 
 
 def read_definitions(path: Path | None) -> bytes:
@@ -64,5 +58,5 @@ async def publish_definitions(settings: Settings) -> str:
             await producer.send_and_wait(place.topic, content, KEY, partition=place.partition)
         finally:
             await close_producer(producer)
-        logger.info("published definitions %s", version_name(content))
-    return version_name(content)
+        logger.info("published definitions %s", pack_name(content))
+    return pack_name(content)

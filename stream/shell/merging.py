@@ -6,6 +6,8 @@ import asyncio
 import logging
 import time
 
+from xxhash import xxh3_64_hexdigest
+
 from stream.clustering.macro import merge
 from stream.clustering.model import UnreadableModelError
 from stream.clustering.summary import UnreadableSummaryError
@@ -15,6 +17,11 @@ from stream.shell.settings import Settings
 CLUSTERS_KEY = b"clusters"
 
 logger = logging.getLogger(__name__)
+
+
+def model_name(content: bytes) -> str:
+    """The name of a version of the cluster model: the hash of its content."""
+    return xxh3_64_hexdigest(content)
 
 
 class ModelMerger:

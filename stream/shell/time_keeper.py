@@ -21,11 +21,11 @@ from stream.engine.versions import CLUSTERS as CLUSTERS_KIND
 from stream.engine.versions import DEFINITIONS as DEFINITIONS_KIND
 from stream.events.records import Version, encode_record
 from stream.events.topics import CLOCK, CUSTOMER_EVENTS, DEFINITIONS, LEARNED, MODELS
-from stream.shell.definitions import version_name
+from stream.segments.pack import pack_name
 from stream.shell.delivery import DeliveryAbortedError, OwnershipLostError
 from stream.shell.learning import CLUSTERS_PREFIX, POPULATION_PREFIX, decode_snapshot
 from stream.shell.log_reader import LogReader
-from stream.shell.merging import CLUSTERS_KEY, ModelMerger
+from stream.shell.merging import CLUSTERS_KEY, ModelMerger, model_name
 from stream.shell.outbox import NO_HEADERS, Outbox
 from stream.shell.reporting import decode_report
 from stream.shell.workshop import Workshop
@@ -123,10 +123,10 @@ class TimeKeeper:
             if record.key != STATE_KEY:
                 stuck.heard(decode_report(record.value))
         elif record.topic == self._definitions.topic:
-            coordinator.version(DEFINITIONS_KIND, version_name(record.value), record.value)
+            coordinator.version(DEFINITIONS_KIND, pack_name(record.value), record.value)
         elif record.topic == self._models.topic:
             merger.announced(record.value)
-            coordinator.version(CLUSTERS_KIND, version_name(record.value), record.value)
+            coordinator.version(CLUSTERS_KIND, model_name(record.value), record.value)
         elif record.key.startswith(POPULATION_PREFIX):
             coordinator.snapshot(decode_snapshot(record.value))
         elif record.key.startswith(CLUSTERS_PREFIX):

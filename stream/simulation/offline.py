@@ -12,7 +12,6 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
-from xxhash import xxh3_64_hexdigest
 
 from stream.clock import LATENESS_MS, MINUTE_MS, NEVER_MS
 from stream.engine.coordinator import Coordinator, SourceReport
@@ -24,6 +23,7 @@ from stream.engine.versions import DEFINITIONS
 from stream.events.changes import Membership, SegmentChanged
 from stream.events.envelope import Decoded
 from stream.events.records import encode_record
+from stream.segments.pack import pack_name
 
 TICK_EVERY_MS = 10 * MINUTE_MS
 """Event time between ticks. Any other value gives the same changes; one well under an hour lets no
@@ -44,7 +44,7 @@ class Offline:
         self.engines = [PartitionEngine(p, settings) for p in range(partitions)]
         self.router = Router(0, partitions)
         self.coordinator = Coordinator(partitions)
-        self.coordinator.version(DEFINITIONS, xxh3_64_hexdigest(definitions), definitions)
+        self.coordinator.version(DEFINITIONS, pack_name(definitions), definitions)
         self.counts = Counts()
         self.dead: list[DeadRecord] = []
         self.learned: list[LearnPoint] = []

@@ -1,13 +1,14 @@
 import pytest
 
+from stream.segments.pack import pack_name
 from stream.segments.source import DefinitionError
-from stream.shell.definitions import read_definitions, version_name
+from stream.shell.definitions import read_definitions
 
 
 def test_without_a_file_it_is_the_built_in_pack():
     content = read_definitions(None)
     assert b"abandoned_cart" in content
-    assert version_name(content) == version_name(content)
+    assert pack_name(content) == pack_name(content)
 
 
 def test_a_file_is_checked_before_anyone_is_told_of_it(tmp_path):
@@ -21,4 +22,4 @@ def test_a_file_is_checked_before_anyone_is_told_of_it(tmp_path):
 
 
 def test_another_text_has_another_name():
-    assert version_name(b"a") != version_name(b"b")
+    assert pack_name(b"a") != pack_name(b"b")
