@@ -63,7 +63,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """0 when every line was applied or is accounted for."""
+    """0 when every line was applied or is accounted for; 1 when none could be read."""
     began = time.monotonic()
     settings = EngineSettings(shop=args.shop, incarnation=args.incarnation)
     with ExitStack() as stack:
@@ -73,6 +73,11 @@ def run(args: argparse.Namespace) -> int:
     summary["changes"] = sum(out.kinds.values())
     summary["changes_by_segment"] = dict(sorted(out.kinds.items()))
     _print(summary, args.json)
+    rejected = sum(summary.get("rejected", {}).values())
+    if rejected and rejected == summary["lines"]:
+        raise CommandFailedError(
+            "no line could be read as an event", "for an order history there is shoal import"
+        )
     return 0
 
 

@@ -255,3 +255,11 @@ def test_two_hash_seeds_write_the_same_bytes(tmp_path: Path):
         written.append([path.read_bytes() for path in out])
     assert written[0] == written[1]
     assert written[0][0].count(b"\n") > 150
+
+
+def test_a_file_in_which_nothing_can_be_read_fails(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "orders.csv").write_text("id,amount\n1,2\n", encoding="utf-8")
+    assert cli.main(["replay", str(tmp_path / "orders.csv")]) == 1
+    assert "no line could be read as an event" in capsys.readouterr().err
