@@ -49,7 +49,7 @@ FAMILY = (
             "The gap before the latest order, as a multiple of the rhythm before it."),
     Feature("orders.discount_share", "discount_share(row)", "ratio", ORDERS,
             "Share of the orders that were bought on offer.", nullable=True),
-    Feature("rhythm.gap", "rhythm(row)", "duration", ORDERS,
+    Feature("rhythm.gap", "(None if row.orders is None else rhythm(row))", "duration", ORDERS,
             "The customer's own gap between orders, towards 60 days while little is known.",
             nullable=True),
     Feature("returns.matured_orders", _O.format("matured"), "count", ORDERS,

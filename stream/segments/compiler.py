@@ -14,7 +14,7 @@ The code is made of text that the condition parser has checked, never of a defin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from math import ceil, floor
 
 import msgspec
@@ -171,10 +171,9 @@ def _rank(leaf: Comparison) -> float:
 
 
 def _source(leaves: list[Leaf], trees: list[tuple[Tree, Tree | None]], exclusive: bool) -> str:
-    names = dict.fromkeys(name for leaf in leaves for name in _features(leaf))
-    loads = [f"    {variable(name)} = {FEATURES[name].code}" for name in names]
+    loads = _loads(dict.fromkeys(name for leaf in leaves for name in _features(leaf)))
     body = [line for number, leaf in enumerate(leaves) for line in _leaf_lines(number, leaf)]
-    bits = " | ".join(f"l{n} << {2 * n}" if n else "l0" for n in range(len(leaves)))
+    bits = " | ".join(f"l{number}" for number in range(len(leaves)))
     lines = [
         "def evaluate(row, now, thresholds):",
         *loads,
@@ -189,6 +188,21 @@ def _source(leaves: list[Leaf], trees: list[tuple[Tree, Tree | None]], exclusive
         f"    return ({', '.join(f'v{number}' for number in range(len(leaves)))},)",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _loads(names: Iterable[str]) -> list[str]:
+    """Statements that load the features, each part of the row once."""
+    lines = [f"    {variable(name)} = {FEATURES[name].code}" for name in names]
+    text = "\n".join(lines)
+    for part in ("sessions", "cart", "checkout", "browse", "orders", "messages"):
+        if text.count(f"row.{part}") > 1:
+            text = f"    p_{part} = row.{part}\n" + text.replace(f"row.{part}", f"p_{part}")
+    return text.split("\n") if text else []
+
+
+def _mark(number: int, truth: int) -> int:
+    """What `l<number>` holds for a truth: its two bits, in their place already."""
+    return truth << (2 * number)
 
 
 def _single_verdict(enter: Tree, leave: Tree | None) -> list[str]:
@@ -210,7 +224,8 @@ def _group_verdict(trees: list[tuple[Tree, Tree | None]]) -> list[str]:
 def _leaf_lines(number: int, leaf: Leaf) -> list[str]:
     """Statements that set `l<number>` and lower `flip`."""
     if isinstance(leaf, InSegment):
-        return [f"    l{number} = 3 if {leaf.segment!r} in row.segments else 1"]
+        yes, no = _mark(number, TRUE), _mark(number, FALSE)
+        return [f"    l{number} = {yes} if {leaf.segment!r} in row.segments else {no}"]
     nullable = [name for name in _features(leaf) if FEATURES[name].nullable]
     guard = " or ".join(f"{variable(name)} is None" for name in dict.fromkeys(nullable))
     if leaf.left.since:
@@ -218,7 +233,8 @@ def _leaf_lines(number: int, leaf: Leaf) -> list[str]:
     elif leaf.left.percentile:
         core = _percentile_leaf(number, leaf)
     else:
-        core = [f"l{number} = 3 if {leaf.left.code} {leaf.op} {leaf.right.code} else 1"]
+        yes, no = _mark(number, TRUE), _mark(number, FALSE)
+        core = [f"l{number} = {yes} if {leaf.left.code} {leaf.op} {leaf.right.code} else {no}"]
     if _computes(leaf.left) or _computes(leaf.right):
         core = _attempted(core, f"l{number} = 0")
     if not guard:
@@ -249,11 +265,13 @@ def _attempted(lines: list[str], otherwise: str) -> list[str]:
 def _time_leaf(number: int, leaf: Comparison) -> list[str]:
     """`since(x) >= d` turns true at ceil(x + d), `since(x) > d` one millisecond past x + d."""
     x = variable(leaf.left.since or "")
+    constant, code = leaf.right.constant, leaf.right.code
     if leaf.op in (">=", "<"):
-        instant = f"{x} + ceil({leaf.right.code})"
+        instant = f"{x} + {f'ceil({code})' if constant is None else ceil(constant)}"
     else:
-        instant = f"{x} + floor({leaf.right.code}) + 1"
-    past, before = ("3", "1") if leaf.op in (">=", ">") else ("1", "3")
+        instant = f"{x} + {f'floor({code}) + 1' if constant is None else floor(constant) + 1}"
+    yes, no = _mark(number, TRUE), _mark(number, FALSE)
+    past, before = (yes, no) if leaf.op in (">=", ">") else (no, yes)
     return [
         f"at = {instant}",
         "if now >= at:",
@@ -267,7 +285,8 @@ def _time_leaf(number: int, leaf: Comparison) -> list[str]:
 
 def _percentile_leaf(number: int, leaf: Comparison) -> list[str]:
     key = percentile_key(leaf.left.percentile or "", _rank(leaf))
-    above, below = ("3", "1") if leaf.op == ">=" else ("1", "3")
+    yes, no = _mark(number, TRUE), _mark(number, FALSE)
+    above, below = (yes, no) if leaf.op == ">=" else (no, yes)
     value = variable(leaf.left.percentile or "")
     return [
         f"threshold = thresholds.get({key!r})",
@@ -322,7 +341,7 @@ def _guarded(side: Side) -> str:
 def _true(tree: Tree | int) -> str:
     """Code for: known to be true."""
     if isinstance(tree, int):
-        return f"l{tree} == 3"
+        return f"l{tree} == {_mark(tree, TRUE)}"
     if tree.op == "not":
         return _false(tree.parts[0])
     return "(" + f" {tree.op} ".join(_true(part) for part in tree.parts) + ")"
@@ -331,7 +350,7 @@ def _true(tree: Tree | int) -> str:
 def _false(tree: Tree | int) -> str:
     """Code for: known to be false."""
     if isinstance(tree, int):
-        return f"l{tree} == 1"
+        return f"l{tree} == {_mark(tree, FALSE)}"
     if tree.op == "not":
         return _true(tree.parts[0])
     joined = " or " if tree.op == "and" else " and "
