@@ -32,8 +32,6 @@ from faust.transport.consumer import Fetcher
 from faust.transport.drivers import aiokafka as driver
 from mode import Service
 
-from stream.shell.settings import Security, Settings
-
 PINS = {"faust-streaming": "0.15.3", "aiokafka": "0.14.0"}
 
 FETCH_MAX_WAIT_MS = 20
@@ -47,7 +45,6 @@ POLL_S = 0.05
 
 NOTHING_WANTED_S = 0.005
 
-POLL_RECORDS_MAX = 5_000
 
 NO_FETCH_YET = -1.0
 
@@ -59,7 +56,7 @@ class UnknownReleaseError(RuntimeError):
 
 
 def check_pins() -> None:
-    """Refuse to start on releases whose private surface nobody has looked at."""
+    """Refuse releases whose private surface nobody has looked at."""
     for package, wanted in PINS.items():
         found = version(package)
         if found != wanted:
@@ -167,7 +164,7 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
         beginning = (await consumer.beginning_offsets([partition]))[partition]
         end = (await consumer.end_offsets([partition]))[partition]
         offset = beginning if offset is None else max(offset, beginning)
-        if offset > end:
+        if offset > end and self.app.are_ends_exact:
             raise TopicReplacedError(partition, offset, end)
         if reading <= self._readings.get(partition, 0):
             # A later reading was begun while this one asked the broker.
@@ -256,6 +253,7 @@ class GroupApp(faust.App):
     """A Faust app that subscribes to topics and hands whole batches to its member."""
 
     intake: Intake
+    are_ends_exact = True
 
     def _new_transport(self) -> Any:
         return _Transport(self.conf.broker_consumer, self)
@@ -353,46 +351,3 @@ def hear_transaction_error(producer: Any) -> None:
     ended = manager and manager._transaction_waiter
     if ended is not None and ended.done() and not ended.cancelled():
         ended.exception()
-
-
-def new_app(settings: Settings) -> GroupApp:
-    """The app of a worker: group membership and nothing else."""
-    session_s = settings.session_timeout_ms / 1000
-    addresses = settings.broker.replace(",", ";kafka://")
-    return GroupApp(
-        settings.app,
-        broker=f"kafka://{addresses}",
-        broker_credentials=_credentials(settings.security),
-        broker_session_timeout=session_s,
-        broker_heartbeat_interval=min(3.0, session_s / 4),
-        broker_request_timeout=max(30.0, 3 * session_s),
-        broker_rebalance_timeout=max(30.0, 3 * session_s),
-        # Polls stop while backlogs are full, and a restore may take long: progress is watched
-        # by the watchdog, which knows the difference.
-        broker_max_poll_interval=86_400.0,
-        broker_max_poll_records=POLL_RECORDS_MAX,
-        # Nothing is acknowledged to Faust; the group's offsets go with the transactions.
-        broker_commit_interval=86_400.0,
-        consumer_auto_offset_reset="earliest",
-        stream_wait_empty=False,
-        topic_allow_declare=False,
-        topic_disable_leader=True,
-        # With 0 Faust deals partitions with another assignor, which ignores co-partitioning.
-        table_standby_replicas=1,
-        TableManager=_Tables,
-        web_enabled=False,
-        key_serializer="raw",
-        value_serializer="raw",
-    )
-
-
-def _credentials(security: Security) -> Any:
-    context = security.ssl_context()
-    if security.protocol.startswith("SASL"):
-        return faust.SASLCredentials(
-            username=security.username,
-            password=security.password,
-            mechanism=security.mechanism,
-            ssl_context=context,
-        )
-    return None if context is None else faust.SSLCredentials(context=context)

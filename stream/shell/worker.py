@@ -14,10 +14,11 @@ from stream.engine.partition import PartitionEngine
 from stream.engine.router import Router
 from stream.engine.settings import EngineSettings
 from stream.events.topics import CLOCK, CUSTOMER_EVENTS, EVENTS
+from stream.shell.app import new_app
 from stream.shell.broker_time import BrokerTime
 from stream.shell.definitions import publish_definitions
 from stream.shell.delivery_choice import has_transactions, new_delivery, say_delivery
-from stream.shell.faust_private import GroupApp, check_pins, hasten_transactions, new_app
+from stream.shell.faust_private import GroupApp, check_pins, hasten_transactions
 from stream.shell.group import Group
 from stream.shell.health import HealthServer
 from stream.shell.lag import LagObserver
@@ -105,7 +106,7 @@ class Worker:
 
     def _wire(self) -> None:
         settings = self.settings
-        self._app = app = new_app(settings)
+        self._app = app = new_app(settings, are_ends_exact=self._transactional)
         shop = Workshop(
             settings=settings,
             metrics=self.metrics,

@@ -159,7 +159,8 @@ class Installation:
         return worker
 
     def end(self) -> None:
-        """End all workers."""
+        """End all workers; a failed test's report has what they wrote."""
+        print(self.logs())
         for worker in self._workers:
             worker.kill()
 

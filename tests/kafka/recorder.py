@@ -8,7 +8,8 @@ from typing import Any
 from aiokafka import TopicPartition
 
 from stream.events.topics import CLOCK, CUSTOMER_EVENTS, EVENTS
-from stream.shell.faust_private import GroupApp, new_app
+from stream.shell.app import new_app
+from stream.shell.faust_private import GroupApp
 from stream.shell.settings import Settings
 
 

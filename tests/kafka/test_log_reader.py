@@ -1,0 +1,91 @@
+"""Reading to the end, on the embedded broker and on a real one: all of it, and no waiting after."""
+
+import sys
+import time
+
+import pytest
+from aiokafka import AIOKafkaProducer, TopicPartition
+
+from stream.shell.embedded import EmbeddedBroker
+from stream.shell.log_reader import LogReader
+from tests.kafka.fixtures import shared_broker
+from tests.kafka.installation import Installation
+
+COUNT = 6_000
+"""More than one poll takes, and in the last batch of the partition more than one record."""
+
+
+@pytest.fixture(
+    params=[
+        pytest.param("kafka", marks=pytest.mark.kafka),
+        pytest.param(
+            "embedded",
+            marks=pytest.mark.skipif(sys.platform == "win32", reason="no embedded broker there"),
+        ),
+    ]
+)
+def place(request):
+    if request.param == "kafka":
+        yield Installation(shared_broker())
+    else:
+        with EmbeddedBroker() as broker:
+            yield Installation(broker)
+
+
+async def write(place: Installation, count: int) -> TopicPartition:
+    await place.create()
+    where = TopicPartition(place.topic("customers-changelog"), 2)
+    producer = AIOKafkaProducer(bootstrap_servers=place.settings.broker, max_batch_size=100_000)
+    await producer.start()
+    batch = producer.create_batch()
+    for number in range(count):
+        if batch.append(key=b"%d" % number, value=b"row", timestamp=None) is None:
+            await (await producer.send_batch(batch, where.topic, partition=2))
+            batch = producer.create_batch()
+            batch.append(key=b"%d" % number, value=b"row", timestamp=None)
+    await (await producer.send_batch(batch, where.topic, partition=2))
+    await producer.stop()
+    return where
+
+
+async def test_everything_is_read_to_the_last_record_of_the_last_batch(place):
+    where = await write(place, COUNT)
+    keys = []
+    async with LogReader(place.settings, [where]) as reader:
+        async for records in reader.to_end():
+            keys += [record.key for record in records]
+        assert await reader.remaining() == 0
+    assert keys == [b"%d" % number for number in range(COUNT)]
+
+
+async def test_reading_goes_on_from_an_offset(place):
+    where = await write(place, 100)
+    async with LogReader(place.settings, [where]) as reader:
+        await reader.seek(where, 97)
+        found = [record.offset async for records in reader.to_end() for record in records]
+    assert found == [97, 98, 99]
+
+
+async def test_an_empty_topic_has_nothing_to_wait_for(place):
+    await place.create()
+    where = TopicPartition(place.topic("reference"), 0)
+    started_s = time.monotonic()
+    async with LogReader(place.settings, [where]) as reader:
+        assert [records async for records in reader.to_end()] == []
+    assert time.monotonic() - started_s < 5
+
+
+async def test_what_comes_later_is_polled(place):
+    where = await write(place, 10)
+    async with LogReader(place.settings, [where]) as reader:
+        async for _ in reader.to_end():
+            pass
+        assert await reader.poll(10) == []
+        producer = AIOKafkaProducer(bootstrap_servers=place.settings.broker)
+        await producer.start()
+        await producer.send_and_wait(where.topic, b"new", b"k", partition=2)
+        await producer.stop()
+        found = []
+        while not found:
+            found = await reader.poll(100)
+        assert [record.value for record in found] == [b"new"]
