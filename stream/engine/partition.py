@@ -227,7 +227,7 @@ class PartitionEngine:
             self.decider.effects.counts.control += 1
             return
         if isinstance(decoded, Version):
-            self._announce(decoded)
+            self.passage.announce(self.meta, decoded)
             self.decider.effects.counts.control += 1
             return
         if key is None:
@@ -240,15 +240,6 @@ class PartitionEngine:
             self._fire_due(TIMERS_PER_RECORD)
         if self.passage.is_open:
             self.passage.cross(self.meta, SWEEP_PER_RECORD)
-
-    def _announce(self, version: Version) -> None:
-        try:
-            self.passage.announce(self.meta, version)
-        except ValueError as error:
-            raise UnreadableVersionError(
-                f"{version.kind} {version.name} cannot be read by this build ({error}); run the "
-                "build that announced it"
-            ) from error
 
     def _row(self, key: bytes, time_ms: int) -> Row:
         """The row of a key, begun at `time_ms` where there is none."""

@@ -10,7 +10,7 @@ import msgspec
 
 from stream.clock import NEVER_MS
 from stream.engine.decider import Decider
-from stream.engine.effects import EngineStateError
+from stream.engine.effects import EngineStateError, UnreadableVersionError
 from stream.engine.meta import VERSION_PREFIX, Announced, Meta
 from stream.engine.store import RowStore
 from stream.engine.versions import Timeline
@@ -81,11 +81,23 @@ class Passage:
         return written
 
     def announce(self, meta: Meta, version: Version) -> None:
-        """Put a version on the timeline; one that is already the newest of its kind is not news."""
+        """Put a version on the timeline; one that is already the newest of its kind is not news.
+
+        Raises
+        ------
+        UnreadableVersionError
+            For a kind or a content of a newer build.
+        """
         known = (*meta.base, *meta.versions)
         if version.name == next((a.name for a in reversed(known) if a.kind == version.kind), ""):
             return
-        context = self.timeline.announce(version)
+        try:
+            context = self.timeline.announce(version)
+        except ValueError as error:
+            raise UnreadableVersionError(
+                f"{version.kind} {version.name} cannot be read by this build ({error}); run the "
+                "build that announced it"
+            ) from error
         meta.versions.append(
             Announced(context.number, version.kind, version.name, context.active_ms)
         )
