@@ -6,7 +6,7 @@ from typing import Any
 
 import faust
 
-from stream.shell.faust_private import GroupApp
+from stream.shell.faust_private import GroupApp, QuickTables
 from stream.shell.settings import Security, Settings
 
 POLL_RECORDS_MAX = 5_000
@@ -40,7 +40,7 @@ def new_app(settings: Settings, *, are_ends_exact: bool = True) -> GroupApp:
         topic_disable_leader=True,
         # With 0 Faust deals partitions with another assignor, which ignores co-partitioning.
         table_standby_replicas=1,
-        TableManager=_Tables,
+        TableManager=QuickTables,
         web_enabled=False,
         key_serializer="raw",
         value_serializer="raw",

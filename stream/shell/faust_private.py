@@ -241,7 +241,7 @@ class Member(Intake, Protocol):
         """Take up partitions; no heartbeats are sent while this runs."""
 
 
-class _Tables(TableManager):
+class QuickTables(TableManager):
     """There are none; Faust's waits a second for them."""
 
     async def on_start(self) -> None:

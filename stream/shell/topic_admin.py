@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +17,9 @@ from stream.shell.settings import Settings
 
 REPLICATION_WANTED = 3
 """Replicas where the cluster has so many brokers: one may fail without loss or pause."""
+
+VISIBLE_TIMEOUT_S = 30.0
+VISIBLE_POLL_S = 0.05
 
 DECIDING_SETTINGS = ("message.timestamp.type", "cleanup.policy")
 """What must be as the registry says; the rest is the operator's to tune."""
@@ -67,6 +72,7 @@ async def create_topics(settings: Settings) -> list[str]:
         if wanted:
             answer = await admin.create_topics(wanted)
             _raise_errors(answer)
+            await _until_present(admin, {topic.name for topic in wanted})
     finally:
         await admin.close()
     return [finding.name for finding in missing]
@@ -90,6 +96,18 @@ async def require_topics(settings: Settings) -> None:
     problems = [f"{f.name}: {f.problem}" for f in findings if f.problem]
     if problems:
         raise TopicsError("; ".join(problems))
+
+
+async def _until_present(admin: Any, names: set[str]) -> None:
+    """Wait for the brokers to hear of new topics: they learn of them a moment after the answer."""
+    deadline_s = time.monotonic() + VISIBLE_TIMEOUT_S
+    while missing := names - set(await admin.list_topics()):
+        if time.monotonic() > deadline_s:
+            raise TopicsError(
+                f"topics were created and cannot be seen: {', '.join(sorted(missing))}; "
+                f"look at the broker's controller"
+            )
+        await asyncio.sleep(VISIBLE_POLL_S)
 
 
 def _finding(
