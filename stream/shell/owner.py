@@ -13,6 +13,7 @@ import logging
 import time
 
 from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
 
 from stream.engine.partition import PartitionEngine
 from stream.engine.router import alignment_limit_ms
@@ -33,8 +34,8 @@ OFFSETS_INTERVAL_S = 1.0
 """How often a transaction carries the group's offsets. They serve lag tools alone, and cost two
 more round trips to the broker, half of what a small transaction takes."""
 
-ABORTS_MAX = 5
-"""Batches in a row that do not commit before the worker gives up: what was tried so often, with a
+FRUITLESS_MAX = 5
+"""Lives in a row that commit nothing before the worker gives up: what was tried so often, with a
 new producer and restored state each time, a restart by hand has to look at."""
 
 logger = logging.getLogger(__name__)
@@ -105,19 +106,17 @@ class PartitionOwner:
         Raises
         ------
         OwnerFailedError
-            Batches keep aborting.
+            Nothing commits.
         """
-        aborts = 0
+        fruitless = 0
         while True:
             committed = self._meter.batches
             try:
                 await self._begin()
                 await self._work()
-            except OwnershipLostError as error:
-                await self._step_back(error)
-            except DeliveryAbortedError as error:
-                aborts = 1 if self._meter.batches > committed else aborts + 1
-                await self._drop(error, aborts)
+            except (OwnershipLostError, DeliveryAbortedError, KafkaError, TimeoutError) as error:
+                fruitless = 1 if self._meter.batches > committed else fruitless + 1
+                await self._begin_anew(error, fruitless)
 
     # Its life
 
@@ -162,22 +161,27 @@ class PartitionOwner:
         self._working.set()
         self._wake.set()
 
-    async def _step_back(self, error: OwnershipLostError) -> None:
-        """Give the partition up; if it is still ours when the group must know better, go on."""
-        logger.warning("partition %d is somebody else's now (%s)", self.partition, error)
-        self._shop.metrics.fenced.inc()
-        await self._forget()
-        await asyncio.sleep(self._shop.heartbeats_s)
+    async def _begin_anew(self, error: Exception, fruitless: int) -> None:
+        """Drop the memory and go on, unless life after life commits nothing.
 
-    async def _drop(self, error: DeliveryAbortedError, aborts: int) -> None:
-        logger.warning("partition %d: a batch was aborted (%s)", self.partition, error)
-        self._shop.metrics.aborts.inc()
-        if aborts >= ABORTS_MAX:
+        Who lost the partition waits until the group must know better: then it is somebody else's,
+        and this owner is told to end, or it is still ours.
+        """
+        lost = isinstance(error, OwnershipLostError)
+        if lost:
+            logger.warning("partition %d is somebody else's now (%s)", self.partition, error)
+            self._shop.metrics.fenced.inc()
+        else:
+            logger.warning("partition %d: a batch was aborted (%r)", self.partition, error)
+            self._shop.metrics.aborts.inc()
+        if fruitless >= FRUITLESS_MAX:
             raise OwnerFailedError(
-                f"partition {self.partition}: {aborts} batches in a row did not commit, the last "
-                f"with {error}; check the broker's transaction coordinator and restart"
+                f"partition {self.partition} has begun {fruitless} times in a row and committed "
+                f"nothing, the last time for {error!r}; check the broker's transaction "
+                "coordinator and restart"
             ) from error
         await self._forget()
+        await asyncio.sleep(self._shop.heartbeats_s if lost else fruitless - 1)
 
     async def _forget(self) -> None:
         self._working.clear()

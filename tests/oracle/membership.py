@@ -72,17 +72,17 @@ def journey(customer: Customer, now_ms: int) -> str:
 def intent(customer: Customer, now_ms: int) -> Iterator[tuple[str, bool]]:
     """Segments that are entered after some silence and end by an act, or by a longer one."""
     items, cart_ms = customer.cart_items, customer.cart_ms
-    if items <= 0 or (cart_ms is not None and now_ms - cart_ms > INTENT_MS):
+    if items <= 0 or (cart_ms is not None and now_ms - cart_ms >= INTENT_MS):
         yield "abandoned_cart", False
     elif cart_ms is not None and now_ms - cart_ms >= CART_MS:
         yield "abandoned_cart", True
     checkout_ms = customer.checkout_ms
-    if checkout_ms is None or now_ms - checkout_ms > INTENT_MS:
+    if checkout_ms is None or now_ms - checkout_ms >= INTENT_MS:
         yield "abandoned_checkout", False
     elif now_ms - checkout_ms >= CHECKOUT_MS:
         yield "abandoned_checkout", True
     browsed_ms = customer.browsed_ms
-    if browsed_ms is None or items > 0 or now_ms - browsed_ms > BROWSE_MS:
+    if browsed_ms is None or items > 0 or now_ms - browsed_ms >= BROWSE_MS:
         yield "abandoned_browse", False
     elif len(customer.browsed) >= 2 and now_ms - browsed_ms >= CART_MS:
         yield "abandoned_browse", True
@@ -116,11 +116,11 @@ def wake_times(customer: Customer) -> set[int]:
         found |= {last_ms + WELCOME_BACK_MS + 1, last_ms + NEWNESS_MS + 1}
         found |= {order.time_ms + MATURE_MS for order in standing}
     if customer.cart_ms is not None:
-        found |= {customer.cart_ms + CART_MS, customer.cart_ms + INTENT_MS + 1}
+        found |= {customer.cart_ms + CART_MS, customer.cart_ms + INTENT_MS}
     if customer.checkout_ms is not None:
-        found |= {customer.checkout_ms + CHECKOUT_MS, customer.checkout_ms + INTENT_MS + 1}
+        found |= {customer.checkout_ms + CHECKOUT_MS, customer.checkout_ms + INTENT_MS}
     if customer.browsed_ms is not None:
-        found |= {customer.browsed_ms + CART_MS, customer.browsed_ms + BROWSE_MS + 1}
+        found |= {customer.browsed_ms + CART_MS, customer.browsed_ms + BROWSE_MS}
     return found
 
 
