@@ -2,8 +2,8 @@
 
 What comes out depends on the records and their order alone: not on how they were cut into
 batches, which worker had them, or when. A record either is applied, or is a duplicate, is
-forwarded, is control, or ends as a dead record; a record that raises is undone with its whole
-batch, which then runs again without it.
+forwarded, is control, or ends as a dead record; one that raises is undone, with what came before
+it in the batch settled first.
 """
 
 from __future__ import annotations
