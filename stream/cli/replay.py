@@ -11,7 +11,6 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from importlib.resources import files
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -28,8 +27,8 @@ from stream.events.changes import Membership, SegmentChanged
 from stream.events.cloudevent import encode_change, encode_membership
 from stream.events.envelope import Decoded, RejectedEventError, decode
 from stream.events.reference import InvalidReferenceError, ReferenceBook
-from stream.segments.pack import load_pack
 from stream.segments.source import DefinitionError
+from stream.shell.definition_file import read_definitions
 from stream.simulation.offline import DumpedRecord, LogReplay, Offline
 
 REJECTED_SHOWN_MAX = 5
@@ -119,20 +118,15 @@ def _open_out(stack: ExitStack, path: str | None) -> IO[bytes] | None:
         ) from None
 
 
-def definitions_of(path: str | None) -> bytes:
-    """The text of a definitions file, checked; the built-in pack without one."""
-    if path is None:
-        return files("stream.segments").joinpath("pack.yaml").read_bytes()
+def _definitions(path: str | None) -> bytes:
     try:
-        content = Path(path).read_bytes()
-        load_pack(content, path)
+        return read_definitions(None if path is None else Path(path))
     except OSError as error:
         raise CommandFailedError(
             f"cannot read {path}: {error.strerror}", "name a file", 2
         ) from None
     except DefinitionError as error:
         raise CommandFailedError(str(error), "mend the definition and run again", 2) from None
-    return content
 
 
 def _until_ms(text: str | None) -> int | None:
@@ -202,7 +196,7 @@ class _Input:
 
 
 def _replay(args: argparse.Namespace, settings: EngineSettings, out: _Output) -> dict[str, Any]:
-    offline = Offline(settings, definitions_of(args.segments))
+    offline = Offline(settings, _definitions(args.segments))
     until_ms = _until_ms(args.until)
     source = _Input(_reference(args.reference))
     events = [decoded for path in args.file for decoded in source.read(path)]

@@ -29,10 +29,6 @@ class Feature(msgspec.Struct, frozen=True):
     nullable: bool = False
 
 
-class UnknownFeatureError(KeyError):
-    """A condition names a feature that does not exist."""
-
-
 def by_name(families: tuple[tuple[Feature, ...], ...]) -> dict[str, Feature]:
     """The registry of all families; a name stands once.
 

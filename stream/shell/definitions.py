@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.resources
 import logging
-from pathlib import Path
 
 from aiokafka import TopicPartition
 
 from stream.events.topics import DEFINITIONS
-from stream.segments.pack import load_pack, pack_name
+from stream.segments.pack import pack_name
 from stream.shell.connection import new_producer
+from stream.shell.definition_file import read_definitions
 from stream.shell.delivery import close_producer
 from stream.shell.log_reader import LogReader
 from stream.shell.settings import Settings
@@ -18,23 +17,6 @@ from stream.shell.settings import Settings
 KEY = b"definitions"
 
 logger = logging.getLogger(__name__)
-
-
-def read_definitions(path: Path | None) -> bytes:
-    """The definitions' text, checked; the built-in pack where no file is given.
-
-    Raises
-    ------
-    DefinitionError
-        Naming file, line, field, and what to write instead.
-    """
-    if path is None:
-        pack = importlib.resources.files("stream.segments").joinpath("pack.yaml")
-        content, name = pack.read_bytes(), "the built-in pack"
-    else:
-        content, name = path.read_bytes(), str(path)
-    load_pack(content, name)
-    return content
 
 
 async def publish_definitions(settings: Settings) -> str:

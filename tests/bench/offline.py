@@ -16,7 +16,7 @@ from stream.engine.settings import EngineSettings
 from stream.events.cloudevent import encode_change
 from stream.events.envelope import decode
 from stream.events.reference import ReferenceBook
-from stream.shell.definitions import read_definitions
+from stream.shell.definition_file import read_definitions
 from stream.simulation.offline import Offline
 from tests.bench.log import LogPlan
 from tests.bench.machine import Cores, own_sample

@@ -2,7 +2,7 @@ import pytest
 
 from stream.segments.pack import pack_name
 from stream.segments.source import DefinitionError
-from stream.shell.definitions import read_definitions
+from stream.shell.definition_file import read_definitions
 
 
 def test_without_a_file_it_is_the_built_in_pack():
