@@ -16,6 +16,7 @@ from stream.events.changes import Leaf, SegmentChanged
 from stream.features.population import bucket_of
 from stream.features.vector import vector
 from stream.segments.compiler import TRUE, UNKNOWN, Unit
+from stream.segments.decision import Decide
 from stream.segments.pack import Pack
 from stream.state.fold import deadline_ms, expire
 from stream.state.row import Row
@@ -30,6 +31,10 @@ class Moment(NamedTuple):
     now_ms: int
     cause: str
     at_ms: int | None = None
+
+
+_About = tuple[bytes, Row, Context, int, str, int | None]
+"""What a `Moment` is made of, before anything has turned."""
 
 
 class Decider:
@@ -82,7 +87,7 @@ class Decider:
         pack = context.pack
         flip_ms = NEVER_MS
         if pack is not None:
-            flip_ms = self.decide(key, row, pack.everything, now_ms, "timer", at_ms)
+            flip_ms = self.decide(key, row, pack.decide_everything, now_ms, "timer", at_ms)
         if row.sequence != before or ended:
             row.time_ms = now_ms
             self.effects.counts.timers_fired += 1
@@ -102,11 +107,11 @@ class Decider:
             if context.kind == "definitions":
                 self._drop_removed(Moment(key, row, former, now_ms, "definition"), pack)
                 row.bits = []
-                flip_ms = self.decide(key, row, pack.everything, now_ms, "definition")
+                flip_ms = self.decide(key, row, pack.decide_everything, now_ms, "definition")
                 moved = self.count_population(row, context, now_ms)
                 row.timer_ms = min(row.timer_ms, flip_ms)
             elif context.kind == "population":
-                flip_ms = self.decide(key, row, pack.by_population, now_ms, "model")
+                flip_ms = self.decide(key, row, pack.decide_by_population, now_ms, "model")
                 row.timer_ms = min(row.timer_ms, flip_ms)
             elif context.kind == "clusters" and has_behaviour(row):
                 self.assign(key, row, context, now_ms, "model")
@@ -126,43 +131,41 @@ class Decider:
         self,
         key: bytes,
         row: Row,
-        numbers: Iterable[int],
+        decide: Decide,
         now_ms: int,
         cause: str,
         at_ms: int | None = None,
     ) -> int:
-        """Evaluate units and tell the changes; the earliest later flip of those units.
+        """Decide units of the pack in force and tell the changes; the earliest later flip of them.
 
         `at_ms` is the instant of a late event or timer. The true instant of a change that comes of
         it is that one or later, and is told beside the change's own time.
         """
         context = self.timeline.of(row.activation)
-        pack = context.pack
-        if pack is None:
-            return NEVER_MS
-        thresholds, segments, bits = context.thresholds, row.segments, row.bits
-        if len(bits) != len(pack.units):
-            bits = row.bits = [0] * len(pack.units)
-        earliest_ms = NEVER_MS
-        for number in numbers:
-            unit = pack.units[number]
-            found, flip_ms, verdict = unit.evaluate(row, now_ms, thresholds)
-            if flip_ms < earliest_ms:  # noqa: PLR1730 a call of min() costs more than the rest
-                earliest_ms = flip_ms
-            old = bits[number]
-            bits[number] = found
-            if unit.exclusive:
-                if verdict < 0 or (
-                    unit.clauses[verdict].segment in segments
-                    and (cause != "definition" or _is_alone(unit, verdict, segments))
-                ):
-                    continue
-            elif verdict == 0 or (verdict > 0) == (unit.clauses[0].segment in segments):
-                continue
-            true_ms = at_ms and _true_instant(unit, row, thresholds, verdict, (at_ms, now_ms))
-            moment = Moment(key, row, context, now_ms, cause, true_ms)
-            self._switch(moment, unit, verdict, (old, found), flip_ms)
-        return earliest_ms
+        bits = row.bits
+        if context.pack is not None and len(bits) != len(context.pack.units):
+            bits = row.bits = [0] * len(context.pack.units)
+        about = (key, row, context, now_ms, cause, at_ms)
+        return decide(row, now_ms, context.thresholds, bits, self._turned, about)
+
+    def _turned(
+        self, about: _About, number: int, old: int, found: int, flip_ms: int, verdict: int
+    ) -> None:
+        """Hear that a unit's leaves have other bits than before: its verdict may be another one."""
+        key, row, context, now_ms, cause, at_ms = about
+        assert context.pack is not None
+        unit, segments = context.pack.units[number], row.segments
+        if unit.exclusive:
+            if verdict < 0 or (
+                unit.clauses[verdict].segment in segments
+                and (cause != "definition" or _is_alone(unit, verdict, segments))
+            ):
+                return
+        elif verdict == 0 or (verdict > 0) == (unit.clauses[0].segment in segments):
+            return
+        true_ms = at_ms and _true_instant(unit, row, context.thresholds, verdict, (at_ms, now_ms))
+        moment = Moment(key, row, context, now_ms, cause, true_ms)
+        self._switch(moment, unit, verdict, (old, found), flip_ms)
 
     def _switch(
         self, moment: Moment, unit: Unit, verdict: int, bits: tuple[int, int], flip_ms: int

@@ -113,5 +113,5 @@ class Identity:
         if pack_in_force is None:
             return
         decider.count_population(row, context, row.time_ms)
-        flip_ms = decider.decide(key, row, pack_in_force.everything, row.time_ms, "merge")
+        flip_ms = decider.decide(key, row, pack_in_force.decide_everything, row.time_ms, "merge")
         row.timer_ms = min(row.timer_ms, flip_ms)

@@ -304,9 +304,9 @@ class PartitionEngine:
         if pack is not None:
             if parts & pack.population_parts:
                 decider.count_population(row, context, now_ms)
-            numbers = pack.touched(parts) if row.bits else pack.everything
-            if numbers:
-                flip_ms = decider.decide(key, row, numbers, now_ms, "event", at_ms)
+            decide = pack.decide_touched(parts) if row.bits else pack.decide_everything
+            if decide is not None:
+                flip_ms = decider.decide(key, row, decide, now_ms, "event", at_ms)
                 timer_ms = min(timer_ms, flip_ms)
         if type(event) is OrderCompleted:
             decider.learn(key, row, context, now_ms, "event")

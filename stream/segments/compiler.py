@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from math import ceil, floor
+from typing import Any
 
 import msgspec
 
@@ -49,7 +50,14 @@ class Clause(msgspec.Struct, frozen=True):
 
 
 class Unit(msgspec.Struct, frozen=True):
-    """Compiled definitions that are decided together."""
+    """Compiled definitions that are decided together.
+
+    features      names of the features that its leaves read
+    leaf_lines    statements that set l0, l1, ... and lower `flip`
+    bits_code     expression of all leaves' bits
+    verdict_code  expression of the verdict
+    is_timed      whether time alone can turn a leaf
+    """
 
     clauses: tuple[Clause, ...]
     texts: tuple[str, ...]
@@ -59,6 +67,11 @@ class Unit(msgspec.Struct, frozen=True):
     evaluate: Evaluate
     values: Values
     source: str
+    features: tuple[str, ...]
+    leaf_lines: tuple[str, ...]
+    bits_code: str
+    verdict_code: str
+    is_timed: bool
     depends: frozenset[str] = frozenset()
 
 
@@ -104,22 +117,36 @@ def compile_unit(rules: tuple[Rule, ...], *, exclusive: bool) -> Unit:
         trees.append((enter, leave))
     if len(leaves) > LEAVES_MAX:
         raise TooManyLeavesError(f"{len(leaves)} different comparisons; {LEAVES_MAX} are decided")
-    source = _source(leaves, trees, exclusive)
-    scope: dict[str, object] = {
-        **FUNCTIONS, "ceil": ceil, "floor": floor, "NEVER_MS": NEVER_MS,
-    }  # fmt: skip
-    exec(compile(source, f"<{clauses[0].segment}>", "exec"), scope)  # noqa: S102 own text
-    evaluate: Evaluate = scope["evaluate"]  # type: ignore[assignment]
-    values: Values = scope["values"]  # type: ignore[assignment]
+    features = tuple(dict.fromkeys(name for leaf in leaves for name in _features(leaf)))
+    leaf_lines = tuple(line for n, leaf in enumerate(leaves) for line in _leaf_lines(n, leaf))
+    bits_code = " | ".join(f"l{number}" for number in range(len(leaves)))
+    verdict_code = _group_verdict(trees) if exclusive else _single_verdict(*trees[0])
+    source = "\n".join(
+        [
+            "def evaluate(row, now, thresholds):",
+            *feature_loads(features),
+            "    flip = NEVER_MS",
+            *leaf_lines,
+            f"    return {bits_code}, flip, {verdict_code}",
+            "",
+            *_values_lines(leaves, features),
+        ]
+    )
+    scope = run_source(source + "\n", clauses[0].segment)
     return Unit(
         clauses=tuple(clauses),
         texts=tuple(leaf.text for leaf in leaves),
         parts=_parts(leaves),
         population=tuple(_population(leaves)),
         exclusive=exclusive,
-        evaluate=evaluate,
-        values=values,
+        evaluate=scope["evaluate"],
+        values=scope["values"],
         source=source,
+        features=features,
+        leaf_lines=leaf_lines,
+        bits_code=bits_code,
+        verdict_code=verdict_code,
+        is_timed=any(isinstance(leaf, Comparison) and leaf.left.since for leaf in leaves),
         depends=frozenset().union(*(rule.depends for rule in rules)),
     )
 
@@ -170,29 +197,27 @@ def _rank(leaf: Comparison) -> float:
     return float(leaf.right.constant)
 
 
-def _source(leaves: list[Leaf], trees: list[tuple[Tree, Tree | None]], exclusive: bool) -> str:
-    loads = _loads(dict.fromkeys(name for leaf in leaves for name in _features(leaf)))
-    body = [line for number, leaf in enumerate(leaves) for line in _leaf_lines(number, leaf)]
-    bits = " | ".join(f"l{number}" for number in range(len(leaves)))
-    lines = [
-        "def evaluate(row, now, thresholds):",
-        *loads,
-        "    flip = NEVER_MS",
-        *body,
-        f"    bits = {bits}",
-        *(_group_verdict(trees) if exclusive else _single_verdict(*trees[0])),
-        "",
+def run_source(source: str, name: str) -> dict[str, Any]:
+    """Compile statements of our own making, and what they define."""
+    scope: dict[str, Any] = {
+        **FUNCTIONS, "ceil": ceil, "floor": floor, "NEVER_MS": NEVER_MS,
+    }  # fmt: skip
+    exec(compile(source, f"<{name}>", "exec"), scope)  # noqa: S102 own text
+    return scope
+
+
+def _values_lines(leaves: list[Leaf], features: tuple[str, ...]) -> list[str]:
+    return [
         "def values(row, now, thresholds):",
-        *loads,
+        *feature_loads(features),
         *(line for number, leaf in enumerate(leaves) for line in _value_lines(number, leaf)),
         f"    return ({', '.join(f'v{number}' for number in range(len(leaves)))},)",
     ]
-    return "\n".join(lines) + "\n"
 
 
-def _loads(names: Iterable[str]) -> list[str]:
-    """Statements that load the features, each part of the row once."""
-    lines = [f"    {variable(name)} = {FEATURES[name].code}" for name in names]
+def feature_loads(names: Iterable[str]) -> list[str]:
+    """Statements that load the features, each of them and each part of the row once."""
+    lines = [f"    {variable(name)} = {FEATURES[name].code}" for name in dict.fromkeys(names)]
     text = "\n".join(lines)
     for part in ("sessions", "cart", "checkout", "browse", "orders", "messages"):
         if text.count(f"row.{part}") > 1:
@@ -205,20 +230,14 @@ def _mark(number: int, truth: int) -> int:
     return truth << (2 * number)
 
 
-def _single_verdict(enter: Tree, leave: Tree | None) -> list[str]:
+def _single_verdict(enter: Tree, leave: Tree | None) -> str:
     out = _true(leave) if leave is not None else _false(enter)
-    return [
-        f"    if {out}:",
-        "        return bits, flip, -1",
-        f"    return bits, flip, (1 if {_true(enter)} else 0)",
-    ]
+    return f"(-1 if {out} else 1 if {_true(enter)} else 0)"
 
 
-def _group_verdict(trees: list[tuple[Tree, Tree | None]]) -> list[str]:
-    lines: list[str] = []
-    for number, (enter, _) in enumerate(trees):
-        lines += [f"    if {_true(enter)}:", f"        return bits, flip, {number}"]
-    return [*lines, "    return bits, flip, -1"]
+def _group_verdict(trees: list[tuple[Tree, Tree | None]]) -> str:
+    found = "".join(f"{number} if {_true(enter)} else " for number, (enter, _) in enumerate(trees))
+    return f"({found}-1)"
 
 
 def _leaf_lines(number: int, leaf: Leaf) -> list[str]:

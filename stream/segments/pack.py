@@ -16,6 +16,7 @@ from xxhash import xxh3_64_hexdigest
 
 from stream.features.catalogue import FEATURES
 from stream.segments.compiler import Rule, TooManyLeavesError, Unit, compile_unit, value_of
+from stream.segments.decision import Decide, compile_decision
 from stream.segments.definition import Definition, Document
 from stream.segments.source import Source
 
@@ -52,15 +53,23 @@ class Pack:
         for feature in self.percentiles:
             self.population_parts |= FEATURES[feature].parts
         self.population_values = tuple((f, value_of(f)) for f in self.percentiles)
-        self._touched: dict[int, tuple[int, ...]] = {}
+        self.decide_everything = compile_decision(units, self.everything)
+        self.decide_by_population = compile_decision(units, self.by_population)
+        self._touched: dict[int, Decide | None] = {}
 
     def touched(self, parts: int) -> tuple[int, ...]:
         """The units that read one of the row's parts."""
-        found = self._touched.get(parts)
-        if found is None:
-            found = tuple(i for i in self.everything if self.units[i].parts & parts)
-            self._touched[parts] = found
-        return found
+        return tuple(i for i in self.everything if self.units[i].parts & parts)
+
+    def decide_touched(self, parts: int) -> Decide | None:
+        """What decides the units that read one of the row's parts; None where none does."""
+        try:
+            return self._touched[parts]
+        except KeyError:
+            numbers = self.touched(parts)
+            decide = compile_decision(self.units, numbers) if numbers else None
+            self._touched[parts] = decide
+            return decide
 
 
 def _by_population(units: tuple[Unit, ...]) -> tuple[int, ...]:

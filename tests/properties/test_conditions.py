@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from stream.clock import NEVER_MS
 from stream.segments.compiler import Rule, compile_unit
 from stream.segments.conditions import parse
+from stream.segments.decision import compile_decision
 from stream.state.row import Cart, Checkout, Messages, Orders, Row, Sessions
 from tests.state.shopping import DAY, HOUR, MINUTE, START_MS
 
@@ -234,3 +235,48 @@ def test_a_group_is_the_first_condition_that_the_interpreter_finds_true(texts, r
     plain = Interpreter(row, START_MS, known)
     true = [n for n, text in enumerate(texts) if plain.truth(ast.parse(text, mode="eval").body)]
     assert verdict == (true[0] if true else -1)
+
+
+@given(
+    st.lists(conditions.filter(readable), min_size=1, max_size=4),
+    rows,
+    thresholds,
+    st.lists(st.integers(0, 3), min_size=4, max_size=4),
+)
+@settings(derandomize=True, max_examples=200, deadline=None)
+def test_units_decided_together_are_each_what_the_interpreter_finds(texts, row, known, asked):
+    units = []
+    for number, text in enumerate(texts):
+        rule = Rule(f"s{number}", parse(text, {"few": 3}), None)
+        units.append(compile_unit((rule,), exclusive=False))
+    numbers = sorted({number for number in asked if number < len(units)})
+    bits = [0] * len(units)
+    told = {}
+
+    def turned(about, number, old, found, flip_ms, verdict):
+        assert about == "about"
+        told[number] = (old, found, verdict)
+
+    def interpreted(text, at_ms):
+        return Interpreter(row, at_ms, known).truth(ast.parse(text, mode="eval").body)
+
+    decide = compile_decision(units, numbers)
+    flip_ms = decide(row, START_MS, known, bits, turned, "about")
+    for number, text in enumerate(texts):
+        expected = 0
+        if number in numbers:
+            for leaf, leaf_text in enumerate(units[number].texts):
+                expected |= {None: 0, False: 1, True: 3}[
+                    interpreted(leaf_text, START_MS)
+                ] << 2 * leaf
+        assert bits[number] == expected
+        verdict = {None: 0, False: -1, True: 1}[interpreted(text, START_MS)]
+        assert told.get(number) == ((0, expected, verdict) if expected else None)
+    leaves = [leaf for number in numbers for leaf in units[number].texts]
+    if flip_ms < START_MS + 400 * DAY:
+        before = [interpreted(leaf, flip_ms - 1) for leaf in leaves]
+        assert before == [interpreted(leaf, START_MS) for leaf in leaves]
+        assert before != [interpreted(leaf, flip_ms) for leaf in leaves]
+    told.clear()
+    decide(row, START_MS, known, bits, turned, "about")
+    assert told == {}, "what has not changed is not told"
