@@ -46,7 +46,6 @@ from stream.engine.versions import Timeline
 from stream.events.changes import Membership
 from stream.events.records import (
     CustomerEvent,
-    Event,
     Link,
     Merge,
     OrderCompleted,
@@ -56,7 +55,7 @@ from stream.events.records import (
     decode_record,
 )
 from stream.state.dedupe import is_duplicate, remember
-from stream.state.fold import deadline_ms, fold
+from stream.state.fold import FOLDS, ORDERS, deadline_ms, fold
 from stream.state.row import Row
 from stream.timers.queue import TimerQueue
 
@@ -178,13 +177,21 @@ class PartitionEngine:
         What was applied is settled before the one that raises is tried alone, so that a batch full
         of them costs no more than twice its records.
         """
-        before = (self.days.histograms, dict(self.passage.contents), dict(self.decider.members))
-        part = self.decider.effects = Effects()
-        self.decider.changed = {}
+        decider = self.decider
+        before = (self.days.histograms, dict(self.passage.contents), dict(decider.members))
+        part = decider.effects = Effects()
+        decider.changed = {}
         good = 0
         try:
             for record in records:
-                self._take(record, part)
+                decider.record_ms = record.timestamp
+                try:
+                    decoded: Record = decode_record(record.value or b"")
+                except msgspec.DecodeError as error:
+                    # It is dead before it could change anything.
+                    self._bury(record, error, part)
+                else:
+                    self._apply(record.key, decoded)
                 good += 1
             self.meta.next_offset = records[-1].offset + 1
             self._settle(part)
@@ -196,50 +203,41 @@ class PartitionEngine:
                 # Where all were taken, a row does not pack: halves find out whose.
                 known = good or 1 if good < len(records) else len(records) // 2
                 return self._fold_some(records[:known], effects)
-            part = self.decider.effects = Effects()
+            part = decider.effects = Effects()
             self._bury(records[0], error, part)
             self.meta.next_offset = records[0].offset + 1
+        part.counts.consumed = len(records)
         effects.extend(part)
         return len(records)
 
-    def _take(self, record: LogRecord, part: Effects) -> None:
-        """Apply one record; one that does not decode is dead before it could change anything."""
-        part.counts.consumed += 1
-        self.decider.record_ms = record.timestamp
-        try:
-            decoded: Record = decode_record(record.value or b"")
-        except msgspec.DecodeError as error:
-            part.counts.consumed -= 1
-            self._bury(record, error, part)
-            return
-        self._apply(record.key, decoded)
-
     @staticmethod
     def _bury(record: LogRecord, error: Exception, part: Effects) -> None:
-        part.counts.consumed += 1
         part.counts.dead += 1
         reason = getattr(error, "reason", "not_applicable")
         part.dead.append(DeadRecord(record, reason, "$", type(error).__name__))
 
     def _apply(self, key: bytes | None, decoded: Record) -> None:
-        if isinstance(decoded, Tick):
-            self._tick(decoded.clock_ms)
-            self.decider.effects.counts.control += 1
+        # One look-up by type: isinstance() costs a chain of them for most records.
+        if type(decoded) in FOLDS and key is not None:
+            self._event(key, decoded)  # type: ignore[arg-type]
+        elif isinstance(decoded, Tick | Version):
+            self._control(decoded)
             return
-        if isinstance(decoded, Version):
-            self.passage.announce(self.meta, decoded)
-            self.decider.effects.counts.control += 1
-            return
-        if key is None:
+        elif key is None:
             raise EngineStateError("a customer record has no key")
-        if isinstance(decoded, Event):
-            self._event(key, decoded)
-        else:
+        elif isinstance(decoded, Link | Merge):
             self._join(key, decoded)
         if self.meta.backlog_ms:
             self._fire_due(TIMERS_PER_RECORD)
         if self.passage.is_open:
             self.passage.cross(self.meta, SWEEP_PER_RECORD)
+
+    def _control(self, record: Tick | Version) -> None:
+        if isinstance(record, Tick):
+            self._tick(record.clock_ms)
+        else:
+            self.passage.announce(self.meta, record)
+        self.decider.effects.counts.control += 1
 
     def _row(self, key: bytes, time_ms: int) -> Row:
         """The row of a key, begun at `time_ms` where there is none."""
@@ -276,29 +274,33 @@ class PartitionEngine:
         decider, store = self.decider, self.store
         counts = decider.effects.counts
         time_ms = event.time_ms
-        row = self._row(key, time_ms)
+        row = store.get(key)
+        if row is None or self.passage.is_open:
+            row = self._row(key, time_ms)
         if row.forward_to is not None and self.identity.forward(key, row, event):
             counts.forwarded += 1
             return
-        if is_duplicate(row, event.message_id):
+        message_id = event.message_id
+        if is_duplicate(row, message_id):
             counts.duplicate += 1
             return
         store.touch(key, row)
         timer_before = row.timer_ms
-        if timer_before <= time_ms or self.timeline.next_active_ms <= time_ms:
+        timeline = self.timeline
+        if timer_before <= time_ms or timeline.next_active_ms <= time_ms:
             decider.advance(key, row, time_ms)
         at_ms = None
-        if time_ms < row.time_ms:
+        now_ms = row.time_ms
+        if time_ms < now_ms:
             counts.late += 1
             at_ms = time_ms
         else:
-            row.time_ms = time_ms
-        if not remember(row, event.message_id, time_ms):
+            row.time_ms = now_ms = time_ms
+        if not remember(row, message_id, time_ms):
             counts.dedupe_shed += 1
         parts = fold(row, event)
         counts.applied += 1
-        now_ms = row.time_ms
-        context = self.timeline.of(row.activation)
+        context = timeline.of(row.activation)
         pack = context.pack
         timer_ms = row.timer_ms
         if pack is not None:
@@ -307,10 +309,12 @@ class PartitionEngine:
             decide = pack.decide_touched(parts) if row.bits else pack.decide_everything
             if decide is not None:
                 flip_ms = decider.decide(key, row, decide, now_ms, "event", at_ms)
-                timer_ms = min(timer_ms, flip_ms)
-        if type(event) is OrderCompleted:
+                if flip_ms < timer_ms:
+                    timer_ms = flip_ms
+        if parts & ORDERS and type(event) is OrderCompleted:
             decider.learn(key, row, context, now_ms, "event")
-        row.timer_ms = timer_ms = min(timer_ms, deadline_ms(row))
+        ends_ms = deadline_ms(row)
+        row.timer_ms = timer_ms = timer_ms if timer_ms < ends_ms else ends_ms
         if timer_ms != timer_before:
             self.timers.schedule(key, timer_ms)
 

@@ -43,8 +43,10 @@ class Item(msgspec.Struct, array_like=True, frozen=True, gc=False):
     reason: str | None = None
 
 
-class Event(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
+class Event(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """What every event of a customer carries.
+
+    A record is a tree of plain values, so that the garbage collector need not watch it.
 
     time_ms      event time, corrected for the client's clock
     message_id   64-bit hash of the message id, the dedupe key
@@ -60,48 +62,48 @@ class Event(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
     channel: str | None = None
 
 
-class PageViewed(Event, tag=1, frozen=True, kw_only=True):
+class PageViewed(Event, tag=1, frozen=True):
     page: str | None = None
     campaign: str | None = None
 
 
-class ProductsSearched(Event, tag=2, frozen=True, kw_only=True):
+class ProductsSearched(Event, tag=2, frozen=True):
     query: str | None = None
     results_count: int | None = None
 
 
-class ListViewed(Event, tag=3, frozen=True, kw_only=True):
+class ListViewed(Event, tag=3, frozen=True):
     list_id: str | None = None
     category: str | None = None
     filtered: bool = False
 
 
-class ProductViewed(Event, tag=4, frozen=True, kw_only=True):
+class ProductViewed(Event, tag=4, frozen=True):
     item: Item = Item()
 
 
-class ProductClicked(Event, tag=5, frozen=True, kw_only=True):
+class ProductClicked(Event, tag=5, frozen=True):
     item: Item = Item()
 
 
-class CartAdded(Event, tag=6, frozen=True, kw_only=True):
-    item: Item = Item()
-    cart_id: str | None = None
-
-
-class CartRemoved(Event, tag=7, frozen=True, kw_only=True):
+class CartAdded(Event, tag=6, frozen=True):
     item: Item = Item()
     cart_id: str | None = None
 
 
-class CartViewed(Event, tag=8, frozen=True, kw_only=True):
+class CartRemoved(Event, tag=7, frozen=True):
+    item: Item = Item()
+    cart_id: str | None = None
+
+
+class CartViewed(Event, tag=8, frozen=True):
     """`items` is the whole cart where the shop sends it, empty where not."""
 
     items: tuple[Item, ...] = ()
     cart_id: str | None = None
 
 
-class CheckoutStepped(Event, tag=9, frozen=True, kw_only=True):
+class CheckoutStepped(Event, tag=9, frozen=True):
     """`step` is started, viewed, completed or payment."""
 
     step: str = "started"
@@ -112,7 +114,7 @@ class CheckoutStepped(Event, tag=9, frozen=True, kw_only=True):
     shipping_method: str | None = None
 
 
-class OrderCompleted(Event, tag=10, frozen=True, kw_only=True):
+class OrderCompleted(Event, tag=10, frozen=True):
     """`revenue_micros` excludes shipping and tax where the shop can tell, else it is the total."""
 
     order_id: str | None = None
@@ -130,17 +132,17 @@ class OrderCompleted(Event, tag=10, frozen=True, kw_only=True):
     gift: bool | None = None
 
 
-class OrderUpdated(OrderCompleted, tag=11, frozen=True, kw_only=True):
+class OrderUpdated(OrderCompleted, tag=11, frozen=True):
     """The order as it now is; an id not seen before makes it an order."""
 
 
-class OrderCancelled(Event, tag=12, frozen=True, kw_only=True):
+class OrderCancelled(Event, tag=12, frozen=True):
     order_id: str | None = None
     revenue_micros: int | None = None
     items: tuple[Item, ...] = ()
 
 
-class OrderRefunded(Event, tag=13, frozen=True, kw_only=True):
+class OrderRefunded(Event, tag=13, frozen=True):
     """`items` are the lines that came back; none and no amount means the whole order."""
 
     order_id: str | None = None
@@ -149,7 +151,7 @@ class OrderRefunded(Event, tag=13, frozen=True, kw_only=True):
     items: tuple[Item, ...] = ()
 
 
-class CouponUsed(Event, tag=14, frozen=True, kw_only=True):
+class CouponUsed(Event, tag=14, frozen=True):
     """`action` is entered, applied, denied or removed."""
 
     action: str = "entered"
@@ -158,14 +160,14 @@ class CouponUsed(Event, tag=14, frozen=True, kw_only=True):
     reason: str | None = None
 
 
-class WishlistChanged(Event, tag=15, frozen=True, kw_only=True):
+class WishlistChanged(Event, tag=15, frozen=True):
     """`action` is added, removed or moved_to_cart."""
 
     action: str = "added"
     item: Item = Item()
 
 
-class MessageResponded(Event, tag=16, frozen=True, kw_only=True):
+class MessageResponded(Event, tag=16, frozen=True):
     """`action`: sent, delivered, opened, clicked, bounced, unsubscribed, marked_spam, dismissed."""
 
     medium: str = "email"
@@ -173,33 +175,33 @@ class MessageResponded(Event, tag=16, frozen=True, kw_only=True):
     campaign: str | None = None
 
 
-class Identified(Event, tag=17, frozen=True, kw_only=True):
+class Identified(Event, tag=17, frozen=True):
     """Traits are scalars (text, number, boolean); others are left out at decoding."""
 
     traits: dict[str, str | int | float | bool] = {}
 
 
-class ProductReviewed(Event, tag=18, frozen=True, kw_only=True):
+class ProductReviewed(Event, tag=18, frozen=True):
     item: Item = Item()
     rating: float | None = None
 
 
-class Shared(Event, tag=19, frozen=True, kw_only=True):
+class Shared(Event, tag=19, frozen=True):
     via: str | None = None
 
 
-class PromotionSeen(Event, tag=20, frozen=True, kw_only=True):
+class PromotionSeen(Event, tag=20, frozen=True):
     promotion_id: str | None = None
     clicked: bool = False
 
 
-class Custom(Event, tag=21, frozen=True, kw_only=True):
+class Custom(Event, tag=21, frozen=True):
     """An event outside the specification: activity with a name."""
 
     name: str = ""
 
 
-class Link(msgspec.Struct, array_like=True, frozen=True, kw_only=True, tag=40):
+class Link(msgspec.Struct, array_like=True, frozen=True, kw_only=True, gc=False, tag=40):
     """The id in the key is the same person as `target`: the row becomes a forwarding address."""
 
     target: str
@@ -208,7 +210,7 @@ class Link(msgspec.Struct, array_like=True, frozen=True, kw_only=True, tag=40):
     path: tuple[str, ...] = ()
 
 
-class Merge(msgspec.Struct, array_like=True, frozen=True, kw_only=True, tag=41):
+class Merge(msgspec.Struct, array_like=True, frozen=True, kw_only=True, gc=False, tag=41):
     """The packed row of `source`, to be merged into the customer in the key by event time."""
 
     source: str
@@ -218,13 +220,13 @@ class Merge(msgspec.Struct, array_like=True, frozen=True, kw_only=True, tag=41):
     path: tuple[str, ...] = ()
 
 
-class Tick(msgspec.Struct, array_like=True, frozen=True, kw_only=True, tag=50):
+class Tick(msgspec.Struct, array_like=True, frozen=True, kw_only=True, gc=False, tag=50):
     """The clock of all sources: timers due by `clock_ms` fire."""
 
     clock_ms: int
 
 
-class Version(msgspec.Struct, array_like=True, frozen=True, kw_only=True, tag=51):
+class Version(msgspec.Struct, array_like=True, frozen=True, kw_only=True, gc=False, tag=51):
     """A new version of what decides, in force from the event time `active_ms` on.
 
     `kind` is definitions, population or clusters. `name` is the hash of `content`. `active_ms`

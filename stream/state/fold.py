@@ -158,7 +158,11 @@ def fold(row: Row, event: r.CustomerEvent) -> int:
 def deadline_ms(row: Row) -> int:
     """When time alone next changes the row itself: its session ends or an order matures."""
     ends_ms = session_end_ms(row.sessions)
-    return ends_ms if row.orders is None else min(ends_ms, maturity_ms(row.orders))
+    if row.orders is not None:
+        matures_ms = maturity_ms(row.orders)
+        if matures_ms < ends_ms:
+            return matures_ms
+    return ends_ms
 
 
 def expire(row: Row, now_ms: int) -> bool:

@@ -35,7 +35,7 @@ class CartLine(msgspec.Struct, array_like=True, gc=False):
     time_ms: int
 
 
-class Cart(msgspec.Struct, array_like=True):
+class Cart(msgspec.Struct, array_like=True, gc=False):
     """The one implicit open cart; `items` is the sum of the lines' quantities."""
 
     lines: dict[str, CartLine] = {}
@@ -53,7 +53,7 @@ class Checkout(msgspec.Struct, array_like=True, gc=False):
     payment_method: str | None = None
 
 
-class Browse(msgspec.Struct, array_like=True):
+class Browse(msgspec.Struct, array_like=True, gc=False):
     """Products looked at since the last order, each with its latest view."""
 
     products: dict[str, int] = {}
@@ -85,7 +85,7 @@ class FirstPurchase(msgspec.Struct, array_like=True, gc=False):
     discounted: bool = False
 
 
-class Orders(msgspec.Struct, array_like=True):
+class Orders(msgspec.Struct, array_like=True, gc=False):
     """Orders, with sums that outlive the bounded list of the latest.
 
     `occasions` counts orders at least a day apart: two orders of one evening are one purchase
@@ -128,7 +128,7 @@ class Messages(msgspec.Struct, array_like=True, gc=False):
     unsubscribed: tuple[str, ...] = ()
 
 
-class Row(msgspec.Struct, array_like=True, kw_only=True):
+class Row(msgspec.Struct, array_like=True, kw_only=True, gc=False):
     """Everything kept of a customer.
 
     first_ms    when it was first heard of; `last_ms` is of the latest activity of its own
