@@ -121,6 +121,12 @@ class Effects:
         self.rows: dict[bytes, bytes | None] = {}
         self.timer_lag_ms = 0
 
+    def bury(self, record: LogRecord, error: Exception) -> None:
+        """Note a record that cannot be applied; its bytes are for the dead letters."""
+        self.counts.dead += 1
+        reason = getattr(error, "reason", "not_applicable")
+        self.dead.append(DeadRecord(record, reason, "$", type(error).__name__))
+
     def extend(self, later: Effects) -> None:
         """Add the effects of the records that follow."""
         self.changes += later.changes

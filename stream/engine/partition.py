@@ -16,7 +16,6 @@ from stream.clock import day_of
 from stream.engine.days import Days, Histograms
 from stream.engine.decider import Decider
 from stream.engine.effects import (
-    DeadRecord,
     Effects,
     EngineStateError,
     LogRecord,
@@ -184,14 +183,7 @@ class PartitionEngine:
         good = 0
         try:
             for record in records:
-                decider.record_ms = record.timestamp
-                try:
-                    decoded: Record = decode_record(record.value or b"")
-                except msgspec.DecodeError as error:
-                    # It is dead before it could change anything.
-                    self._bury(record, error, part)
-                else:
-                    self._apply(record.key, decoded)
+                self._take(record, part)
                 good += 1
             self.meta.next_offset = records[-1].offset + 1
             self._settle(part)
@@ -204,17 +196,21 @@ class PartitionEngine:
                 known = good or 1 if good < len(records) else len(records) // 2
                 return self._fold_some(records[:known], effects)
             part = decider.effects = Effects()
-            self._bury(records[0], error, part)
+            part.bury(records[0], error)
             self.meta.next_offset = records[0].offset + 1
         part.counts.consumed = len(records)
         effects.extend(part)
         return len(records)
 
-    @staticmethod
-    def _bury(record: LogRecord, error: Exception, part: Effects) -> None:
-        part.counts.dead += 1
-        reason = getattr(error, "reason", "not_applicable")
-        part.dead.append(DeadRecord(record, reason, "$", type(error).__name__))
+    def _take(self, record: LogRecord, part: Effects) -> None:
+        """Apply one record; one that does not decode is dead before it could change anything."""
+        self.decider.record_ms = record.timestamp
+        try:
+            decoded: Record = decode_record(record.value or b"")
+        except msgspec.DecodeError as error:
+            part.bury(record, error)
+            return
+        self._apply(record.key, decoded)
 
     def _apply(self, key: bytes | None, decoded: Record) -> None:
         # One look-up by type: isinstance() costs a chain of them for most records.
@@ -286,21 +282,28 @@ class PartitionEngine:
             return
         store.touch(key, row)
         timer_before = row.timer_ms
-        timeline = self.timeline
-        if timer_before <= time_ms or timeline.next_active_ms <= time_ms:
+        if timer_before <= time_ms or self.timeline.next_active_ms <= time_ms:
             decider.advance(key, row, time_ms)
         at_ms = None
-        now_ms = row.time_ms
-        if time_ms < now_ms:
+        if time_ms < row.time_ms:
             counts.late += 1
             at_ms = time_ms
         else:
-            row.time_ms = now_ms = time_ms
+            row.time_ms = time_ms
         if not remember(row, message_id, time_ms):
             counts.dedupe_shed += 1
         parts = fold(row, event)
         counts.applied += 1
-        context = timeline.of(row.activation)
+        timer_ms = self._decide(key, row, event, parts, at_ms)
+        if timer_ms != timer_before:
+            self.timers.schedule(key, timer_ms)
+
+    def _decide(
+        self, key: bytes, row: Row, event: CustomerEvent, parts: int, at_ms: int | None
+    ) -> int:
+        """Decide what reads the changed parts; when the row next wants to be woken."""
+        decider, now_ms = self.decider, row.time_ms
+        context = self.timeline.of(row.activation)
         pack = context.pack
         timer_ms = row.timer_ms
         if pack is not None:
@@ -309,14 +312,15 @@ class PartitionEngine:
             decide = pack.decide_touched(parts) if row.bits else pack.decide_everything
             if decide is not None:
                 flip_ms = decider.decide(key, row, decide, now_ms, "event", at_ms)
-                if flip_ms < timer_ms:
+                if flip_ms < timer_ms:  # noqa: PLR1730 a call of min() costs more than the rest
                     timer_ms = flip_ms
         if parts & ORDERS and type(event) is OrderCompleted:
             decider.learn(key, row, context, now_ms, "event")
         ends_ms = deadline_ms(row)
-        row.timer_ms = timer_ms = timer_ms if timer_ms < ends_ms else ends_ms
-        if timer_ms != timer_before:
-            self.timers.schedule(key, timer_ms)
+        if ends_ms < timer_ms:  # noqa: PLR1730
+            timer_ms = ends_ms
+        row.timer_ms = timer_ms
+        return timer_ms
 
     # -- time and versions --------------------------------------------------------------------
 

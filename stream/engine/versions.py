@@ -138,7 +138,7 @@ class Timeline:
     def of(self, activation: int) -> Context:
         """The context of a row that crossed last to number `activation`."""
         swept = self.swept
-        return self.contexts[activation if activation > swept else swept]
+        return self.contexts[swept if activation < swept else activation]  # noqa: FURB136 no call
 
     def after(self, activation: int) -> Context | None:
         """The context that such a row crosses to next."""
