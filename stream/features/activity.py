@@ -7,7 +7,7 @@ from stream.state.fold import ACTIVITY, PRODUCTS, SESSIONS, VISITS
 
 _S = "(0 if row.sessions is None else row.sessions.{})"
 
-FAMILY = (
+FAMILY: tuple[Feature, ...] = (
     Feature("seen.first", "(row.first_ms or None)", "instant", ACTIVITY,
             "First activity of the customer.", nullable=True),
     Feature("seen.last", "(row.last_ms or None)", "instant", ACTIVITY,

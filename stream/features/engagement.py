@@ -7,7 +7,7 @@ from stream.state.fold import MESSAGES
 
 _M = "(0 if row.messages is None else row.messages.{})"
 
-FAMILY = (
+FAMILY: tuple[Feature, ...] = (
     Feature("messages.sent", _M.format("sent"), "count", MESSAGES, "Messages sent."),
     Feature("messages.opened", _M.format("opened"), "count", MESSAGES, "Messages opened."),
     Feature("messages.clicked", _M.format("clicked"), "count", MESSAGES, "Messages clicked."),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from stream.features.registry import Feature
 from stream.state.fold import BROWSE, CART, CHECKOUT
 
-FAMILY = (
+FAMILY: tuple[Feature, ...] = (
     Feature("cart.items", "(0 if row.cart is None else row.cart.items)", "count", CART,
             "Pieces in the open cart."),
     Feature("cart.lines", "(0 if row.cart is None else len(row.cart.lines))", "count", CART,

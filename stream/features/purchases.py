@@ -31,7 +31,7 @@ def discount_share(row: Row) -> float | None:
 _O = "(0 if row.orders is None else row.orders.{})"
 _T = "(None if row.orders is None else row.orders.{} or None)"
 
-FAMILY = (
+FAMILY: tuple[Feature, ...] = (
     Feature("orders.count", _O.format("count"), "count", ORDERS, "Orders that stand."),
     Feature("orders.revenue", _O.format("revenue_micros"), "micros", ORDERS,
             "Revenue of the orders that stand, before refunds."),
