@@ -6,6 +6,8 @@ once, and from then on whatever still arrives for it.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import msgspec
 
 from stream.clock import DAY_MS
@@ -22,7 +24,7 @@ from stream.state.row import Row
 class PathTooLongError(ValueError):
     """A record was forwarded more often than any real identity needs."""
 
-    reason = "path_too_long"
+    reason: ClassVar[str] = "path_too_long"
 
 
 class Identity:

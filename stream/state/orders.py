@@ -6,6 +6,8 @@ counts in the sums alone. Numbers are hashes of the shop's order id, 64 bits.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from xxhash import xxh3_64_intdigest
 
 from stream.clock import DAY_MS, NEVER_MS
@@ -30,7 +32,7 @@ SUM_MICROS_MAX = 1 << 62
 class AmountOverflowError(ValueError):
     """An amount that no shop has: the customer's sum would not fit the row."""
 
-    reason = "amount_overflow"
+    reason: ClassVar[str] = "amount_overflow"
 
 
 def order_number(order_id: str | None, message_id: int) -> int:
