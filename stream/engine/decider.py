@@ -11,7 +11,8 @@ from stream.clock import NEVER_MS, day_of
 from stream.clustering.news import news
 from stream.engine.effects import Effects, LearnPoint
 from stream.engine.settings import HISTORIC_AFTER_MS, VALIDITY_MS, EngineSettings
-from stream.engine.versions import CLUSTER_PREFIX, Context, Timeline
+from stream.engine.timeline import Timeline
+from stream.engine.versions import CLUSTER_PREFIX, Context
 from stream.events.changes import Leaf, SegmentChanged
 from stream.features.population import bucket_of
 from stream.features.vector import vector

@@ -41,7 +41,7 @@ from stream.engine.settings import (
     EngineSettings,
 )
 from stream.engine.store import RowStore
-from stream.engine.versions import Timeline
+from stream.engine.timeline import Timeline
 from stream.events.changes import Membership
 from stream.events.records import (
     CustomerEvent,

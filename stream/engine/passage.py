@@ -13,7 +13,7 @@ from stream.engine.decider import Decider
 from stream.engine.effects import EngineStateError, UnreadableVersionError
 from stream.engine.meta import VERSION_PREFIX, Announced, Meta
 from stream.engine.store import RowStore
-from stream.engine.versions import Timeline
+from stream.engine.timeline import Timeline
 from stream.events.records import Version
 from stream.state.row import Row
 from stream.timers.queue import TimerQueue

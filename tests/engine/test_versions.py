@@ -9,7 +9,8 @@ from stream.engine.effects import EngineStateError
 from stream.engine.meta import META_KEY, Meta, pack_meta
 from stream.engine.partition import PartitionEngine
 from stream.engine.settings import EngineSettings
-from stream.engine.versions import Timeline, UnknownVersionError, following
+from stream.engine.timeline import Timeline
+from stream.engine.versions import UnknownVersionError, following
 from stream.events.records import Link, Version
 from stream.features.vector import DIMENSIONS
 from tests.engine.lane import SETTINGS, Lane, Turn, definitions
