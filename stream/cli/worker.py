@@ -13,17 +13,17 @@ from typing import Any
 from aiokafka.errors import KafkaConnectionError
 
 from stream.cli.failure import CommandFailedError
+from stream.cli.worker_processes import processes_wanted, run_processes
 from stream.segments.source import DefinitionError
 from stream.shell.logs import configure_logs
 from stream.shell.settings import SettingError, Settings, read_settings
-from stream.shell.topic_admin import TopicsError
-from stream.shell.worker import Worker
 
 _DESCRIPTION = """Settings come from the environment: SHOAL_BROKER (host:port), SHOAL_APP (group and
 transactional ids), SHOAL_PARTITIONS, SHOAL_SHOP, SHOAL_SEGMENTS (definitions file), SHOAL_HTTP_HOST
 and SHOAL_HTTP_PORT (/metrics, /livez, /readyz), SHOAL_TOPIC_PREFIX, SHOAL_SESSION_TIMEOUT_MS,
 SHOAL_SECURITY_PROTOCOL, SHOAL_SASL_*, SHOAL_TLS_*. Ends on SIGTERM or Ctrl-C after the running
-batches are committed."""
+batches are committed. One process uses one core: with --processes a parent keeps several at work,
+starts those that die again, and serves metrics and health of all of them on the one port."""
 
 
 def add_parser(subparsers: Any) -> None:
@@ -38,12 +38,23 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--create-topics", action="store_true", help="create the topics that are missing"
     )
+    parser.add_argument(
+        "--processes",
+        type=processes_wanted,
+        metavar="N",
+        help="as many workers on this machine, at most one a partition; auto: one a usable core",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Work until SIGTERM or SIGINT; 1 when something else ends it, 2 for a wrong setting."""
     settings = settings_from(args)
     configure_logs(settings.log_level)
+    if args.processes is not None:
+        return run_processes(settings, args.processes)
+    # The parent of processes does without: it stays small.
+    from stream.shell.topic_admin import TopicsError
+
     try:
         asyncio.run(_work(settings))
     except KafkaConnectionError as error:
@@ -72,6 +83,8 @@ def settings_from(args: argparse.Namespace) -> Settings:
 
 
 async def _work(settings: Settings) -> None:
+    from stream.shell.worker import Worker
+
     worker = Worker(settings)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -6,7 +6,8 @@ workers because a broker is away makes it worse. `/readyz` says why a worker is 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
@@ -14,28 +15,17 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from stream.shell.settings import SettingError
 
 Causes = Callable[[], list[str]]
+Pages = Mapping[str, Callable[[web.Request], Awaitable[web.Response]]]
+Address = tuple[str, int] | Path
+"""Host and port, or the path of a socket on this machine."""
 
 
-class HealthServer:
-    """Serves /metrics, /livez and /readyz.
+class PageServer:
+    """Serves a few pages; knows nothing of what is on them."""
 
-    Parameters
-    ----------
-    stalled, unready
-        What is wrong now, each a sentence; none: all is well.
-    """
-
-    def __init__(
-        self,
-        address: tuple[str, int],
-        registry: CollectorRegistry,
-        stalled: Causes,
-        unready: Causes,
-    ) -> None:
+    def __init__(self, address: Address, pages: Pages) -> None:
         self.address = address
-        self._registry = registry
-        self._stalled = stalled
-        self._unready = unready
+        self._pages = pages
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> None:
@@ -47,11 +37,13 @@ class HealthServer:
             The port is taken, or the host is not this one.
         """
         app = web.Application()
-        app.router.add_get("/metrics", self._metrics)
-        app.router.add_get("/livez", self._livez)
-        app.router.add_get("/readyz", self._readyz)
+        for path, page in self._pages.items():
+            app.router.add_get(path, page)
         self._runner = web.AppRunner(app, access_log=None, handle_signals=False)
         await self._runner.setup()
+        if isinstance(self.address, Path):
+            await web.UnixSite(self._runner, str(self.address)).start()
+            return
         host, port = self.address
         try:
             await web.TCPSite(self._runner, host, port).start()
@@ -66,16 +58,47 @@ class HealthServer:
         if self._runner is not None:
             await self._runner.cleanup()
 
+    @property
+    def url(self) -> str:
+        """Where it listens, for a log."""
+        if isinstance(self.address, Path):
+            return f"unix:{self.address}"
+        return "http://{}:{}/".format(*self.address)
+
+
+class HealthServer(PageServer):
+    """Serves /metrics, /livez and /readyz.
+
+    Parameters
+    ----------
+    stalled, unready
+        What is wrong now, each a sentence; none: all is well.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        registry: CollectorRegistry,
+        stalled: Causes,
+        unready: Causes,
+    ) -> None:
+        pages = {"/metrics": self._metrics, "/livez": self._livez, "/readyz": self._readyz}
+        super().__init__(address, pages)
+        self._registry = registry
+        self._stalled = stalled
+        self._unready = unready
+
     async def _metrics(self, _: web.Request) -> web.Response:
         body = generate_latest(self._registry)
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     async def _livez(self, _: web.Request) -> web.Response:
-        return _answer(self._stalled())
+        return answer(self._stalled())
 
     async def _readyz(self, _: web.Request) -> web.Response:
-        return _answer(self._unready())
+        return answer(self._unready())
 
 
-def _answer(causes: list[str]) -> web.Response:
+def answer(causes: list[str]) -> web.Response:
+    """What a probe is told: 200 and nothing, or 503 and why."""
     return web.json_response({"ok": not causes, "causes": causes}, status=503 if causes else 200)

@@ -59,6 +59,7 @@ class Settings:
     segments          file with the segment definitions; None: the built-in pack
     clusters          learn clusters and assign customers to them
     cluster_interval_s  between two cluster models, at least
+    http_socket       where to listen instead of host and port; a parent of processes sets it
     delivery          transactional, plain, or auto: plain where the broker has no transactions
     """
 
@@ -72,6 +73,7 @@ class Settings:
     segments: Path | None = None
     http_host: str = "127.0.0.1"
     http_port: int = 9464
+    http_socket: Path | None = None
     delivery: str = "auto"
     compression: str | None = None
     replication: int = 0
@@ -113,6 +115,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         segments=read.optional("SEGMENTS", _existing_file),
         http_host=read.text("HTTP_HOST", usual.http_host, str),
         http_port=read.number("HTTP_PORT", usual.http_port, 0, 65535),
+        http_socket=read.optional("HTTP_SOCKET", Path),
         delivery=read.text("DELIVERY", usual.delivery, deliveries),
         compression=read.optional("COMPRESSION", _one_of("gzip", "snappy", "lz4", "zstd")),
         replication=read.number("REPLICATION", usual.replication, 0, 16),

@@ -81,7 +81,7 @@ class Worker:
         self._wire()
         async with contextlib.AsyncExitStack() as stack:
             await self.health.start()
-            logger.info("health and metrics on http://%s:%d/", *self.health.address)
+            logger.info("health and metrics on %s", self.health.url)
             stack.push_async_callback(self.health.stop)
             stack.push_async_callback(self._end)
             self._spawn("reference", self._reference.run())
@@ -134,7 +134,7 @@ class Worker:
             self._group, settings.stall_s, app.answered_s, self.metrics.loop_lag.set
         )
         self.health = HealthServer(
-            (settings.http_host, settings.http_port),
+            settings.http_socket or (settings.http_host, settings.http_port),
             self.metrics.registry,
             self._watchdog.stalled,
             self._unready,

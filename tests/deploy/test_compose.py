@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from stream.shell.metrics import Metrics
+from stream.shell.process_metrics import ProcessMetrics
 
 ROOT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
@@ -31,7 +32,8 @@ SUFFIXES = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count")}
 def known_metrics() -> set[str]:
     return {
         family.name + suffix
-        for family in Metrics().registry.collect()
+        for registry in (Metrics().registry, ProcessMetrics().registry)
+        for family in registry.collect()
         for suffix in SUFFIXES.get(family.type, ("",))
     }
 
@@ -64,7 +66,8 @@ def host_paths() -> Iterator[str]:
 
 @pytest.mark.parametrize("name", OURS)
 def test_a_service_runs_a_command_that_exists(name: str):
-    command = OURS[name]["command"]
+    # A variable that is not set has the default that stands after it, as Compose reads it.
+    command = [re.sub(r"\$\{\w+:-(\w+)\}", r"\1", word) for word in OURS[name]["command"]]
     done = subprocess.run(
         [sys.executable, "-m", "stream.cli.main", *command, "--help"],
         capture_output=True,

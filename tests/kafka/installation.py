@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -152,9 +152,9 @@ class Installation:
         count = registered.partition_count(self.settings.partitions)
         return [TopicPartition(self.topic(topic), p) for p in range(count)]
 
-    def start_worker(self, **variables: str) -> WorkerProcess:
-        """Start a worker process of this installation."""
-        worker = WorkerProcess(self.environment(**variables))
+    def start_worker(self, *words: str, **variables: str) -> WorkerProcess:
+        """Start a worker process of this installation; `words` are its options."""
+        worker = WorkerProcess(self.environment(**variables), words)
         self._workers.append(worker)
         return worker
 
@@ -168,11 +168,11 @@ class Installation:
 class WorkerProcess:
     """`shoal worker` as a process of its own."""
 
-    def __init__(self, environment: dict[str, str]) -> None:
+    def __init__(self, environment: dict[str, str], words: Sequence[str] = ()) -> None:
         self._log = Path(tempfile.mkstemp(prefix="shoal-worker-", suffix=".log")[1])
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "stream.cli.main", "worker"],
+                [sys.executable, "-m", "stream.cli.main", "worker", *words],
                 env=environment,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -183,6 +183,10 @@ class WorkerProcess:
     @property
     def log(self) -> str:
         return self._log.read_text(errors="replace")
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     @property
     def is_alive(self) -> bool:

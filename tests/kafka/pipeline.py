@@ -44,9 +44,9 @@ class Pipeline(Installation):
         assert done.returncode == 0, f"shoal {' '.join(words)}: {done.stderr[-2000:]}"
         return done.stdout
 
-    def work(self) -> WorkerProcess:
-        """Start one more worker."""
-        return self.start_worker(**self.variables)
+    def work(self, *words: str) -> WorkerProcess:
+        """Start one more worker; `words` are its options."""
+        return self.start_worker(*words, **self.variables)
 
     async def send_keyed(
         self, events: Iterable[tuple[bytes, bytes]], *, history_ends: bool
