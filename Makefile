@@ -10,10 +10,10 @@ LOCK := deploy/requirements-dev.lock
 STAMP := $(VENV)/.installed
 ARGS ?=
 
-.PHONY: help demo test check lint types schemas bench chaos clean lock format
+.PHONY: help demo test check lint types schemas bench bench-baseline bench-compare profile chaos clean lock format
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(STAMP): $(LOCK) pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Shoal needs Python 3.11 or newer. Install it, or name it: make PYTHON=/path/to/python3.12" >&2; exit 1; }
@@ -41,9 +41,20 @@ types: $(STAMP) ## mypy, strict
 schemas: $(STAMP) ## are schemas/ and the types they come from still the same?
 	@$(BIN)/shoal schemas --check
 
-bench: $(STAMP) ## speed, as numbers (ONLY=shoal,quix EVENTS=100000 CUSTOMERS=20000 RUNS=1; ARGS=--help)
-	@$(BIN)/python -m tests.bench $(if $(ONLY),--only $(ONLY)) $(if $(EVENTS),--events $(EVENTS)) \
-		$(if $(CUSTOMERS),--customers $(CUSTOMERS)) $(if $(RUNS),--runs $(RUNS)) $(ARGS)
+BENCH = $(if $(ONLY),--only $(ONLY)) $(if $(EVENTS),--events $(EVENTS)) $(if $(CUSTOMERS),--customers $(CUSTOMERS)) \
+	$(if $(RUNS),--runs $(RUNS)) $(if $(RATE),--rate $(RATE)) $(if $(SAVE),--save)
+
+bench: $(STAMP) ## every figure, in one table and as JSON (ONLY=latency,shoal EVENTS= CUSTOMERS= RUNS= RATE= SAVE=1; ARGS=--help)
+	@$(BIN)/python -m tests.bench $(BENCH) $(ARGS)
+
+bench-baseline: $(STAMP) ## the same, kept to compare later runs with
+	@$(BIN)/python -m tests.bench $(BENCH) --save $(ARGS)
+
+bench-compare: $(STAMP) ## the newest run against the baseline, row by row
+	@$(BIN)/python -m tests.bench.compare $(ARGS)
+
+profile: $(STAMP) ## where a worker's time goes: flame graph and tables in build/bench (ARGS="--what replay")
+	@$(BIN)/python -m tests.bench.profile $(ARGS)
 
 chaos: $(STAMP) ## long seeded rounds of faults (ARGS="--rounds 1000")
 	@$(BIN)/python -m pytest -m chaos $(ARGS)

@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +39,7 @@ PEER_TIME_MAX_S = 15.0
 
 SHOAL_TIME_MAX_S = 180.0
 STOP_PATIENCE_S = 15.0
+WORKER = [sys.executable, "-m", "stream.cli.main", "worker"]
 
 
 @dataclass(frozen=True)
@@ -68,10 +69,13 @@ def measured_process(
             stop_child(process, STOP_PATIENCE_S)
 
 
-async def run_shoal(bench: Bench, number: int, profile: Path | None = None) -> Run:
+Starter = Callable[[Bench, str, list[str], dict[str, str]], AbstractContextManager[Child]]
+
+
+async def run_shoal(bench: Bench, number: int, starter: Starter = measured_process) -> Run:
     """The whole job: from the first commit to the one that leaves nothing to do.
 
-    With `profile`, the main thread's calls are profiled into that file.
+    `starter` runs the worker's command, so that a profiler may run it instead.
     """
     app = f"shoal-{number}"
     await create_topics(settings_for(bench.broker, app))
@@ -81,8 +85,6 @@ async def run_shoal(bench: Bench, number: int, profile: Path | None = None) -> R
         "SHOAL_PARTITIONS": str(PARTITIONS),
         "SHOAL_HTTP_PORT": "0",
     }
-    profiler = [] if profile is None else ["-m", "cProfile", "-o", str(profile)]
-    command = [sys.executable, *profiler, "-m", "stream.cli.main", "worker"]
     async with admin_of(bench.broker) as admin, reader_of(bench.broker) as reader:
         is_read = all_read(EVENTS.name, bench.facts.events)
 
@@ -90,7 +92,7 @@ async def run_shoal(bench: Bench, number: int, profile: Path | None = None) -> R
             return await is_read(offsets) and await is_done(reader, bench.facts.clock_ms)
 
         started_s = time.time()
-        with measured_process(bench, app, command, env) as child:
+        with starter(bench, app, WORKER, env) as child:
             watcher = Watcher(admin, app, EVENTS.name, child, bench.cores)
             if not await watcher.until(done, SHOAL_TIME_MAX_S):
                 read = watcher.samples[-1].events

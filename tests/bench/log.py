@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Container, Iterator
 from contextlib import asynccontextmanager
 from itertools import islice
 from typing import Any
@@ -19,9 +19,9 @@ from stream.shell.settings import Settings
 from stream.shell.topic_admin import create_topics
 from stream.simulation.catalogue import Catalogue
 from stream.simulation.traffic import SimulatedEvent, TrafficConfig, generate
+from tests.bench.options import Mix
 
 PARTITIONS = 4
-SEED = 1
 FIRST_MS = 1_767_571_200_000
 """2026-01-05, a Monday. In the past, so that nothing is clamped to the broker's time."""
 
@@ -47,19 +47,35 @@ class LogFacts(msgspec.Struct, frozen=True):
     from_time: str
     to_time: str
     clock_ms: int
-    seed: int = SEED
+    mix: Mix = Mix()
     partitions: int = PARTITIONS
+
+    @classmethod
+    def none(cls) -> LogFacts:
+        """Of an empty topic."""
+        return cls(0, 0, 0, 0.0, "", "", 0)
 
 
 class LogPlan(msgspec.Struct, frozen=True):
-    """How many events of how many customers; the same plan gives the same bytes."""
+    """How many events of how many customers, from when on; the same plan gives the same bytes.
+
+    `events` is a bound: traffic that lasts `days` may have fewer.
+    """
 
     events: int
     customers: int
+    mix: Mix = Mix()
+    from_ms: int = FIRST_MS
+    days: float = DAYS_MAX
 
     def config(self) -> TrafficConfig:
-        """The default mix."""
-        return TrafficConfig(seed=SEED, customers=self.customers, start_ms=FIRST_MS, days=DAYS_MAX)
+        """What the simulator is told."""
+        return TrafficConfig(
+            customers=self.customers,
+            start_ms=self.from_ms,
+            days=self.days,
+            **msgspec.structs.asdict(self.mix),
+        )
 
     def simulated(self) -> Iterator[SimulatedEvent]:
         """The log's events, in the order in which they were received."""
@@ -72,9 +88,9 @@ class LogPlan(msgspec.Struct, frozen=True):
             yield f"{record['type']}:{record['id']}".encode(), orjson.dumps(record)
 
 
-def plan_for(events: int, customers: int | None = None) -> LogPlan:
+def plan_for(events: int, customers: int | None = None, mix: Mix = Mix()) -> LogPlan:  # noqa: B008
     """As many customers as so many events take in a week, unless their number is given."""
-    return LogPlan(events, customers or max(100, events // EVENTS_PER_CUSTOMER))
+    return LogPlan(events, customers or max(100, events // EVENTS_PER_CUSTOMER), mix)
 
 
 def settings_for(broker: str, app: str = "bench") -> Settings:
@@ -99,7 +115,7 @@ async def _write_events(producer: AIOKafkaProducer, plan: LogPlan) -> LogFacts:
     keys: set[bytes] = set()
     waiting: list[Any] = []
     count = size = 0
-    first_ms = last_ms = FIRST_MS
+    first_ms = last_ms = plan.from_ms
     newest_ms = [0] * PARTITIONS
     for event in plan.simulated():
         to = partition_of(event.key, PARTITIONS)
@@ -109,7 +125,8 @@ async def _write_events(producer: AIOKafkaProducer, plan: LogPlan) -> LogFacts:
             waiting.clear()
         first_ms = first_ms if count else event.received_ms
         last_ms = event.received_ms
-        newest_ms[to] = max(newest_ms[to], event.time_ms)
+        if event.fault is None:
+            newest_ms[to] = max(newest_ms[to], event.time_ms)
         count += 1
         size += len(event.value)
         keys.add(event.key)
@@ -122,6 +139,7 @@ async def _write_events(producer: AIOKafkaProducer, plan: LogPlan) -> LogFacts:
         from_time=rfc3339(first_ms),
         to_time=rfc3339(last_ms),
         clock_ms=min(newest_ms) - LATENESS_MS,
+        mix=plan.mix,
     )
 
 
@@ -167,7 +185,11 @@ async def count_records(broker: str, topic: str) -> int:
 
 async def remove_results(broker: str) -> None:
     """Delete every topic but the log and the reference: the next run starts from nothing."""
-    kept = {EVENTS.name, REFERENCE.name}
+    await remove_every_topic(broker, {EVENTS.name, REFERENCE.name})
+
+
+async def remove_every_topic(broker: str, kept: Container[str] = ()) -> None:
+    """Delete the topics that are not kept."""
     async with admin_of(broker) as admin:
         gone = [name for name in await admin.list_topics() if not _is_kept(name, kept)]
         if gone:
@@ -178,5 +200,5 @@ async def remove_results(broker: str) -> None:
                 await asyncio.sleep(0.05)
 
 
-def _is_kept(name: str, kept: set[str]) -> bool:
+def _is_kept(name: str, kept: Container[str]) -> bool:
     return name in kept or name.startswith("__")

@@ -1,6 +1,7 @@
 """The offline core on the same events, without Kafka and without files: decode, order, fold.
 
-A process of its own: EVENTS CUSTOMERS [profile]; prints a run as JSON, or where the time goes.
+A process of its own: PLAN [profile], the plan of the log as JSON; prints a run as JSON, or where
+the time goes.
 """
 
 from __future__ import annotations
@@ -9,13 +10,15 @@ import cProfile
 import pstats
 import sys
 import time
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
 from stream.engine.settings import EngineSettings
 from stream.events.cloudevent import encode_change
-from stream.events.envelope import decode
+from stream.events.envelope import Decoded, decode
 from stream.events.reference import ReferenceBook
+from stream.events.rejection import RejectedEventError
 from stream.shell.definition_file import read_definitions
 from stream.simulation.offline import Offline
 from tests.bench.log import LogPlan
@@ -25,11 +28,20 @@ from tests.bench.rates import Run, run_between
 PROFILE_LINES = 40
 
 
+def well_formed(values: Iterable[bytes], book: ReferenceBook | None) -> Iterator[Decoded]:
+    """Decode what decodes: the mix may have broken events in it."""
+    for value in values:
+        try:
+            yield decode(value, 0, book)
+        except RejectedEventError:
+            continue
+
+
 def replay(values: list[bytes], book: ReferenceBook, definitions: bytes) -> Run:
     """What `shoal replay` does between reading lines and writing them."""
     cores, count = Cores(), len(values)
     first = own_sample(cores, 0)
-    decoded = [decode(value, 0, book) for value in values]
+    decoded = list(well_formed(values, book))
     decoded.sort(key=lambda one: one.time_ms)
     decoded_cpu_s = time.process_time()
     offline = Offline(EngineSettings(), definitions)
@@ -70,5 +82,4 @@ def main(plan: LogPlan, *, profiles: bool) -> None:
 
 
 if __name__ == "__main__":
-    events, customers, *rest = sys.argv[1:]
-    main(LogPlan(int(events), int(customers)), profiles="profile" in rest)
+    main(msgspec.json.decode(sys.argv[1], type=LogPlan), profiles="profile" in sys.argv[2:])

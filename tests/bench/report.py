@@ -1,7 +1,12 @@
-"""The one table, and the same as JSON."""
+"""What was measured: figures, each with its spread and what it must reach; the table and the JSON.
+
+A figure keeps its section and name from release to release: they are what two reports are
+compared by.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -9,51 +14,88 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.bench.log import LogFacts
-from tests.bench.rates import Run, best, spread_ratio
+from tests.bench.musts import BOUNDS
+from tests.bench.options import Options
 
-SHOAL = "Shoal"
-OTHERS_RATIO_MAX = 0.05
-"""More of the measured core than this used by others makes a figure doubtful."""
+REPORT_FORMAT = 2
+PROBLEM_SHOWN_MAX = 200
+
+RATES = {"events/s", "rows/s"}
+"""Units in which more is better and a faster machine gives more."""
+
+CPU_TIMES = {"us", "us a definition"}
+"""Units of CPU time: less is better, and a faster machine gives less."""
 
 
-PROBLEM_SHOWN_MAX = 80
+class Figure(msgspec.Struct, kw_only=True):
+    """One figure.
 
-
-class Row(msgspec.Struct):
-    """A contender: who, what it does for an event, its runs, or why there are none.
-
-    `is_peer` rows are those that Shoal's row is compared with.
+    value    in `unit`; None where it could not be measured, and `problem` says why
+    runs     what single runs, or windows of one run, gave: the spread; fewer than two: unknown
+    cpu_us   CPU of the process, of an event or row
+    loop_us  CPU time of the calibrating loop in the minutes in which this was measured
+    must, goal, is_met, is_goal  the bounds, and whether `value` keeps them
+    facts    what else there is to say, by name
     """
 
+    section: str
     name: str
-    does: str
-    is_peer: bool = False
-    runs: list[Run] = []
+    does: str = ""
+    unit: str
+    value: float | None = None
+    runs: list[float] = []
+    cpu_us: float | None = None
+    loop_us: float | None = None
+    must: float | None = None
+    goal: float | None = None
+    is_met: bool | None = None
+    is_goal: bool | None = None
+    facts: dict[str, float] = {}
+    doubts: list[str] = []
     problem: str | None = None
+
+    @property
+    def more_is_better(self) -> bool:
+        """Rates and how many times as fast Shoal is; times and sizes are better small."""
+        return self.unit in RATES or self.unit == "times"
+
+    def spread_ratio(self) -> float | None:
+        """From the least to the most of the runs, as a share of the value."""
+        if len(self.runs) < 2 or not self.value:
+            return None
+        return (max(self.runs) - min(self.runs)) / abs(self.value)
+
+    def judge(self) -> None:
+        """Say whether the bounds of the design hold."""
+        bound = BOUNDS.get((self.section, self.name))
+        if bound is None:
+            return
+        self.must, self.goal = bound
+        if self.value is not None:
+            sign = 1 if self.more_is_better else -1
+            self.is_met = sign * self.value >= sign * bound.must
+            self.is_goal = sign * self.value >= sign * bound.goal
 
 
 class Report(msgspec.Struct):
-    """Everything that was measured, and on what."""
+    """Everything that was measured, on what, and how."""
 
     taken: str
     machine: dict[str, str]
-    rows: list[Row]
+    options: Options
+    figures: list[Figure] = []
     log: LogFacts | None = None
     notes: list[str] = []
-    shoal_is: dict[str, dict[str, float]] = {}
+    format: int = REPORT_FORMAT
 
-    def compare(self) -> None:
-        """Fill `shoal_is`: how many times as fast as each peer, by the clock and by CPU."""
-        runs = {row.name: best(row.runs) for row in self.rows if row.runs}
-        shoal = runs.get(SHOAL)
-        if shoal is None:
-            return
-        for row in self.rows:
-            if row.is_peer and row.runs:
-                peer = runs[row.name]
-                self.shoal_is[row.name] = {"events/s": shoal.events_per_s / peer.events_per_s}
-                if peer.cpu_us is not None and shoal.cpu_us is not None:
-                    self.shoal_is[row.name]["CPU"] = peer.cpu_us / shoal.cpu_us
+    def unmeasured(self) -> list[Figure]:
+        """The figures that are missing."""
+        return [figure for figure in self.figures if figure.value is None]
+
+
+def unmeasured(section: str, name: str, problem: str, unit: str = "") -> Figure:
+    """A figure that could not be measured, and why."""
+    return Figure(section=section, name=name, unit=unit, problem=problem)
 
 
 def write_json(report: Report, folder: Path) -> Path:
@@ -65,67 +107,87 @@ def write_json(report: Report, folder: Path) -> Path:
 
 def show(report: Report, console: Console) -> None:
     """Print the table, and below it what the figures are of."""
-    table = Table(title="Shoal's speed", caption=f"taken {report.taken}", title_style="bold")
-    table.add_column("who", no_wrap=True)
-    table.add_column("does, for each event", min_width=24)
-    for head in ("events/s", "spread", "CPU us", "core", "Shoal is", "by CPU"):
-        table.add_column(head, justify="right", no_wrap=True)
-    for row in report.rows:
-        table.add_row(*_cells(row, report.shoal_is.get(row.name, {})))
+    table = Table(title="Shoal's benchmark", caption=f"taken {report.taken}", title_style="bold")
+    table.add_column("figure", overflow="fold", ratio=5)
+    table.add_column("what it is of", overflow="fold", ratio=6)
+    for head in ("measured", "spread", "CPU us", "must", "goal"):
+        table.add_column(head, justify="right", no_wrap=head in {"measured", "CPU us"})
+    section = ""
+    for figure in report.figures:
+        if figure.section != section:
+            section = figure.section
+            table.add_section()
+            table.add_row(f"[bold]{section}[/bold]")
+        table.add_row(*_cells(figure))
     console.print(table)
-    facts = [(row.name, _facts_line(best(row.runs))) for row in report.rows if row.runs]
-    lines = [*facts, *report.machine.items()]
-    if report.log is not None:
-        lines.append(("log", _log_line(report.log)))
     grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="dim", no_wrap=True)
-    for name, value in lines:
-        if value:
-            grid.add_row(name, value)
+    grid.add_column(style="dim", overflow="fold", max_width=36)
+    grid.add_column(overflow="fold")
+    for name, value in _lines(report):
+        grid.add_row(name, value)
     console.print(grid, highlight=False)
-    for note in [*report.notes, *_doubts(report.rows)]:
-        console.print(f"- {note}", highlight=False)
+    doubts = [f"{f.section}, {f.name}: {doubt}" for f in report.figures for doubt in f.doubts]
+    for note in [*report.notes, *doubts]:
+        console.print(f"- {note}", highlight=False, markup=False)
+    console.print(_verdict(report.figures), highlight=False)
 
 
-def _cells(row: Row, ratios: dict[str, float]) -> list[str]:
-    if not row.runs:
-        return [row.name, f"not measured: {(row.problem or 'not run')[:PROBLEM_SHOWN_MAX]}"]
-    fastest = best(row.runs)
-    spread = f"-{spread_ratio(row.runs):.0%} of {len(row.runs)}" if len(row.runs) > 1 else "one run"
+def _cells(figure: Figure) -> list[str]:
+    if figure.value is None:
+        why = (figure.problem or "not run")[:PROBLEM_SHOWN_MAX]
+        return [figure.name, f"not measured: {why}", "-", "", "", *_bounds(figure)]
+    spread = figure.spread_ratio()
     return [
-        row.name,
-        row.does,
-        f"{fastest.events_per_s:,.0f}",
-        spread,
-        "-" if fastest.cpu_us is None else f"{fastest.cpu_us:.1f}",
-        "-" if fastest.core_ratio is None else f"{fastest.core_ratio:.0%}",
-        *(f"{ratios[by]:.2f}x" if by in ratios else "" for by in ("events/s", "CPU")),
+        figure.name,
+        figure.does,
+        f"{number(figure.value)} {figure.unit}",
+        "one run" if spread is None else f"{spread:.0%} of {len(figure.runs)}",
+        "" if figure.cpu_us is None else f"{figure.cpu_us:.1f}",
+        *_bounds(figure),
     ]
 
 
-def _facts_line(run: Run) -> str:
-    facts = [
-        f"{name} {value:,.0f}" if value >= 1_000 else f"{name} {value:,.3g}"
-        for name, value in run.facts.items()
+def _bounds(figure: Figure) -> list[str]:
+    words = {True: "holds", False: "[bold]MISSED[/bold]", None: "unknown"}
+    goals = {True: "reached", False: "not yet", None: "unknown"}
+    return [
+        "" if figure.must is None else f"{number(figure.must)} {words[figure.is_met]}",
+        "" if figure.goal is None else f"{number(figure.goal)} {goals[figure.is_goal]}",
     ]
-    if run.wall_s is not None:
-        facts.append(f"{run.wall_s:.1f} s with its start")
-    return ", ".join(facts)
+
+
+def _lines(report: Report) -> Iterable[tuple[str, str]]:
+    for figure in report.figures:
+        if figure.facts:
+            facts = ", ".join(f"{name} {number(value)}" for name, value in figure.facts.items())
+            yield f"{figure.section}: {figure.name}", facts
+    yield from ((name, value) for name, value in report.machine.items() if value)
+    if report.log is not None:
+        yield "log", _log_line(report.log)
 
 
 def _log_line(log: LogFacts) -> str:
     return (
         f"{log.events:,} events of {log.customers:,} customers ({log.keys:,} keys), "
-        f"{log.bytes_mean:,.0f} bytes each, {log.from_time} to {log.to_time}, seed {log.seed}, "
-        f"{log.partitions} partitions"
+        f"{log.bytes_mean:,.0f} bytes each, {log.from_time} to {log.to_time}, "
+        f"{log.partitions} partitions, {log.mix}"
     )
 
 
-def _doubts(rows: list[Row]) -> list[str]:
-    shares = [(row.name, best(row.runs).others_ratio or 0.0) for row in rows if row.runs]
-    return [
-        f"{name}: others used {share:.0%} of the measured core during the best run; CPU per event "
-        f"is the better figure then"
-        for name, share in shares
-        if share > OTHERS_RATIO_MAX
-    ]
+def _verdict(figures: list[Figure]) -> str:
+    judged = [figure for figure in figures if figure.must is not None]
+    met = [figure for figure in judged if figure.is_met]
+    if not judged:
+        return "none of these figures has a bound that it must keep"
+    missed = [f"{f.section}: {f.name}" for f in judged if not f.is_met]
+    words = f"{len(met)} of {len(judged)} figures that must reach something do"
+    return f"{words}; not: {'; '.join(missed)}" if missed else words
+
+
+def number(value: float) -> str:
+    """A figure in as many digits as it deserves.
+
+    >>> number(21_289.4), number(187.4), number(4.321), number(0.33321), number(0)
+    ('21,289', '187', '4.32', '0.333', '0')
+    """
+    return f"{value:,.0f}" if abs(value) >= 100 or value == 0 else f"{value:.3g}"

@@ -32,11 +32,12 @@ Done = Callable[[Offsets], Awaitable[bool]]
 
 
 class ContenderFailedError(RuntimeError):
-    """A contender ended, or got stuck; the message has the end of its log."""
+    """A contender ended, or got stuck; the message has the last line and the end of its log."""
 
     def __init__(self, what: str, log: Path) -> None:
         words = log.read_text(errors="replace")[-2_000:] if log.exists() else "no log"
-        super().__init__(f"{what}; {log}: {words}")
+        last = (words.strip().splitlines() or ["an empty log"])[-1]
+        super().__init__(f"{what}: {last}; {log}: {words}")
 
 
 @dataclass(frozen=True)
