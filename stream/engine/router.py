@@ -7,6 +7,7 @@ this source sent within the last hour of event time is not sent again: it change
 from __future__ import annotations
 
 from collections.abc import Sequence
+from zlib import crc32
 
 import msgspec
 
@@ -44,16 +45,20 @@ def alignment_limit_ms(clock_ms: int, broker_ms: int) -> int:
     return limit_ms
 
 
+Outputs = list[list[tuple[bytes, bytes]]]
+"""Keys and values of records for each partition, in order."""
+
+
 class Routed(msgspec.Struct):
     """What routing a batch gave.
 
-    outputs       (partition, key, value) for `customer-events`
+    outputs       keys and values for each partition of `customer-events`
     consumed      records used up, from the first; the rest wait
     waiting_ms    event time of the record that has to wait
     history_ended a HistoryEnds marker was among them
     """
 
-    outputs: list[tuple[int, bytes, bytes]]
+    outputs: Outputs
     dead: list[DeadRecord]
     consumed: int = 0
     routed: int = 0
@@ -95,80 +100,96 @@ class Router:
 
     def route(self, records: Sequence[LogRecord], limit_ms: int = NEVER_MS) -> Routed:
         """Route a prefix of `records`: up to the first event at or after `limit_ms`."""
-        result = Routed(outputs=[], dead=[])
-        state = self.state
+        result = Routed(outputs=self.nothing(), dead=[])
+        # Local names in the loop: an attribute costs several times as much, and there are ten
+        # of them (tests/bench/test_decode.py).
+        outputs, dead, reference, emit = result.outputs, result.dead, self.reference, self.emit
+        event_ms = ended_ms = consumed = control = skew_corrected = clamped = cut = 0
+        held, self._held = self._held, None
         for record in records:
             try:
-                decoded = self._decode(record)
+                if held is not None and held[0] == record.offset:
+                    decoded = held[1]
+                else:
+                    decoded = decode(record.value, record.timestamp, reference)
                 time_ms = decoded.time_ms
                 if time_ms >= limit_ms and not decoded.history_ends:
                     result.waiting_ms = time_ms
                     self._held = (record.offset, decoded)
                     break
-                result.outputs += self.emit(decoded)
+                emit(decoded, outputs)
             except RejectedEventError as error:
-                result.dead.append(DeadRecord(record, error.reason, error.field, str(error)))
+                dead.append(DeadRecord(record, error.reason, error.field, str(error)))
             else:
-                if decoded.record is not None:
-                    state.event_ms = max(state.event_ms, time_ms)
-                    state.max_time_ms = max(state.max_time_ms, time_ms)
-                    result.routed += 1
-                else:
-                    result.control += 1
+                if decoded.record is None:
+                    control += 1
                     if decoded.history_ends:
                         result.history_ended = True
-                        state.max_time_ms = max(state.max_time_ms, record.timestamp)
-                result.skew_corrected += decoded.skew_corrected
-                result.clamped += decoded.clamped
-                result.cut += decoded.cut
-            result.consumed += 1
-            state.next_offset = record.offset + 1
-            state.broker_ms = record.timestamp
+                        ended_ms = max(ended_ms, record.timestamp)
+                elif time_ms > event_ms:
+                    event_ms = time_ms
+                skew_corrected += decoded.skew_corrected
+                clamped += decoded.clamped
+                cut += decoded.cut
+            consumed += 1
+        if consumed:
+            self._advance(records[consumed - 1], event_ms, ended_ms)
+        result.consumed = consumed
+        result.routed = consumed - control - len(dead)
+        result.control = control
+        result.skew_corrected = skew_corrected
+        result.clamped = clamped
+        result.cut = cut
         return result
 
-    def _decode(self, record: LogRecord) -> Decoded:
-        held = self._held
-        if held is not None:
-            self._held = None
-            if held[0] == record.offset:
-                return held[1]
-        return decode(record.value, record.timestamp, self.reference)
+    def _advance(self, last: LogRecord, event_ms: int, ended_ms: int) -> None:
+        """Stand behind the last record; the highest times are of events and of history's end."""
+        state = self.state
+        state.next_offset = last.offset + 1
+        state.broker_ms = last.timestamp
+        state.event_ms = max(state.event_ms, event_ms)
+        state.max_time_ms = max(state.max_time_ms, event_ms, ended_ms)
 
     def partition_of(self, key: bytes) -> int:
         """The customer partition of a key."""
         return partition_of(key, self.partitions)
 
-    def emit(self, decoded: Decoded) -> list[tuple[int, bytes, bytes]]:
-        """The records of one call for `customer-events`: its event, and links that are news.
+    def emit(self, decoded: Decoded, outputs: Outputs) -> bool:
+        """Add the records of one call for `customer-events`: its event, and links that are news.
+
+        Returns whether there was such a link.
 
         Raises
         ------
         RejectedEventError
             For a number beyond the 64 bits of a record, such as a million pieces at the dearest
-            price.
+            price. Then nothing is added.
         """
-        outputs: list[tuple[int, bytes, bytes]] = []
-        event, partitions = decoded.record, self.partitions
+        # CRC-32 as in `partition_of`, without the call.
+        partitions, event, time_ms = self.partitions, decoded.record, decoded.time_ms
         if event is not None:
             key = decoded.key.encode()
             try:
-                value = encode_record(event)
+                outputs[crc32(key) % partitions].append((key, encode_record(event)))
             except OverflowError:
                 message = "Expected numbers of at most 64 bits"
                 raise RejectedEventError("out_of_range", "$.properties", message) from None
-            outputs.append((partition_of(key, partitions), key, value))
+        has_news = False
         for identity, target in decoded.links:
-            if self._is_news(identity, target, decoded.time_ms):
+            known = self._links.get(identity)
+            if known is None or known[0] != target or not -HOUR_MS < time_ms - known[1] < HOUR_MS:
+                has_news = True
+                self._remember(identity, target, time_ms)
                 key = identity.encode()
-                link = Link(target=target, time_ms=decoded.time_ms, received_ms=decoded.received_ms)
-                outputs.append((partition_of(key, partitions), key, encode_record(link)))
-        return outputs
+                link = Link(target=target, time_ms=time_ms, received_ms=decoded.received_ms)
+                outputs[crc32(key) % partitions].append((key, encode_record(link)))
+        return has_news
 
-    def _is_news(self, identity: str, target: str, time_ms: int) -> bool:
-        known = self._links.get(identity)
-        if known is not None and known[0] == target and abs(time_ms - known[1]) < HOUR_MS:
-            return False
+    def nothing(self) -> Outputs:
+        """No records for any partition."""
+        return [[] for _ in range(self.partitions)]
+
+    def _remember(self, identity: str, target: str, time_ms: int) -> None:
         if len(self._links) >= LINKS_REMEMBERED_MAX:
             self._links.clear()
         self._links[identity] = (target, time_ms)
-        return True

@@ -33,24 +33,26 @@ class Context(Struct, rename="camel", gc=False):
 class Call(Struct, rename="camel", gc=False):
     """One call. Properties and traits stay bytes until the call's type says what they are.
 
-    `action` and `user_id_v1` are the names of `type` and `userId` in older calls.
+    `action` and `user_id_v1` are the names of `type` and `userId` in older calls. The JSON decoder
+    looks for the next name from the last one on, so names that are often sent one after the other
+    stand in that order here (tests/bench/test_decode.py).
     """
 
+    anonymous_id: Id = None
+    user_id: Id = None
+    context: Context | None = None
     type: str | None = None
     event: str | None = None
-    user_id: Id = None
-    anonymous_id: Id = None
-    message_id: Id = None
+    name: str | None = None
     properties: Raw = EMPTY
-    context: Context | None = None
-    timestamp: datetime | None = None
+    traits: Raw = EMPTY
+    message_id: Id = None
     original_timestamp: datetime | None = None
     sent_at: datetime | None = None
     received_at: datetime | None = None
+    timestamp: datetime | None = None
     channel: str | None = None
-    name: str | None = None
     category: str | None = None
-    traits: Raw = EMPTY
     previous_id: Id = None
     action: str | None = None
     user_id_v1: Id = field(name="user_id", default=None)

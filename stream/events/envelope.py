@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
-import xxhash
+from xxhash import xxh3_64_intdigest
 
 from stream.clock import InvalidTimeError, instant_ms, rfc3339
-from stream.events.calls import EMPTY, STAMPS, Call, channel_of, decode_call
+from stream.events.calls import CHANNELS, EMPTY, STAMPS, Call, channel_of, decode_call
 from stream.events.event_time import event_time
 from stream.events.head import Head
 from stream.events.identity import Links, identify
@@ -105,50 +104,61 @@ def _decoded(value: bytes, broker_ms: int, reference: ReferenceBook | None) -> D
         call = decode_call(value)
     except msgspec.ValidationError as error:
         call = _call_leniently(value, error)
-    kind = call.action if call.type is None else call.type
+    kind = call.type
+    if kind is None:
+        kind = call.action
     if kind == HISTORY_ENDS:
         return Decoded("", None, broker_ms, broker_ms, history_ends=True)
     key, links = identify(call, kind == "alias")
     time_ms, received_ms, skew_corrected, clamped = event_time(call, broker_ms)
     message_id = call.message_id
-    digest = xxhash.xxh3_64_intdigest(label(message_id).encode() if message_id else value)
+    if isinstance(message_id, str) and message_id:
+        digest = xxh3_64_intdigest(message_id.encode())
+    else:
+        digest = xxh3_64_intdigest(label(message_id).encode() if message_id else value)
     record: CustomerEvent | None = None
     cut = False
     if kind == "track":
-        record, cut = _track(call, Head(time_ms, digest, received_ms, None, reference))
-    elif kind in _RECORDS:
-        record, cut = _RECORDS[kind](call, Head(time_ms, digest, received_ms, None, reference))
+        record, cut = _track(call, time_ms, digest, received_ms, reference)
+    elif kind == "page":
+        record, cut = _page(call, time_ms, digest, received_ms, None)
+    elif kind == "screen":  # it is seen in an app, unless the call says otherwise
+        record, cut = _page(call, time_ms, digest, received_ms, "app")
+    elif kind == "identify":
+        record, cut = _identify(call, time_ms, digest, received_ms)
     elif kind not in _LINK_ONLY:
         raise RejectedEventError("unknown_type", "$.type", "Expected a type of the specification")
     return Decoded(key, record, time_ms, received_ms, links, skew_corrected, clamped, cut)
 
 
-def _track(call: Call, head: Head) -> tuple[CustomerEvent, bool]:
+def _track(
+    call: Call, time_ms: int, digest: int, received_ms: int, reference: ReferenceBook | None
+) -> tuple[CustomerEvent, bool]:
     name = call.event
     if not name:
         raise RejectedEventError("no_event", "$.event", "Expected the name of an event")
     known = TRACKED.get(name) or tracked(name)
     if known is None:
-        return Custom(
-            time_ms=head.time_ms,
-            message_id=head.message_id,
-            received_ms=head.received_ms,
-            channel=channel_of(None, call),
-            name=name[:TEXT_MAX],
-        ), len(name) > TEXT_MAX
+        channel = channel_of(None, call)
+        custom = Custom(time_ms, digest, received_ms, (), channel, name[:TEXT_MAX])
+        return custom, len(name) > TEXT_MAX
+    decoder, build = known
     cut = False
     try:
-        properties = known.decoder.decode(call.properties)
+        properties = decoder.decode(call.properties)
     except msgspec.ValidationError as error:
-        properties, cut = known.decoder.decode_leniently(call.properties, error)
-    head.channel = channel_of(properties.channel, call)
+        properties, cut = decoder.decode_leniently(call.properties, error)
+    stated = properties.channel
+    channel = CHANNELS[stated] if stated in CHANNELS else channel_of(stated, call)
     try:
-        return known.build(properties, head), cut
+        return build(properties, Head(time_ms, digest, received_ms, channel, reference)), cut
     except RejectedEventError as error:
         raise error.within("$.properties") from None
 
 
-def _page(call: Call, head: Head) -> tuple[CustomerEvent, bool]:
+def _page(
+    call: Call, time_ms: int, digest: int, received_ms: int, usual_channel: str | None
+) -> tuple[CustomerEvent, bool]:
     """A page or a screen by its name, with its category where there is one, else by its path."""
     cut = False
     try:
@@ -158,44 +168,29 @@ def _page(call: Call, head: Head) -> tuple[CustomerEvent, bool]:
     name = call.name or properties.path or properties.title
     if name and call.category:
         name = f"{call.category} {name}"
+    if name and len(name) > TEXT_MAX:
+        name, cut = name[:TEXT_MAX], True
+    stated = properties.channel
+    channel = CHANNELS[stated] if stated in CHANNELS else channel_of(stated, call)
+    if channel is None:
+        channel = usual_channel
     campaign = None if call.context is None else campaign_name(call.context.campaign)
-    return PageViewed(
-        time_ms=head.time_ms,
-        message_id=head.message_id,
-        received_ms=head.received_ms,
-        channel=channel_of(properties.channel, call),
-        page=name[:TEXT_MAX] if name else None,
-        campaign=campaign,
-    ), cut or (name is not None and len(name) > TEXT_MAX)
+    return PageViewed(time_ms, digest, received_ms, (), channel, name or None, campaign), cut
 
 
-def _screen(call: Call, head: Head) -> tuple[CustomerEvent, bool]:
-    """A screen is seen in an app, whatever else the call says."""
-    record, cut = _page(call, head)
-    return msgspec.structs.replace(record, channel=record.channel or "app"), cut
-
-
-def _identify(call: Call, head: Head) -> tuple[CustomerEvent, bool]:
+def _identify(
+    call: Call, time_ms: int, digest: int, received_ms: int
+) -> tuple[CustomerEvent, bool]:
     """RudderStack keeps the traits in the context, Segment in the call."""
     raw, field = call.traits, "$.traits"
     if raw == EMPTY and call.context is not None:
         raw, field = call.context.traits, "$.context.traits"
     traits, cut = traits_of(raw, field)
-    return Identified(
-        time_ms=head.time_ms,
-        message_id=head.message_id,
-        received_ms=head.received_ms,
-        channel=channel_of(None, call),
-        traits=traits,
-    ), cut
+    channel = channel_of(None, call)
+    return Identified(time_ms, digest, received_ms, (), channel, traits), cut
 
 
 _PAGE = PropertiesDecoder(PageProperties)
-_RECORDS: dict[str | None, Callable[[Call, Head], tuple[CustomerEvent, bool]]] = {
-    "page": _page,
-    "screen": _screen,
-    "identify": _identify,
-}
 _LINK_ONLY = frozenset({"alias", "group"})  # who is who, and of which company: no act of theirs
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _LONE = re.compile(r"[\ud800-\udfff]")

@@ -18,6 +18,8 @@ LATEST_MS = 4_102_444_800_000
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
+_SECOND = timedelta(seconds=1)
+_NONE = timedelta(0)
 
 
 class Stamps(Protocol):
@@ -63,11 +65,13 @@ def event_time(stamps: Stamps, broker_ms: int) -> EventTime:
         + since_epoch.seconds * SECOND_MS
         + since_epoch.microseconds // 1000
     )
-    if lead.days:
-        time_ms = received_ms - lead // _MILLISECOND
-    else:
+    if _NONE <= lead < _SECOND:
+        time_ms = received_ms - lead.microseconds // 1000
+    elif not lead.days:
         time_ms = received_ms - lead.seconds * SECOND_MS - lead.microseconds // 1000
-    skew_ms = skew // _MILLISECOND if skew.days or skew.seconds else 0
+    else:
+        time_ms = received_ms - lead // _MILLISECOND
+    skew_ms = 0 if _NONE <= skew < _SECOND else skew // _MILLISECOND
     if EARLIEST_MS <= time_ms <= received_ms < LATEST_MS and (
         received_ms <= broker_ms or broker_ms < EARLIEST_MS
     ):

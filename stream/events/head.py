@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
-from stream.events.records import CustomerEvent, Item
+from stream.events.records import CustomerEvent
+from stream.events.reference import ReferenceBook
 
 
-class References(Protocol):
-    """What is known about products besides the event; `ReferenceBook` is the one that there is."""
-
-    def join(self, item: Item, time_ms: int) -> Item:
-        """The item with what was true of its product at `time_ms`; its own data win."""
-        ...
-
-
-class Head(msgspec.Struct, gc=False):
+class Head(msgspec.Struct, frozen=True, gc=False):
     """Times in milliseconds since the epoch; `message_id` is the 64-bit dedupe key."""
 
     time_ms: int
     message_id: int
     received_ms: int
     channel: str | None
-    reference: References | None
+    reference: ReferenceBook | None
 
 
 P = TypeVar("P")

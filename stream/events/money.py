@@ -21,7 +21,7 @@ AMOUNT_MAX = 9_000_000_000
 no order is that large in any currency. Sums of a thousand such amounts fit into 64 bits."""
 
 PRICES_MAX = 8192
-"""Prices that are remembered, about 1 MB."""
+"""Prices that are remembered of each kind, about 1 MB."""
 
 _FAST_MAX = float(2**31)
 _SCALE = float(MICROS)
@@ -70,11 +70,14 @@ class KnownPrices(dict[float, int]):
 
     A look-up costs a tenth of the conversion, which is most of what an item costs
     (tests/bench/test_decode.py). It holds doubles only, `PRICES_MAX` of them, and forgets none:
-    what it answers does not depend on what it holds.
+    what it answers does not depend on what it holds. `field` is where they stand, for the error.
     """
 
+    def __init__(self, field: str) -> None:
+        self._field = field
+
     def __missing__(self, price: float | str) -> int | None:
-        found = micros(price, "$.price")
+        found = micros(price, self._field)
         if isinstance(price, float) and found is not None and len(self) < PRICES_MAX:
             self[price] = found
         return found

@@ -8,6 +8,7 @@ what a customer saw.
 from __future__ import annotations
 
 from bisect import bisect_right
+from operator import attrgetter
 from typing import Literal
 
 import msgspec
@@ -15,7 +16,6 @@ import msgspec
 from stream.clock import InvalidTimeError, instant_ms
 from stream.events.money import micros
 from stream.events.properties import Amount, Label, Text, text_label
-from stream.events.records import Item
 from stream.events.rejection import RejectedEventError
 
 HISTORY_MAX = 32
@@ -67,13 +67,12 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
 
 
 class ReferenceBook:
-    """Bounded histories of products and variants, and the join of an item with them.
+    """Bounded histories of products and variants.
 
     >>> book = ReferenceBook()
     >>> book.update(b'{"type":"product","id":"P1","category":"Games","list_price":19.99}')
-    >>> item = book.join(Item(product_id="P1", category="Toys"), 1795256100000)
-    >>> item.category, item.list_price_micros
-    ('Toys', 19990000)
+    >>> [(facts.category, facts.list_price_micros) for facts in book.facts("P1", None, 0)]
+    [('Games', 19990000)]
     """
 
     def __init__(self, ids_max: int = IDS_MAX) -> None:
@@ -111,50 +110,33 @@ class ReferenceBook:
         elif kind == "variant":
             self._variants.pop(name, None)
 
-    def join(self, item: Item, time_ms: int) -> Item:
-        """The item with what was true of it at `time_ms`.
+    def facts(self, product_id: str | None, sku: str | None, time_ms: int) -> tuple[Facts, ...]:
+        """What was true of a product at `time_ms`: its variant's facts (by sku), then its own.
 
-        The event's own data win, then the variant's (by sku), then the product's.
+        Where the event does not name the product, the variant does.
         """
-        variant = _as_of(self._variants.get(item.sku), time_ms) if item.sku else None
-        product_id = item.product_id
-        if product_id is None and variant is not None:
-            product_id = variant.product_id
-        product = _as_of(self._products.get(product_id), time_ms) if product_id else None
-        if variant is not None:
-            item = _filled(item, variant)
-        return item if product is None else _filled(item, product)
+        variant = product = None
+        if sku and (history := self._variants.get(sku)) is not None:
+            variant = _as_of(history, time_ms)
+            if variant is not None and product_id is None:
+                product_id = variant.product_id
+        if product_id and (history := self._products.get(product_id)) is not None:
+            product = _as_of(history, time_ms)
+        if product is None:
+            return () if variant is None else (variant,)
+        return (product,) if variant is None else (variant, product)
 
 
-def _filled(item: Item, facts: Facts) -> Item:
-    return Item(
-        facts.product_id if item.product_id is None else item.product_id,
-        item.sku,
-        item.quantity,
-        item.price_micros,
-        facts.list_price_micros if item.list_price_micros is None else item.list_price_micros,
-        facts.cost_micros if item.cost_micros is None else item.cost_micros,
-        facts.category if item.category is None else item.category,
-        facts.brand if item.brand is None else item.brand,
-        facts.size if item.size is None else item.size,
-        facts.in_stock if item.in_stock is None else item.in_stock,
-        item.coupon,
-        item.reason,
-    )
-
-
-def _as_of(history: list[Facts] | None, time_ms: int) -> Facts | None:
+def _as_of(history: list[Facts], time_ms: int) -> Facts | None:
     """The version in force at an instant; most often the latest."""
-    if not history:
-        return None
-    if history[-1].valid_from_ms <= time_ms:
-        return history[-1]
+    latest = history[-1]
+    if latest.valid_from_ms <= time_ms:
+        return latest
     place = bisect_right(history, time_ms, key=_valid_from_ms)
     return history[place - 1] if place else None
 
 
-def _valid_from_ms(facts: Facts) -> int:
-    return facts.valid_from_ms
+_valid_from_ms = attrgetter("valid_from_ms")
 
 
 _decode_record = msgspec.json.Decoder(ReferenceRecord, strict=False).decode

@@ -58,21 +58,23 @@ class Tracked(NamedTuple):
 
 def product_viewed(product: ProductProperties, head: Head) -> ProductViewed:
     return ProductViewed(
-        time_ms=head.time_ms,
-        message_id=head.message_id,
-        received_ms=head.received_ms,
-        channel=head.channel,
-        item=item_of(product, head.time_ms, head.reference),
+        head.time_ms,
+        head.message_id,
+        head.received_ms,
+        (),
+        head.channel,
+        item_of(product, head.time_ms, head.reference),
     )
 
 
 def product_clicked(product: ProductProperties, head: Head) -> ProductClicked:
     return ProductClicked(
-        time_ms=head.time_ms,
-        message_id=head.message_id,
-        received_ms=head.received_ms,
-        channel=head.channel,
-        item=item_of(product, head.time_ms, head.reference),
+        head.time_ms,
+        head.message_id,
+        head.received_ms,
+        (),
+        head.channel,
+        item_of(product, head.time_ms, head.reference),
     )
 
 
@@ -110,25 +112,27 @@ def products_searched(search: SearchProperties, head: Head) -> ProductsSearched:
     if isinstance(query, dict):
         query = msgspec.json.encode(query, order="sorted").decode()[:TEXT_MAX]
     return ProductsSearched(
-        time_ms=head.time_ms,
-        message_id=head.message_id,
-        received_ms=head.received_ms,
-        channel=head.channel,
-        query=query if query is None or isinstance(query, str) else label(query),
-        results_count=search.results_count,
+        head.time_ms,
+        head.message_id,
+        head.received_ms,
+        (),
+        head.channel,
+        query if query is None or isinstance(query, str) else label(query),
+        search.results_count,
     )
 
 
 def list_viewed(filtered: bool) -> Builder[ListProperties]:
     def build(listed: ListProperties, head: Head) -> ListViewed:
         return ListViewed(
-            time_ms=head.time_ms,
-            message_id=head.message_id,
-            received_ms=head.received_ms,
-            channel=head.channel,
-            list_id=text_label(listed.list_id),
-            category=listed.category,
-            filtered=filtered,
+            head.time_ms,
+            head.message_id,
+            head.received_ms,
+            (),
+            head.channel,
+            text_label(listed.list_id),
+            listed.category,
+            filtered,
         )
 
     return build

@@ -9,7 +9,7 @@ from stream.events.cloudevent import CONTENT_TYPE, encode_change, encode_members
 from stream.events.records import encode_record
 from stream.events.topics import partition_of
 from stream.shell.dead_letters import dead_letter_headers
-from stream.shell.outbox import NO_HEADERS, Entry, Headers, Outbox
+from stream.shell.outbox import NO_HEADERS, Headers, Outbox
 from stream.shell.settings import Settings
 
 DECODE, FOLD = "decode", "fold"
@@ -34,14 +34,10 @@ class Poster:
 
     def post_routed(self, outbox: Outbox, routed: Routed) -> None:
         """Records for the customers' log, and raw records that are none."""
-        by_partition: dict[int, list[Entry]] = {}
-        for partition, key, value in routed.outputs:
-            entries = by_partition.get(partition)
-            if entries is None:
-                entries = by_partition[partition] = []
-            entries.append((key, value, NO_HEADERS))
-        for partition, entries in by_partition.items():
-            outbox.put_all(self._log, partition, entries)
+        for partition, records in enumerate(routed.outputs):
+            if records:
+                entries = ((key, value, NO_HEADERS) for key, value in records)
+                outbox.put_all(self._log, partition, entries)
         self._post_dead(outbox, routed.dead, self._events, DECODE)
 
     def post_effects(self, outbox: Outbox, effects: Effects) -> None:

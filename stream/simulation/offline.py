@@ -70,13 +70,14 @@ class Offline:
             self._tick_ms = self.coordinator.state.clock_ms + LATENESS_MS + TICK_EVERY_MS
         self._last_ms = max(self._last_ms, time_ms)
         self._received_ms = max(self._received_ms, decoded.received_ms)
-        outputs = self.router.emit(decoded)
-        for partition, key, value in outputs:
-            self._append(partition, decoded.received_ms, key, value)
-        news = outputs if decoded.record is None else outputs[1:]
+        sent = self.router.nothing()
+        has_news = self.router.emit(decoded, sent)
+        for partition, records in enumerate(sent):
+            for key, value in records:
+                self._append(partition, decoded.received_ms, key, value)
         if (
             self._forwards(decoded.key) is not None
-            or any(self._forwards(key.decode()) != decoded.key for _, key, _ in news)
+            or (has_news and any(self._forwards(lesser) != key for lesser, key in decoded.links))
             or len(self._pending[0]) >= BATCH_MAX
         ):
             yield from self._flush()

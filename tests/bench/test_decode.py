@@ -76,7 +76,7 @@ def test_decoding_the_mix_and_its_steps(simulated: dict[str, list[bytes]]):
 
 def test_a_known_price_against_its_conversion():
     prices = [cent / 100 for cent in range(0, 100_000, 37)] * 10
-    known = KnownPrices()
+    known = KnownPrices("$.price")
     looked_up = microseconds_each(len(prices), lambda: [known[price] for price in prices])
     converted = microseconds_each(len(prices), lambda: [micros(price, "$") for price in prices])
     print(f"\na price looked up {looked_up:.3f} us, converted {converted:.3f} us", end="")

@@ -15,7 +15,7 @@ from stream.clock import LATENESS_MS
 from stream.engine.coordinator import Coordinator, SourceReport
 from stream.engine.effects import Counts, DeadRecord, Effects, StoredRecord
 from stream.engine.partition import PartitionEngine
-from stream.engine.router import Router, alignment_limit_ms
+from stream.engine.router import Outputs, Router, alignment_limit_ms
 from stream.events.cloudevent import encode_change
 from stream.events.records import encode_record
 from stream.segments.pack import load_pack
@@ -48,6 +48,11 @@ class Recording:
         log = self.logs[partition]
         log.append(StoredRecord(len(log), self.now_ms, key, value))
 
+    def put_all(self, outputs: Outputs) -> None:
+        for partition, records in enumerate(outputs):
+            for key, value in records:
+                self.put(partition, key, value)
+
     def feed(self, raw: Sequence[StoredRecord]) -> None:
         """Route raw records as far as the clock lets them, and fold what comes of it."""
         self.waiting += raw
@@ -56,8 +61,7 @@ class Recording:
             limit_ms = alignment_limit_ms(self.coordinator.state.clock_ms, self.now_ms)
             routed = self.router.route(self.waiting, limit_ms)
             self.dead += routed.dead
-            for partition, key, value in routed.outputs:
-                self.put(partition, key, value)
+            self.put_all(routed.outputs)
             del self.waiting[: routed.consumed]
             self.fold()
             highest_ms = max(self.router.max_time_ms, routed.waiting_ms or 0)

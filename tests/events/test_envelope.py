@@ -108,6 +108,7 @@ def test_a_retry_is_the_same_message_whatever_else_changed():
 
 
 def test_an_older_call_says_action_instead_of_type():
+    assert decoded(type=None, action="screen", name="Home").record.channel == "app"
     record = decoded(type=None, action="track", event="Custom").record
 
     assert type(record) is Custom

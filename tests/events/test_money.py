@@ -107,7 +107,7 @@ def test_no_discount_is_none():
 
 
 def test_known_prices_are_bounded_and_answer_as_the_conversion_does():
-    known = KnownPrices()
+    known = KnownPrices("$.price")
     cents = range(PRICES_MAX + 100)
 
     assert [known[cent / 100] for cent in cents] == [cent * 10_000 for cent in cents]
@@ -117,7 +117,7 @@ def test_known_prices_are_bounded_and_answer_as_the_conversion_does():
 
 
 def test_a_known_price_is_never_a_wrong_one():
-    known = KnownPrices()
+    known = KnownPrices("$.price")
 
     with pytest.raises(RejectedEventError, match="at least 0"):
         known[-1.0]

@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stream.events.items import item_of
+from stream.events.properties import Product
 from stream.events.records import Item
 from stream.events.reference import HISTORY_MAX, InvalidReferenceError, ReferenceBook
 
@@ -27,13 +29,18 @@ def book_of(*records: bytes) -> ReferenceBook:
     return book
 
 
+def joined(book: ReferenceBook, time_ms: int, **product: Any) -> Item:
+    """The item of an event that says so much of a product."""
+    return item_of(Product(**product), time_ms, book)
+
+
 def test_the_events_own_data_win_then_the_variants_then_the_products():
     book = book_of(
         record("product", "P", list_price=30, cost="12.5", category="Shoes", brand="B", stock=3),
         record("variant", "S", list_price=25, size="42", stock=0),
     )
 
-    assert book.join(Item(product_id="P", sku="S", category="Sale", price_micros=7), 0) == Item(
+    assert joined(book, 0, product_id="P", sku="S", category="Sale", price=7e-6) == Item(
         product_id="P",
         sku="S",
         price_micros=7,
@@ -52,16 +59,16 @@ def test_a_variant_knows_its_product():
         record("variant", "S", product_id=9714107479),
     )
 
-    joined = book.join(Item(sku="S"), 0)
+    item = joined(book, 0, sku="S")
 
-    assert (joined.product_id, joined.category) == ("9714107479", "Shoes")
+    assert (item.product_id, item.category) == ("9714107479", "Shoes")
 
 
 def test_what_nothing_is_known_of_stays_as_it_is():
     book = book_of(record("product", "P", category="Shoes"))
 
-    for item in (Item(), Item(product_id="Q"), Item(sku="P")):
-        assert book.join(item, 0) == item
+    for ids in ({}, {"product_id": "Q"}, {"sku": "P"}):
+        assert joined(book, 0, **ids) == Item(**ids)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +87,7 @@ def test_what_held_at_the_time_counts(time_ms: int, list_price_micros: int | Non
         record("product", "P", list_price=30, valid_from="2026-01-01T01:00:00+01:00"),
     )
 
-    assert book.join(Item(product_id="P"), time_ms).list_price_micros == list_price_micros
+    assert joined(book, time_ms, product_id="P").list_price_micros == list_price_micros
 
 
 def test_a_second_record_for_an_instant_replaces_the_first():
@@ -89,9 +96,9 @@ def test_a_second_record_for_an_instant_replaces_the_first():
         record("product", "P", list_price=20),
     )
 
-    joined = book.join(Item(product_id="P"), JAN_1_MS)
+    item = joined(book, JAN_1_MS, product_id="P")
 
-    assert (joined.list_price_micros, joined.category) == (20_000_000, None)
+    assert (item.list_price_micros, item.category) == (20_000_000, None)
 
 
 @given(st.lists(st.integers(0, HISTORY_MAX - 1), max_size=40), st.integers(0, HISTORY_MAX))
@@ -103,7 +110,7 @@ def test_a_history_in_any_order_answers_as_a_scan_does(days: list[int], day: int
     in_force = [(start, place) for place, start in enumerate(days) if start <= day]
     expected = max(in_force)[1] * 1_000_000 if in_force else None
 
-    assert book.join(Item(product_id="P"), JAN_1_MS + day * 60_000).cost_micros == expected
+    assert joined(book, JAN_1_MS + day * 60_000, product_id="P").cost_micros == expected
 
 
 def test_a_history_keeps_its_latest_versions():
@@ -112,9 +119,9 @@ def test_a_history_keeps_its_latest_versions():
         valid_from = f"2026-01-01T00:{minute:02d}:00Z"
         book.update(record("variant", "S", cost=minute, valid_from=valid_from))
 
-    assert book.join(Item(sku="S"), JAN_1_MS + 60_000).cost_micros is None
-    assert book.join(Item(sku="S"), JAN_1_MS + 2 * 60_000).cost_micros == 2_000_000
-    assert book.join(Item(sku="S"), JAN_1_MS + DAY_MS).cost_micros == 33_000_000
+    assert joined(book, JAN_1_MS + 60_000, sku="S").cost_micros is None
+    assert joined(book, JAN_1_MS + 2 * 60_000, sku="S").cost_micros == 2_000_000
+    assert joined(book, JAN_1_MS + DAY_MS, sku="S").cost_micros == 33_000_000
 
 
 def test_a_book_knows_so_many_ids_and_no_more():
@@ -124,8 +131,8 @@ def test_a_book_knows_so_many_ids_and_no_more():
 
     with pytest.raises(InvalidReferenceError, match="'Q': more than 1 ids"):
         book.update(record("product", "Q", cost=3))
-    assert book.join(Item(product_id="P"), 0).cost_micros == 2_000_000
-    assert book.join(Item(product_id="Q"), 0).cost_micros is None
+    assert joined(book, 0, product_id="P").cost_micros == 2_000_000
+    assert joined(book, 0, product_id="Q").cost_micros is None
 
 
 def test_a_tombstone_takes_the_history_away():
@@ -133,10 +140,10 @@ def test_a_tombstone_takes_the_history_away():
     book.remove(b"product:P")
     book.remove(b"campaign:S")
 
-    assert book.join(Item(product_id="P"), 0) == Item(product_id="P")
-    assert book.join(Item(sku="S"), 0).cost_micros == 2_000_000
+    assert joined(book, 0, product_id="P") == Item(product_id="P")
+    assert joined(book, 0, sku="S").cost_micros == 2_000_000
     book.remove(b"variant:S")
-    assert book.join(Item(sku="S"), 0) == Item(sku="S")
+    assert joined(book, 0, sku="S") == Item(sku="S")
 
 
 @pytest.mark.parametrize(
@@ -163,4 +170,4 @@ def test_a_wrong_record_says_what_is_wrong(value: bytes, part: str):
         book.update(value)
 
     assert part in str(caught.value)
-    assert book.join(Item(product_id="P"), JAN_1_MS) == Item(product_id="P")
+    assert joined(book, JAN_1_MS, product_id="P") == Item(product_id="P")

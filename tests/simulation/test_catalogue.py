@@ -8,7 +8,8 @@ import orjson
 import pytest
 
 from stream.clock import DAY_MS, MINUTE_MS, instant_ms
-from stream.events.records import Item
+from stream.events.items import item_of
+from stream.events.properties import Product
 from stream.events.reference import ReferenceBook
 from stream.simulation.assortment import CATEGORIES
 from stream.simulation.catalogue import Catalogue
@@ -93,7 +94,7 @@ def test_the_engines_reference_book_takes_every_record(
     time_ms = MONDAY_MS + 20 * DAY_MS
     for sku, history in list(variants.items())[::40]:
         facts = as_of(history, time_ms)
-        joined = book.join(Item(sku=sku), time_ms)
+        joined = item_of(Product(sku=sku), time_ms, book)
         assert joined.product_id == facts["product_id"]
         assert joined.category == facts["category"]
         assert joined.cost_micros == round(facts["cost"] * 1_000_000)

@@ -110,8 +110,9 @@ def test_a_live_run_over_keyed_events_in_order_gives_the_same_changes(partitions
         for decoded in keyed(2)[at : at + 77]:
             live.now_ms = decoded.received_ms
             live.keep_time_before(decoded.time_ms)
-            for partition, key, value in live.router.emit(decoded):
-                live.put(partition, key, value)
+            sent = live.router.nothing()
+            live.router.emit(decoded, sent)
+            live.put_all(sent)
             live.router.state.event_ms = decoded.time_ms
         live.fold()
     live.keep_time(END_MS)
