@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import calendar
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -46,6 +47,13 @@ def test_a_text_that_is_no_instant_is_refused_with_the_text(text: str):
 def test_text_always_has_milliseconds_and_is_utc():
     assert rfc3339(0) == "1970-01-01T00:00:00.000Z"
     assert rfc3339(seconds_of(2026, 11, 21, 10, 15) * 1000 + 7) == "2026-11-21T10:15:00.007Z"
+
+
+@given(st.integers(min_value=-30_610_224_000_000, max_value=253_402_300_799_999))
+@settings(derandomize=True, max_examples=500, deadline=None)
+def test_a_text_is_what_the_calendar_says(time_ms: int):
+    moment = datetime(1970, 1, 1) + timedelta(milliseconds=time_ms)  # noqa: DTZ001 UTC throughout
+    assert rfc3339(time_ms) == moment.isoformat(timespec="milliseconds") + "Z"
 
 
 def test_an_instant_beyond_the_calendar_is_written_as_its_end():

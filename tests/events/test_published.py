@@ -1,5 +1,10 @@
-import msgspec
+import json
 
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stream.clock import instant_ms
 from stream.events.changes import Leaf, Membership, SegmentChanged
 from stream.events.cloudevent import encode_change, encode_membership
 from stream.events.published import (
@@ -48,6 +53,28 @@ def test_a_change_has_the_declared_fields_and_no_others():
     written = msgspec.json.decode(encode_change(CHANGE, "toys"))
     assert set(written) == every_field(PublishedChange)
     assert set(written["data"]) == every_field(type(decode_change(encode_change(CHANGE, "t")).data))
+
+
+@given(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False)
+    | st.text(),
+    st.text(), st.integers(0, 4_000_000_000_000), st.none() | st.integers(0, 4_000_000_000_000),
+)  # fmt: skip
+def test_the_standard_library_reads_what_was_written(
+    value: float | str | bool | None, customer: str, time_ms: int, at_ms: int | None
+):
+    change = msgspec.structs.replace(
+        CHANGE, customer=customer, time_ms=time_ms, at_ms=at_ms,
+        evidence=(Leaf("leaf", None, False, value),), action={"message": customer, "variants": [1]},
+    )  # fmt: skip
+    written = json.loads(encode_change(change, "toys"))
+    data = written["data"]
+    assert written["subject"] == written["partitionkey"] == data["customer"] == customer
+    assert data["evidence"] == [{"leaf": "leaf", "before": None, "after": False, "value": value}]
+    assert data["action"] == {"message": customer, "variants": [1]}
+    assert (data["segments"], data["valid_until"]) == (["abandoned_cart", "regular"], None)
+    assert instant_ms(written["time"]) == time_ms
+    assert ("at" in data) == (at_ms is not None)
 
 
 def test_a_membership_has_the_declared_fields_and_reads_back():
