@@ -116,6 +116,12 @@ class Broker:
         return self.folder / "certificate.pem"
 
     @property
+    def pid(self) -> int:
+        """Of the running process."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
     def log(self) -> Path:
         return self.folder / "broker.log"
 
