@@ -8,7 +8,7 @@ it in the batch settled first.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -33,6 +33,7 @@ from stream.engine.meta import (
     unpack_meta,
 )
 from stream.engine.passage import Passage
+from stream.engine.row_index import index_rows
 from stream.engine.settings import (
     SWEEP_PER_RECORD,
     SWEEP_PER_TICK,
@@ -66,7 +67,7 @@ class PartitionEngine:
         self.partition = partition
         self.settings = settings
         self.meta = Meta(incarnation=settings.incarnation)
-        self.store = RowStore()
+        self.store = RowStore(settings.hot_rows_max)
         self.timers = TimerQueue()
         self.timeline = Timeline()
         self.decider = Decider(settings, self.timeline)
@@ -97,20 +98,25 @@ class PartitionEngine:
 
     def restore(self, key: bytes, value: bytes | None) -> None:
         """Take one record of the changelog, in offset order."""
-        if key == META_KEY:
-            if value is not None:
-                self._committed = value
+        if not key.startswith(b"\0"):
+            if value is None:
+                self.store.packed.pop(key, None)
+            else:
+                self.store.packed[key] = value
+        elif key == META_KEY and value is not None:
+            self._committed = value
         elif key == POPULATION_KEY:
             self.days.restore(value)
         elif key.startswith(VERSION_PREFIX):
             self.passage.restore(key, value)
-        elif value is None:
-            self.store.packed.pop(key, None)
-        else:
-            self.store.packed[key] = value
 
     def restored(self) -> None:
-        """Rebuild from the restored rows what is an index over them; O(rows).
+        """Stand where the restored records say: `index`, whole."""
+        for _ in self.index():
+            pass
+
+    def index(self) -> Iterator[int]:
+        """Rebuild what is an index over the restored rows, in steps of 2 ms; yields rows done.
 
         Raises
         ------
@@ -123,13 +129,7 @@ class PartitionEngine:
                 f"the changelog is of incarnation {self.meta.incarnation!r}, "
                 f"this worker is set to {self.settings.incarnation!r}; set SHOAL_INCARNATION to it"
             )
-        members: dict[str, int] = {}
-        self.timers.clear()
-        for key, row in self.store.rows():
-            self.timers.schedule(key, row.timer_ms)
-            for segment in row.segments:
-                members[segment] = members.get(segment, 0) + 1
-        self.decider.members = members
+        self.decider.members = yield from index_rows(self.store, self.timers)
 
     def _load_meta(self) -> None:
         """Stand where the committed meta record says."""
@@ -388,10 +388,10 @@ class PartitionEngine:
         contents: dict[str, Version],
         members: dict[str, int],
     ) -> None:
-        """Stand as before the batch."""
+        """Stand as before the batch. Of the timers, only those that were due have been taken."""
         for key in self.store.rollback():
             row = self.store.get(key)
-            if row is not None:
+            if row is not None and row.timer_ms <= self.meta.clock_ms:
                 self.timers.schedule(key, row.timer_ms)
         self.passage.take_written()
         self.days.take_written()

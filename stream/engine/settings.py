@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from stream.clock import DAY_MS, HOUR_MS
+from stream.engine.store import HOT_ROWS_MAX
 
 HISTORIC_AFTER_MS = HOUR_MS
 """A change told of more than this after its time does not act by default."""
@@ -28,7 +29,11 @@ TARGETS_KEPT_MAX = 8
 
 
 class EngineSettings(msgspec.Struct, frozen=True):
-    """`incarnation` names this run of the pipeline over the log: it is part of every change id."""
+    """`incarnation` names this run of the pipeline over the log: it is part of every change id.
+
+    `hot_rows_max` bounds the live rows of an engine; no change depends on it.
+    """
 
     shop: str = "shop"
     incarnation: str = "1"
+    hot_rows_max: int = HOT_ROWS_MAX

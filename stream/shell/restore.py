@@ -6,8 +6,9 @@ The partition's delivery must be open before, or the former owner could still ad
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from aiokafka import TopicPartition
@@ -23,7 +24,7 @@ class Restorable(Protocol):
 
     def restore(self, key: bytes, value: bytes | None) -> None: ...
 
-    def restored(self) -> None: ...
+    def index(self) -> Iterator[int]: ...
 
 
 async def restore_partition(
@@ -52,7 +53,9 @@ async def restore_partition(
             row_count += len(records)
             progressed()
             remaining.set(await reader.remaining())
-    engine.restored()
+    for _ in engine.index():
+        progressed()
+        await asyncio.sleep(0)
     remaining.set(0)
     metrics.restore_rows.inc(row_count)
     metrics.restore_seconds.observe(time.monotonic() - started_s)

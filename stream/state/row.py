@@ -2,7 +2,7 @@
 
 Most rows are visitors who only browse, so a part that never came into being costs one byte packed.
 Sizes are bounded by the constants of each part's file; a full row packs to under 12 KiB:
-512 + 512 message ids of 9 bytes, 50 cart lines of 30, 32 orders of 30, 50 traits.
+512 + 512 message ids of 8 bytes, 50 cart lines of 30, 32 orders of 30, 50 traits.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import msgspec
 
 from stream.clock import NEVER_MS
+from stream.state.dedupe import MessageIds
 
 
 class Sessions(msgspec.Struct, array_like=True, gc=False):
@@ -128,7 +129,11 @@ class Messages(msgspec.Struct, array_like=True, gc=False):
     unsubscribed: tuple[str, ...] = ()
 
 
-class Row(msgspec.Struct, array_like=True, kw_only=True, gc=False):
+ROW_FORMAT = 2
+"""The first element of a packed row."""
+
+
+class Row(msgspec.Struct, array_like=True, kw_only=True, gc=False, tag=ROW_FORMAT):
     """Everything kept of a customer.
 
     first_ms    when it was first heard of; `last_ms` is of the latest activity of its own
@@ -146,19 +151,18 @@ class Row(msgspec.Struct, array_like=True, kw_only=True, gc=False):
     learned_ms  when the clusters last learned from it
     """
 
+    timer_ms: int = NEVER_MS
+    segments: dict[str, int] = {}
     first_ms: int = 0
     last_ms: int = 0
     time_ms: int = 0
-    timer_ms: int = NEVER_MS
     sequence: int = 0
     activation: int = 0
     bits: list[int] = []
-    segments: dict[str, int] = {}
     cluster: str | None = None
     buckets: dict[str, int] = {}
     events: int = 0
-    ids: set[int] = set()
-    older_ids: set[int] = set()
+    ids: MessageIds | None = None
     ids_since_ms: int = 0
     sessions: Sessions | None = None
     cart: Cart | None = None
@@ -175,3 +179,10 @@ class Row(msgspec.Struct, array_like=True, kw_only=True, gc=False):
     traits_ms: int = 0
     learned_ms: int = 0
     changed_ms: int = 0
+
+
+class Head(msgspec.Struct, array_like=True, gc=False, tag=ROW_FORMAT):
+    """The beginning of a packed row, which is all that a restore reads of it."""
+
+    timer_ms: int = NEVER_MS
+    segments: dict[str, int] = {}

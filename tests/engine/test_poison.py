@@ -216,3 +216,15 @@ def test_a_condition_that_has_no_result_for_a_customer_kills_nothing():
     lane.tick(START_MS + DAY)
     assert lane.counts().dead == 0
     assert lane.engine.clock_ms == START_MS + DAY
+
+
+def test_what_is_undone_again_and_again_leaves_no_timers_behind():
+    lane = Lane(QUIET)
+    lane.put("a", page(START_MS))
+    pending = lane.engine.timers.pending
+    for _ in range(20):
+        lane.put("a", broken_merge(START_MS))
+    assert lane.counts().dead == 20
+    assert pending > 0
+    assert lane.engine.timers.pending == pending
+    assert Turn("a", "quiet", True, START_MS + HOUR, "timer") in lane.tick(START_MS + HOUR)

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import pytest
-
 from stream.engine.store import RowStore
 from stream.state.codec import pack, unpack
 from stream.state.row import Row
@@ -53,11 +51,37 @@ def test_a_rollback_forgets_what_was_changed_without_a_touch_too():
     assert store.get(b"a").activation == 0
 
 
-def test_live_rows_are_bounded_and_come_back_from_their_bytes(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("stream.engine.store.HOT_ROWS_MAX", 10)
-    store = stored(*(b"%d" % number for number in range(30)))
+def test_live_rows_are_bounded_and_come_back_from_their_bytes():
+    store = RowStore(hot_rows_max=10)
+    keys = [b"%d" % number for number in range(30)]
+    for number, key in enumerate(keys):
+        store.add(key, Row(events=number))
+        store.commit()
     assert len(store) == 30
-    assert sum(store.get(b"%d" % number).events == number for number in range(30)) == 30
+    live = [key for key in keys if store.peek(key) is store.peek(key)]
+    assert 5 <= len(live) <= 10
+    assert live == keys[-len(live) :]
+    assert [store.get(key).events for key in keys] == list(range(30))
+
+
+def test_a_row_that_is_asked_for_stays_live():
+    store = RowStore(hot_rows_max=10)
+    store.add(b"asked for", Row())
+    store.commit()
+    row = store.get(b"asked for")
+    for number in range(30):
+        store.add(b"%d" % number, Row())
+        store.commit()
+        assert store.get(b"asked for") is row
+
+
+def test_a_row_changed_at_a_glance_is_live_at_once():
+    store = RowStore()
+    store.packed[b"a"] = pack(Row())
+    row = store.peek(b"a")
+    store.touch(b"a", row)
+    assert store.get(b"a") is row
+    assert store.peek(b"a") is row
 
 
 def test_a_glance_keeps_nothing_live():

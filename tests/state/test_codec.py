@@ -3,9 +3,11 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from stream.state.codec import FORMAT, RowFormatError, pack, unpack
+from stream.clock import NEVER_MS
+from stream.state.codec import RowFormatError, pack, unpack, unpack_head
+from stream.state.dedupe import is_duplicate, new_ids, remember
 from stream.state.fold import fold
-from stream.state.row import Row
+from stream.state.row import ROW_FORMAT, Row
 from tests.state.shopping import (
     DAY,
     START_MS,
@@ -18,6 +20,19 @@ from tests.state.shopping import (
     product,
     refunded,
     search,
+)
+
+FORMAT_1_ROW = (
+    "01dc001dcf0000019cabd83800cf0000019cb0fe940000cf0020000000000000070392030d81a56c6f79616ccf"
+    "0000019cabd83800a2633281ae6f72646572732e726576656e7565cd032c099201cfffffffffffffffff9103cf"
+    "0000019cabd838009c02cf0000019cb0fe9400cf0000019cb0fe9400c300000100010100019481a1629301ce00"
+    "989680cf0000019cb0fe940001cf0000019cb0fe94000194cf0000019cb0fe9400cf0000019cb0fe940001c092"
+    "81a161cf0000019cb0fe9400cf0000019cb0fe9400dc00139198cf65cd25028f98f158cf0000019cabd83800ce"
+    "00989680ce002dc6c0c2c2c30001cf0000019cabd83800cf0000019cabd83800ce00989680ce002dc6c0000100"
+    "01cf0000019cabd8380000cb000000000000000000000000a345555297cf0000019cabd83800ce0098968000c0"
+    "a158c0c399000000000000000091a5656d61696c84a4706c616ea4676f6c64a36167652aa66d656d626572c3a5"
+    "73636f7265cb3fe000000000000081a377656201c0c39192a175cf0000019cabd8380091a4616e6f6ecf000001"
+    "9cb0fe94000000"
 )
 
 
@@ -36,7 +51,7 @@ def full_row() -> Row:
     ]
     for event in events:
         fold(row, event)
-    row.ids, row.older_ids, row.ids_since_ms = {1, 2**64 - 1}, {3}, START_MS
+    row.ids, row.ids_since_ms = new_ids([3], [1, 2**64 - 1]), START_MS
     row.bits, row.segments, row.buckets = [3, 13], {"loyal": START_MS}, {"orders.revenue": 812}
     row.targets, row.aliases = [("u", START_MS)], ["anon"]
     return row
@@ -48,27 +63,70 @@ def test_a_row_comes_back_as_it_was():
     assert unpack(pack(Row())) == Row()
 
 
-def test_the_first_byte_is_the_format():
-    assert pack(Row())[0] == FORMAT == 1
+def test_a_row_begins_with_its_format_and_what_restores_need():
+    values = msgspec.msgpack.decode(pack(full_row()))
+    assert values[:3] == [ROW_FORMAT, NEVER_MS, {"loyal": START_MS}]
 
 
-def test_a_newer_format_is_refused_and_says_so():
+def test_the_head_is_that_of_the_row():
+    row = full_row()
+    row.timer_ms = START_MS + 1
+    head = unpack_head(pack(row))
+    assert (head.timer_ms, head.segments) == (START_MS + 1, {"loyal": START_MS})
+    older = unpack_head(bytes.fromhex(FORMAT_1_ROW))
+    assert (older.timer_ms, older.segments) == (NEVER_MS, {"loyal": START_MS})
+
+
+def test_equal_rows_have_equal_bytes():
+    """Whether an id came in this life of the row or is from its bytes."""
+    row = full_row()
+    other = unpack(pack(full_row()))
+    for number in range(3):
+        for each in (row, other):
+            assert not is_duplicate(each, 100 + number)
+            remember(each, 100 + number, START_MS + number)
+            pack(row)
+    assert pack(row) == pack(other)
+
+
+@pytest.mark.parametrize("read", [unpack, unpack_head])
+def test_a_newer_format_is_refused_and_says_so(read):
+    values = msgspec.msgpack.decode(pack(Row()))
+    newer = msgspec.msgpack.encode([ROW_FORMAT + 1, *values[1:]])
     with pytest.raises(RowFormatError, match="newer build"):
-        unpack(bytes([FORMAT + 1]) + pack(Row())[1:])
+        read(newer)
 
 
-@pytest.mark.parametrize("packed", [b"", b"\x01", b"\x01\xc1", b"\x01\x81\x01\x02"])
-def test_bytes_that_are_no_row_are_refused(packed: bytes):
+@pytest.mark.parametrize("read", [unpack, unpack_head])
+@pytest.mark.parametrize(
+    "packed", [b"", b"\x01", b"\x01\xc1", b"\x01\x81\x01\x02", b"\x90", b"\x91\x01", b"\x02\x90"]
+)
+def test_bytes_that_are_no_row_are_refused(read, packed: bytes):
     with pytest.raises(RowFormatError):
-        unpack(packed)
+        read(packed)
+
+
+def test_ids_that_are_no_ids_are_refused():
+    values = msgspec.msgpack.decode(pack(full_row()))
+    values[1 + Row.__struct_fields__.index("ids")] = ["a"]
+    with pytest.raises(RowFormatError):
+        unpack(msgspec.msgpack.encode(values))
+
+
+def test_a_row_of_format_1_is_the_row_that_it_was():
+    """Bytes that the last build of format 1 wrote of this very row."""
+    assert unpack(bytes.fromhex(FORMAT_1_ROW)) == full_row()
 
 
 def test_a_row_of_an_older_build_has_defaults_for_what_it_lacks():
-    values = msgspec.msgpack.decode(pack(full_row())[1:])
-    older = bytes([FORMAT]) + msgspec.msgpack.encode(values[:12])
-    row = unpack(older)
+    values = msgspec.msgpack.decode(pack(full_row()))
+    row = unpack(msgspec.msgpack.encode(values[:12]))
     assert row.first_ms == START_MS
     assert (row.targets, row.aliases, row.shared) == ([], [], False)
+    oldest = msgspec.msgpack.decode(bytes.fromhex(FORMAT_1_ROW)[1:])[:3]
+    assert unpack(b"\x01" + msgspec.msgpack.encode(oldest)) == Row(
+        first_ms=START_MS, last_ms=START_MS + DAY
+    )
 
 
 def test_a_part_that_never_came_into_being_costs_a_byte():
@@ -82,7 +140,6 @@ def test_a_full_row_is_as_small_as_its_bounds_say():
         fold(row, order(START_MS + number, f"order-{number}", 49.99))
         fold(row, added(START_MS + DAY + number, f"product-{number:08}", 2, 1234.56))
         fold(row, product(START_MS + DAY + number, f"product-{number:08}"))
-    row.ids = {2**64 - 1 - number for number in range(512)}
-    row.older_ids = {2**63 + number for number in range(512)}
+    row.ids = new_ids(range(2**63, 2**63 + 512), range(2**64 - 512, 2**64))
     row.traits = {f"trait-{number:02}": "x" * 20 for number in range(50)}
     assert len(pack(row)) < 16 * 1024

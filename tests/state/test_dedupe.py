@@ -39,7 +39,7 @@ def test_more_ids_in_a_day_than_the_bound_are_said_to_be_shed():
     row = Row()
     kept = [remember(row, number, START_MS + number) for number in range(2 * DEDUPE_IDS_MAX + 1)]
     assert kept.count(False) == 2
-    assert len(row.ids) + len(row.older_ids) <= 2 * DEDUPE_IDS_MAX
+    assert len(row.ids) <= 2 * DEDUPE_IDS_MAX
     assert is_duplicate(row, 2 * DEDUPE_IDS_MAX)
     assert not is_duplicate(row, 0)
 
@@ -91,5 +91,5 @@ def test_merging_many_rows_keeps_the_ids_bounded():
         for number in range(DEDUPE_IDS_MAX):
             remember(other, source * 10_000 + number, START_MS + HOUR * source)
         merge_ids(row, other)
-    assert len(row.ids) + len(row.older_ids) <= 4 * DEDUPE_IDS_MAX
+    assert len(row.ids) <= 4 * DEDUPE_IDS_MAX
     assert is_duplicate(row, 70_000)
