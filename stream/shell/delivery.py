@@ -25,9 +25,9 @@ from aiokafka.errors import (
     UnknownError,
 )
 
+from stream.shell.aiokafka_private import hear_transaction_error
 from stream.shell.broker_time import BrokerTime
 from stream.shell.connection import new_producer
-from stream.shell.faust_private import hear_transaction_error
 from stream.shell.outbox import Outbox
 from stream.shell.settings import Settings
 

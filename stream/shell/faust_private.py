@@ -1,4 +1,4 @@
-"""The hook into Faust and aiokafka: the only file that touches what they do not promise.
+"""The hook into Faust and its aiokafka consumer: what it touches of theirs they do not promise.
 
 Written for faust-streaming 0.15.3 and aiokafka 0.14.0, which `check_pins` insists on, and held by
 the contract tests `tests/contracts/test_faust_*.py`. What it relies on:
@@ -26,11 +26,12 @@ from typing import Any, Protocol
 import faust
 from aiokafka import TopicPartition
 from aiokafka.errors import ConsumerStoppedError, IllegalStateError
-from aiokafka.producer import sender
 from faust.tables.manager import TableManager
 from faust.transport.consumer import Fetcher
 from faust.transport.drivers import aiokafka as driver
 from mode import Service
+
+from stream.shell.aiokafka_private import bare_fetched
 
 PINS = {"faust-streaming": "0.15.3", "aiokafka": "0.14.0"}
 
@@ -45,10 +46,7 @@ POLL_S = 0.05
 
 NOTHING_WANTED_S = 0.005
 
-
 NO_FETCH_YET = -1.0
-
-TRANSACTION_BACKOFF_S = 0.002
 
 
 class UnknownReleaseError(RuntimeError):
@@ -127,6 +125,7 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
             sent_s, sent_ms = time.monotonic(), int(time.time() * 1000)
             found: bool = await answer(assignment, node_id, request)
             if assignment.active:
+                bare_fetched(fetcher, request)
                 self._note_ends(assignment, request, sent_s, sent_ms)
             return found
 
@@ -334,20 +333,3 @@ class GroupApp(faust.App):
     def generation(self) -> int:
         """The group's generation that the current assignment belongs to."""
         return int(self.consumer_generation_id)
-
-
-def hasten_transactions() -> None:
-    """Let a transaction begin right after the markers of the one before.
-
-    The broker writes those after it has acknowledged the commit, and says "not yet" until then;
-    aiokafka waits 20 ms for it.
-    """
-    sender.BACKOFF_OVERRIDE = TRANSACTION_BACKOFF_S
-
-
-def hear_transaction_error(producer: Any) -> None:
-    """Count a failed transaction's error as heard, which aiokafka keeps in a future of its own."""
-    manager = producer._txn_manager
-    ended = manager and manager._transaction_waiter
-    if ended is not None and ended.done() and not ended.cancelled():
-        ended.exception()

@@ -8,6 +8,7 @@ from hashlib import blake2b
 from typing import Any
 
 from stream.events.topics import RECORD_BYTES_MAX
+from stream.shell.aiokafka_private import appender, close_filled
 
 Headers = list[tuple[str, bytes]]
 Entry = tuple[bytes | None, bytes | None, Headers]
@@ -77,16 +78,17 @@ class Outbox:
 def _build(producer: Any, topic: str, entries: list[Entry], now_ms: int) -> list[Any]:
     batch = producer.create_batch()
     batches = [batch]
-    append = batch.append
+    append, count = appender(batch), 0
     for key, value, headers in entries:
         size = (len(key) if key else 0) + (len(value) if value else 0)
         if size > RECORD_BYTES_MAX:
             raise RecordTooLargeError(topic, key, size)
-        if append(timestamp=now_ms, key=key, value=value, headers=headers) is None:
-            batch.close()
+        if append(count, now_ms, key, value, headers) is None:
+            close_filled(batch, count)
             batch = producer.create_batch()
             batches.append(batch)
-            append = batch.append
-            append(timestamp=now_ms, key=key, value=value, headers=headers)
-    batch.close()
+            append, count = appender(batch), 0
+            append(count, now_ms, key, value, headers)
+        count += 1
+    close_filled(batch, count)
     return batches

@@ -13,12 +13,15 @@ from typing import Any
 from stream.engine.partition import PartitionEngine
 from stream.engine.router import Router
 from stream.engine.settings import EngineSettings
+from stream.engine.store import HOT_ROWS_MAX
 from stream.events.topics import CLOCK, CUSTOMER_EVENTS, EVENTS
+from stream.shell.aiokafka_private import hasten_transactions
 from stream.shell.app import new_app
 from stream.shell.broker_time import BrokerTime
+from stream.shell.collector import calm_collector
 from stream.shell.definitions import publish_definitions
 from stream.shell.delivery_choice import has_transactions, new_delivery, say_delivery
-from stream.shell.faust_private import GroupApp, check_pins, hasten_transactions
+from stream.shell.faust_private import GroupApp, check_pins
 from stream.shell.group import Group
 from stream.shell.health import HealthServer
 from stream.shell.lag import LagObserver
@@ -86,6 +89,7 @@ class Worker:
             stack.push_async_callback(self._end)
             self._spawn("reference", self._reference.run())
             await self._until(self._reference.is_complete.wait())
+            calm_collector()
             await self._until(self._app.start())
             self._spawn("watchdog", self._watchdog.run())
             self._spawn("lag", self._lag.run())
@@ -141,10 +145,12 @@ class Worker:
         )
 
     def _new_engine(self, partition: int) -> PartitionEngine:
-        settings = self.settings
-        return PartitionEngine(
-            partition, EngineSettings(shop=settings.shop, incarnation=settings.incarnation)
+        told = EngineSettings(
+            shop=self.settings.shop,
+            incarnation=self.settings.incarnation,
+            hot_rows_max=HOT_ROWS_MAX // max(1, len(self._group.owners)),
         )
+        return PartitionEngine(partition, told)
 
     def _new_router(self, partition: int) -> Router:
         return Router(partition, self.settings.partitions, self._reference.book)

@@ -2,12 +2,10 @@
 
 import asyncio
 import dataclasses
-import inspect
 from importlib.metadata import version
 
 import pytest
 from aiokafka import TopicPartition
-from aiokafka.producer import sender
 
 from stream.shell import faust_private
 from stream.shell.faust_private import PINS, UnknownReleaseError, check_pins
@@ -39,13 +37,6 @@ def test_another_release_is_refused_by_name(monkeypatch):
     monkeypatch.setitem(faust_private.PINS, "aiokafka", "0.0.1")
     with pytest.raises(UnknownReleaseError, match=r"install aiokafka==0\.0\.1"):
         check_pins()
-
-
-def test_the_backoff_between_transactions_is_where_it_is_set():
-    assert sender.BACKOFF_OVERRIDE <= 0.02
-    faust_private.hasten_transactions()
-    assert sender.BACKOFF_OVERRIDE == faust_private.TRANSACTION_BACKOFF_S
-    assert "BACKOFF_OVERRIDE" in inspect.getsource(sender.AddPartitionsToTxnHandler)
 
 
 async def come_and_go(place, stays: Recorder) -> None:
