@@ -10,7 +10,9 @@ LOCK := deploy/requirements-dev.lock
 STAMP := $(VENV)/.installed
 ARGS ?=
 
-.PHONY: help demo test check lint types schemas bench bench-baseline bench-compare profile chaos clean lock format
+COMPILED := build/compiled
+
+.PHONY: help demo test test-compiled compiled check lint types schemas bench bench-baseline bench-compare profile chaos clean lock format
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,7 +30,25 @@ demo: $(STAMP) ## a simulated shop, a broker and a worker, live in the terminal 
 test: $(STAMP) ## every test but the long ones (ARGS="-k cart")
 	@$(BIN)/python -m pytest -m "not chaos and not bench" $(ARGS)
 
-check: lint types schemas test ## what CI runs: lint, types, schemas, test
+compiled: $(COMPILED)/.made ## the hot path as extension modules, in build/compiled (needs a C compiler; a wheel is beside it)
+
+# The builder renames pyproject.toml while it works, so it works on a copy.
+$(COMPILED)/.made: $(STAMP) $(shell find stream -name '*.py' -o -name '*.yaml') pyproject.toml
+	@command -v cc >/dev/null || { echo "make compiled needs a C compiler. On Debian or Ubuntu: apt-get install gcc libc6-dev" >&2; exit 1; }
+	@rm -rf $(COMPILED) && mkdir -p $(COMPILED)/source $(COMPILED)/lib
+	@cp -R stream pyproject.toml README.md LICENSE $(COMPILED)/source
+	@cd $(COMPILED)/source && HATCH_BUILD_HOOK_ENABLE_MYPYC=true $(abspath $(BIN)/python) -m hatchling build -t wheel -d .. >../log 2>&1 \
+		|| { cat ../log; exit 1; }
+	@$(BIN)/python -m zipfile -e $(COMPILED)/*.whl $(COMPILED)/lib
+	@rm -rf $(COMPILED)/source && touch $@
+
+test-compiled: compiled ## the tests of the core, on the extension modules
+	@PYTHONPATH=$(COMPILED)/lib:. SHOAL_TEST_COMPILED=1 $(BIN)/python -P -m pytest -o pythonpath= -q $(COMPILED_TESTS) $(ARGS)
+
+COMPILED_TESTS = tests/engine tests/events tests/features tests/oracle tests/properties tests/segments tests/simulation \
+	tests/state tests/timers
+
+check: lint types schemas test-compiled test ## what CI runs: lint, types, schemas, the core's tests on extension modules, test
 
 lint: $(STAMP) ## style, formatting, and the floors between the rooms
 	@$(BIN)/ruff check .

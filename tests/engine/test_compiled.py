@@ -1,0 +1,40 @@
+"""The hot path has one source: tests run on it as it is and, by `make test-compiled`, built."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import os
+import tomllib
+from importlib.machinery import EXTENSION_SUFFIXES
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+BUILT = [
+    pattern.lstrip("/")
+    for pattern in PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["hooks"]["mypyc"][
+        "include"
+    ]
+]
+
+
+@pytest.mark.parametrize("path", BUILT)
+def test_a_module_runs_in_the_form_that_this_run_is_about(path):
+    module = importlib.import_module(path.removesuffix(".py").replace("/", "."))
+    suffixes = EXTENSION_SUFFIXES if os.environ.get("SHOAL_TEST_COMPILED") else [".py"]
+    assert any(module.__file__.endswith(suffix) for suffix in suffixes)
+
+
+@pytest.mark.parametrize("path", BUILT)
+def test_what_is_built_has_no_struct_whose_field_types_would_be_lost(path):
+    tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
+    bases = {
+        ast.unparse(base)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
+        for base in node.bases
+    }
+    assert not {base for base in bases if base.endswith("Struct")}
