@@ -78,10 +78,8 @@ class Figures:
     transaction_ms: float = _figure(3, "a transaction to one partition takes", FANOUT)
     transaction_batch_ms: float = _figure(0.07, "and longer with each further one", FANOUT)
     merge_ms: float = _figure(9, "CPU of merging a partition's clusters", "measured: 8 to 64")
-    assignment_bytes: float = _figure(
-        51,
-        "in the group's record, a worker and partition",
-        "measured: Faust's assignor",
+    member_bytes: float = _figure(
+        640, "in the group's record, a worker", "measured: 64 with 4 partitions each"
     )
     memory_row_bytes: float = _figure(810, "memory of a row", "measured: 300,000 rows")
     memory_worker_mb: float = _figure(150, "memory of a worker without rows", "measured")

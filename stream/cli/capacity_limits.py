@@ -93,14 +93,12 @@ def limits_of(plan: Plan, heat: Heat) -> list[Limit]:
 
 
 def _group_record(plan: Plan, _: Heat) -> Limit:
-    used = plan.workers * plan.partitions * plan.figures.assignment_bytes / 1e3
     return Limit(
-        "the group's record: each member's metadata names everybody's partitions",
+        "the group: one record holds all members, one of them deals",
         "KB",
-        used,
+        plan.workers * plan.figures.member_bytes / 1e3,
         plan.figures.group_record_kb,
-        "max.message.bytes of __consumer_offsets; then metadata without that table, which nothing "
-        "here reads; then fewer, faster workers",
+        "message.max.bytes of the brokers; fewer, faster workers; cells",
     )
 
 

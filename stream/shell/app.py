@@ -6,6 +6,7 @@ from typing import Any
 
 import faust
 
+from stream.shell.assignor import LeanAssignor
 from stream.shell.faust_private import GroupApp, QuickTables
 from stream.shell.settings import Security, Settings
 
@@ -41,6 +42,7 @@ def new_app(settings: Settings, *, are_ends_exact: bool = True) -> GroupApp:
         # With 0 Faust deals partitions with another assignor, which ignores co-partitioning.
         table_standby_replicas=1,
         TableManager=QuickTables,
+        PartitionAssignor=LeanAssignor,
         web_enabled=False,
         key_serializer="raw",
         value_serializer="raw",

@@ -216,8 +216,8 @@ def test_limits_that_grow_with_a_product():
     plan = compute(world(events=1e6, customers=1e6, partitions=400, worker_use=0.5))
     assert plan.workers == 100
     found = {limit.name.partition(":")[0]: limit for limit in limits_of(plan, Heat(1.5, 2000))}
-    # 100 workers * 400 partitions * 51 bytes.
-    assert found["the group's record"].used == pytest.approx(2040)
+    # 100 workers of 640 bytes.
+    assert found["the group"].used == pytest.approx(64)
     # 4 ticks/s, of nothing but their transaction, which costs nothing here.
     assert found["ticks"].used == 0
     # 400 summaries of 9 ms in 300 s.
