@@ -63,6 +63,15 @@ class Cores:
         return None
 
 
+class Unpinned(Cores):
+    """What is started by these is left where this process may run: off the measured core."""
+
+    @contextmanager
+    def measured_core(self) -> Iterator[None]:
+        """Bind to nothing."""
+        yield
+
+
 def cpu_s(pid: int) -> float | None:
     """CPU seconds of a process with all its threads; None where there is no /proc."""
     try:

@@ -30,7 +30,7 @@ from rich.table import Table
 
 from tests.bench.contenders import Bench, Starter, measured_process, run_shoal
 from tests.bench.log import plan_for, write_log
-from tests.bench.machine import Cores
+from tests.bench.machine import Cores, Unpinned
 from tests.bench.offline import PROFILE_LINES
 from tests.bench.options import add_options, read_options
 from tests.bench.parts import CHILD_TIMEOUT_S, running_broker
@@ -137,10 +137,11 @@ def _under_cprofile(
 def _under_py_spy(form: str, into: Path) -> Starter:
     @contextmanager
     def start(bench: Bench, group: str, command: list[str], env: dict[str, str]) -> Iterator[Child]:
-        # As the parent of the process that it looks at it needs no privileges on Linux.
+        # As the parent of the process that it looks at it needs no privileges on Linux. It does
+        # its work on another core.
         spy = ["py-spy", "record", "--rate", str(SAMPLES_PER_S), "--format", form]
         words = [*spy, "--output", str(into), "--", *command]
-        with measured_process(replace(bench, cores=_Anywhere()), group, words, env) as child:
+        with measured_process(replace(bench, cores=Unpinned()), group, words, env) as child:
             worker = _only_child(child)
             if bench.cores.are_apart:
                 os.sched_setaffinity(worker, {bench.cores.measured})
@@ -148,14 +149,6 @@ def _under_py_spy(form: str, into: Path) -> Starter:
             _end(worker, child)
 
     return start
-
-
-class _Anywhere(Cores):
-    """py-spy itself stays off the measured core."""
-
-    @contextmanager
-    def measured_core(self) -> Iterator[None]:
-        yield
 
 
 def _only_child(child: Child) -> int:

@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,8 +93,8 @@ class Worker:
             raise ContenderFailedError(f"ended with {self.child.process.poll()}", self.child.log)
 
     @contextmanager
-    def frozen(self) -> AsyncIterator[None]:
-        """Stands still within the block: it neither reads nor uses CPU."""
+    def frozen(self) -> Iterator[None]:
+        """Within the block it stands still: it neither reads nor uses CPU."""
         os.kill(self.pid, signal.SIGSTOP)
         try:
             yield
@@ -104,9 +104,12 @@ class Worker:
 
 @asynccontextmanager
 async def running_worker(
-    bench: Bench, app: str, settings: dict[str, str] | None = None
+    bench: Bench, app: str, settings: dict[str, str] | None = None, name: str | None = None
 ) -> AsyncIterator[Worker]:
-    """A worker on the measured core, from its start on; ended in good order with the block."""
+    """A worker on the measured core, from its start on; ended in good order with the block.
+
+    `name` tells workers of one app apart.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -118,7 +121,7 @@ async def running_worker(
         **(settings or {}),
     }
     started_s = time.time()
-    with measured_process(bench, app, WORKER, env) as child:
+    with measured_process(bench, name or app, WORKER, env) as child:
         yield Worker(child, port, started_s)
 
 
