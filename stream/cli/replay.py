@@ -25,7 +25,8 @@ from stream.engine.effects import Counts, StoredRecord
 from stream.engine.settings import EngineSettings
 from stream.events.changes import Membership, SegmentChanged
 from stream.events.cloudevent import encode_change, encode_membership
-from stream.events.envelope import Decoded, RejectedEventError, decode
+from stream.events.decoded import Decoded
+from stream.events.envelope import RejectedEventError, decode
 from stream.events.reference import InvalidReferenceError, ReferenceBook
 from stream.segments.source import DefinitionError
 from stream.shell.definition_file import read_definitions

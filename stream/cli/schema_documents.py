@@ -13,7 +13,7 @@ from stream.events.envelope import EVENT_BYTES_MAX
 from stream.events.properties import PageProperties
 from stream.events.published import PublishedChange, PublishedMembership
 from stream.events.records import Record
-from stream.events.reference import ReferenceRecord
+from stream.events.reference_record import ReferenceRecord
 from stream.events.tracked import CANONICAL
 from stream.segments.definition import Document
 from stream.state.row import Row

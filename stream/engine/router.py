@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from zlib import crc32
 
-import msgspec
-
 from stream.clock import DAY_MS, HOUR_MS, MINUTE_MS, NEVER_MS, SECOND_MS, day_of
 from stream.engine.effects import DeadRecord, LogRecord
 from stream.engine.meta import SourceState
-from stream.events.envelope import Decoded, RejectedEventError, decode
+from stream.engine.routed import Outputs, Routed
+from stream.events.decoded import Decoded
+from stream.events.envelope import RejectedEventError, decode
 from stream.events.records import Link, encode_record
 from stream.events.reference import ReferenceBook
 from stream.events.topics import partition_of
@@ -43,31 +43,6 @@ def alignment_limit_ms(clock_ms: int, broker_ms: int) -> int:
     if broker_ms - clock_ms < DAY_MS:
         return min(limit_ms, clock_ms + ALIGNMENT_MS)
     return limit_ms
-
-
-Outputs = list[list[tuple[bytes, bytes]]]
-"""Keys and values of records for each partition, in order."""
-
-
-class Routed(msgspec.Struct):
-    """What routing a batch gave.
-
-    outputs       keys and values for each partition of `customer-events`
-    consumed      records used up, from the first; the rest wait
-    waiting_ms    event time of the record that has to wait
-    history_ended a HistoryEnds marker was among them
-    """
-
-    outputs: Outputs
-    dead: list[DeadRecord]
-    consumed: int = 0
-    routed: int = 0
-    control: int = 0
-    skew_corrected: int = 0
-    clamped: int = 0
-    cut: int = 0
-    waiting_ms: int | None = None
-    history_ended: bool = False
 
 
 class Router:

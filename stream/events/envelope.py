@@ -16,9 +16,10 @@ from xxhash import xxh3_64_intdigest
 
 from stream.clock import InvalidTimeError, instant_ms, rfc3339
 from stream.events.calls import CHANNELS, EMPTY, STAMPS, Call, channel_of, decode_call
+from stream.events.decoded import Decoded
 from stream.events.event_time import event_time
 from stream.events.head import Head
-from stream.events.identity import Links, identify
+from stream.events.identity import identify
 from stream.events.messages import campaign_name
 from stream.events.properties import TEXT_MAX, PageProperties, PropertiesDecoder, label
 from stream.events.records import Custom, CustomerEvent, Identified, PageViewed
@@ -27,7 +28,7 @@ from stream.events.rejection import RejectedEventError, of_validation
 from stream.events.tracked import TRACKED, tracked
 from stream.events.traits import traits_of
 
-__all__ = ["DEPTH_MAX", "EVENT_BYTES_MAX", "Decoded", "RejectedEventError", "decode"]
+__all__ = ["DEPTH_MAX", "EVENT_BYTES_MAX", "RejectedEventError", "decode"]
 
 EVENT_BYTES_MAX = 32 * 1024
 """Bytes of one raw event: Segment's own limit."""
@@ -39,31 +40,6 @@ An event of less than two bytes a level cannot be deeper, which spares most of t
 
 HISTORY_ENDS = "history_ends"
 """Type of the marker that `shoal import` writes after the last event of a history."""
-
-
-class Decoded(msgspec.Struct, frozen=True, gc=False):
-    """One call, decoded.
-
-    key                the customer's id; empty for the history's end
-    record             None where the call only links ids (alias), or says nothing of a customer
-    time_ms            event time, also of the links
-    received_ms        when the collector received it, else the broker's time
-    links              pairs of an id and the id that it is the same person as
-    skew_corrected     the client's clock was off by more than a second
-    clamped            the event came from the future and got the time of its arrival
-    cut                texts, items or traits beyond their bounds were left out
-    history_ends       the marker after an imported history
-    """
-
-    key: str
-    record: CustomerEvent | None
-    time_ms: int
-    received_ms: int
-    links: Links = ()
-    skew_corrected: bool = False
-    clamped: bool = False
-    cut: bool = False
-    history_ends: bool = False
 
 
 def decode(value: bytes | None, broker_ms: int, reference: ReferenceBook | None) -> Decoded:

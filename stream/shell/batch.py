@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from stream.engine.coordinator import SourceReport
 from stream.engine.effects import Effects
-from stream.engine.router import Routed
+from stream.engine.routed import Routed
 from stream.shell.outbox import Outbox
 
 

@@ -8,7 +8,7 @@ from collections import Counter
 
 from stream.engine.effects import Effects
 from stream.engine.partition import PartitionEngine
-from stream.engine.router import Routed
+from stream.engine.routed import Routed
 from stream.shell.batch import Batch
 from stream.shell.metrics import LOG, RAW, Metrics
 

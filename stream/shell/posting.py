@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stream.engine.effects import DeadRecord, Effects
-from stream.engine.router import Routed
+from stream.engine.routed import Routed
 from stream.events import topics
 from stream.events.cloudevent import CONTENT_TYPE, encode_change, encode_membership
 from stream.events.records import encode_record

@@ -14,7 +14,8 @@ import msgspec
 
 from stream.clock import LATENESS_MS
 from stream.engine.meta import SourceState
-from stream.engine.router import Routed, Router
+from stream.engine.routed import Routed
+from stream.engine.router import Router
 from stream.shell.backlog import Backlog
 from stream.shell.broker_time import BrokerTime
 

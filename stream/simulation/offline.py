@@ -21,7 +21,7 @@ from stream.engine.router import Router, alignment_limit_ms
 from stream.engine.settings import EngineSettings
 from stream.engine.versions import DEFINITIONS
 from stream.events.changes import Membership, SegmentChanged
-from stream.events.envelope import Decoded
+from stream.events.decoded import Decoded
 from stream.events.records import encode_record
 from stream.segments.pack import pack_name
 

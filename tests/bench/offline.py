@@ -16,7 +16,8 @@ import msgspec
 
 from stream.engine.settings import EngineSettings
 from stream.events.cloudevent import encode_change
-from stream.events.envelope import Decoded, decode
+from stream.events.decoded import Decoded
+from stream.events.envelope import decode
 from stream.events.reference import ReferenceBook
 from stream.events.rejection import RejectedEventError
 from stream.shell.definition_file import read_definitions

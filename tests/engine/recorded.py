@@ -15,7 +15,8 @@ from stream.clock import LATENESS_MS
 from stream.engine.coordinator import Coordinator, SourceReport
 from stream.engine.effects import Counts, DeadRecord, Effects, StoredRecord
 from stream.engine.partition import PartitionEngine
-from stream.engine.router import Outputs, Router, alignment_limit_ms
+from stream.engine.routed import Outputs
+from stream.engine.router import Router, alignment_limit_ms
 from stream.events.cloudevent import encode_change
 from stream.events.records import encode_record
 from stream.segments.pack import load_pack

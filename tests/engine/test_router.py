@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from stream.clock import DAY_MS, NEVER_MS, rfc3339
 from stream.engine.effects import StoredRecord
 from stream.engine.meta import SourceState
-from stream.engine.router import ALIGNMENT_MS, Routed, Router, alignment_limit_ms
+from stream.engine.routed import Routed
+from stream.engine.router import ALIGNMENT_MS, Router, alignment_limit_ms
 from stream.events.records import Link, PageViewed, decode_record
 from tests.state.shopping import DAY, HOUR, MINUTE, START_MS
 

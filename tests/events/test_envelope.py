@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import xxhash
 
-from stream.events.envelope import HISTORY_ENDS, Decoded, decode
+from stream.events.decoded import Decoded
+from stream.events.envelope import HISTORY_ENDS, decode
 from stream.events.records import Custom, Identified, PageViewed
 from stream.events.reference import ReferenceBook
 from tests.events.shop_calls import BROKER_MS, PRODUCT, sent, tracked

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.clock import FUTURE_TOLERANCE_MS
-from stream.events.envelope import Decoded, RejectedEventError, decode
+from stream.events.decoded import Decoded
+from stream.events.envelope import RejectedEventError, decode
 from tests.events.shop_calls import BROKER_MS, sent
 
 STAMPS = ("timestamp", "originalTimestamp", "sentAt", "receivedAt")

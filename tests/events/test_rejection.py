@@ -9,13 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.events.envelope import (
-    DEPTH_MAX,
-    EVENT_BYTES_MAX,
-    Decoded,
-    RejectedEventError,
-    decode,
-)
+from stream.events.decoded import Decoded
+from stream.events.envelope import DEPTH_MAX, EVENT_BYTES_MAX, RejectedEventError, decode
 from stream.events.names import ALIASES
 from stream.events.records import Custom, decode_record, encode_record
 from stream.events.tracked import CANONICAL

@@ -10,7 +10,8 @@ import pytest
 
 from stream.events.changes import SegmentChanged
 from stream.events.cloudevent import encode_change
-from stream.events.envelope import Decoded, RejectedEventError, decode
+from stream.events.decoded import Decoded
+from stream.events.envelope import RejectedEventError, decode
 from stream.simulation.offline import LogReplay, Offline
 from stream.simulation.traffic import TrafficConfig, generate
 from tests.engine.lane import BUILT_IN, SETTINGS, definitions, expect_counts_to_add_up
