@@ -193,7 +193,7 @@ def _show(baseline: Report, now: Report, out: Console) -> None:
     differing = [
         f"{name}: {baseline.machine.get(name, 'unknown')} then, {value} now"
         for name, value in now.machine.items()
-        if name in {"cpu", "cores", "python", "java", "kafka", "packages", "pinning"}
+        if name in {"cpu", "cores", "python", "java", "kafka", "packages", "pinning", "shoal"}
         and value != baseline.machine.get(name)
     ]
     if baseline.options != now.options:

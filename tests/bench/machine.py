@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
+from stream import __version__
+from stream.engine import partition
 from tests.bench.rates import Sample
 
 PACKAGES = ("faust-streaming", "aiokafka", "msgspec", "orjson", "river")
@@ -115,8 +117,27 @@ def describe(cores: Cores, kafka: str) -> dict[str, str]:
         "python": platform.python_version(),
         "java": _java_version(),
         "kafka": kafka,
+        "shoal": f"{_commit()}, {_form()}",
         "packages": ", ".join(f"{name} {version(name)}" for name in PACKAGES),
     }
+
+
+def _commit() -> str:
+    """The commit that is measured, `-dirty` where the files differ from it."""
+    words = ["git", "describe", "--always", "--dirty"]
+    try:
+        done = subprocess.run(
+            words, capture_output=True, text=True, check=False, cwd=Path(__file__).parent
+        )
+    except OSError:
+        return __version__
+    return done.stdout.strip() or __version__
+
+
+def _form() -> str:
+    """Whether the hot path is Python or extension modules (`make compiled`)."""
+    file = Path(partition.__file__ or "")
+    return "pure Python" if file.suffix == ".py" else f"compiled, from {file.parents[2]}"
 
 
 def _first_value(path: Path, name: str) -> str | None:
