@@ -64,7 +64,7 @@ class Figures:
     log_records: float = _figure(1.06, "records of the customers' log, an event", TRAFFIC)
     log_bytes: float = _figure(92, "one of them, with Kafka's 10", TRAFFIC)
     rows_written: float = _figure(1, "rows written, an event", "his next click comes later")
-    row_bytes: float = _figure(603, "a row in the changelog", TRAFFIC)
+    row_bytes: float = _figure(582, "a row in the changelog", TRAFFIC)
     changes: float = _figure(0.061, "changes, an event; as many memberships", TRAFFIC)
     change_bytes: float = _figure(849, "a change", TRAFFIC)
     membership_bytes: float = _figure(205, "a customer's segments", TRAFFIC)
@@ -72,19 +72,19 @@ class Figures:
 
     # What Shoal costs
     worker_event_us: float = _figure(45, "CPU of the whole job, an event", "measured: make bench")
-    writer_transaction_us: float = _figure(800, "CPU of a worker, a transaction", FANOUT)
-    writer_batch_us: float = _figure(50, "CPU of a worker, a partition written to", FANOUT)
-    reader_batch_us: float = _figure(8, "CPU of a worker, a batch read", FANOUT)
+    writer_transaction_us: float = _figure(620, "CPU of a worker, a transaction", FANOUT)
+    writer_batch_us: float = _figure(54, "CPU of a worker, a partition written to", FANOUT)
+    reader_batch_us: float = _figure(4, "CPU of a worker, a batch read", FANOUT)
     transaction_ms: float = _figure(3, "a transaction to one partition takes", FANOUT)
     transaction_batch_ms: float = _figure(0.07, "and longer with each further one", FANOUT)
     merge_ms: float = _figure(9, "CPU of merging a partition's clusters", "measured: 8 to 64")
     member_bytes: float = _figure(
         640, "in the group's record, a worker", "measured: 64 with 4 partitions each"
     )
-    memory_row_bytes: float = _figure(810, "memory of a row", "measured: 300,000 rows")
+    memory_row_bytes: float = _figure(730, "memory of a row", "measured: 300,000 rows")
     memory_worker_mb: float = _figure(150, "memory of a worker without rows", "measured")
     hot_rows: float = _figure(HOT_ROWS_MAX, "live rows of a partition, 2 KiB each", SETTING)
-    restore_rows: float = _figure(85_000, "rows restored a second", "measured: 300,000 rows")
+    restore_rows: float = _figure(100_000, "rows restored a second", "what it must reach")
     start_s: float = _figure(4, "from a worker's start until it joins", "measured")
 
     # What it runs on
@@ -96,9 +96,9 @@ class Figures:
     broker_write_mb: float = _figure(400, "written a second by a broker, copies included", ASSUMED)
     broker_network_gbit: float = _figure(25, "a broker's network, each way", ASSUMED)
     broker_disk_tb: float = _figure(60, "a broker's disks", ASSUMED)
-    broker_transaction_us: float = _figure(1900, "CPU of a broker, a transaction", FANOUT)
-    broker_batch_us: float = _figure(30, "CPU of a broker, a batch with its marker", FANOUT)
-    broker_record_us: float = _figure(0.8, "CPU of a broker, a record of 300 bytes", FANOUT)
+    broker_transaction_us: float = _figure(2200, "CPU of a broker, a transaction", FANOUT)
+    broker_batch_us: float = _figure(25, "CPU of a broker, a batch with its marker", FANOUT)
+    broker_record_us: float = _figure(0.5, "CPU of a broker, a record of 300 bytes", FANOUT)
     copy_ratio: float = _figure(0.5, "a copy's CPU, as a part of the original's", ASSUMED)
     cleaner_mb: float = _figure(100, "a broker's cleaner reads a second", "assumed: one thread")
     group_record_kb: float = _figure(

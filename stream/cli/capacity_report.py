@@ -36,7 +36,8 @@ def report_on(figures: Figures, seed: int) -> CapacityReport:
     skew = sample_skew(figures, equal.partitions, equal.workers, seed)
     hottest = min(HOTTEST_MAX, skew.worker_p99)
     plan = compute(figures, hottest)
-    together = max(1, min(int(figures.worker_cores), -(-plan.workers // max(1, plan.machines))))
+    # Those of a machine; where there is one alone, one after the other.
+    together = -(-plan.workers // plan.machines) if plan.machines > 1 else 1
     return CapacityReport(
         plan=plan,
         skew=skew,
