@@ -128,8 +128,8 @@ def _track(
     channel = CHANNELS[stated] if stated in CHANNELS else channel_of(stated, call)
     try:
         return build(properties, Head(time_ms, digest, received_ms, channel, reference)), cut
-    except RejectedEventError as error:
-        raise error.within("$.properties") from None
+    except RejectedEventError as rejection:
+        raise rejection.within("$.properties") from None
 
 
 def _page(

@@ -135,5 +135,5 @@ def _facts(record: ReferenceRecord) -> Facts:
         raise InvalidReferenceError(
             f"Reference record {record.id!r}: {error} - at `$.valid_from`"
         ) from None
-    except RejectedEventError as error:
-        raise InvalidReferenceError(f"Reference record {record.id!r}: {error}") from None
+    except RejectedEventError as rejection:
+        raise InvalidReferenceError(f"Reference record {record.id!r}: {rejection}") from None

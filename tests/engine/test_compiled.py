@@ -38,3 +38,13 @@ def test_what_is_built_has_no_struct_whose_field_types_would_be_lost(path):
         for base in node.bases
     }
     assert not {base for base in bases if base.endswith("Struct")}
+
+
+@pytest.mark.parametrize("path", BUILT)
+def test_a_function_names_each_kind_of_error_differently(path):
+    """The compiler takes the first handler's type for a name, and insists on it in the next one."""
+    for function in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
+        if isinstance(function, ast.FunctionDef):
+            handlers = [n for n in ast.walk(function) if isinstance(n, ast.ExceptHandler)]
+            named = [(n.name, ast.unparse(n.type)) for n in handlers if n.name and n.type]
+            assert len(set(named)) == len({name for name, _ in named})
