@@ -95,6 +95,19 @@ def bare_fetched(fetcher: Any, request: Any) -> None:
                 result._partition_records = BareRecords(result._partition_records)
 
 
+def hand_out_bare(consumer: Any) -> None:
+    """Let a started consumer of one partition hand out bare records from its next answer on."""
+    fetcher = consumer._fetcher
+    answer = fetcher._proc_fetch_request
+
+    async def bared(assignment: Any, node_id: int, request: Any) -> bool:
+        found: bool = await answer(assignment, node_id, request)
+        bare_fetched(fetcher, request)
+        return found
+
+    fetcher._proc_fetch_request = bared
+
+
 def appender(batch: Any) -> Append:
     """Appends to a producer's batch: relative offset, time, key, value, headers; None when full.
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from aiokafka import TopicPartition
 
+from stream.shell.aiokafka_private import hand_out_bare
 from stream.shell.connection import new_reader
 from stream.shell.settings import Settings
 
@@ -14,16 +15,24 @@ _POLL_MS = 200
 
 
 class LogReader:
-    """Committed records of some partitions, oldest first; an async context manager."""
+    """Committed records of some partitions, oldest first; an async context manager.
 
-    def __init__(self, settings: Settings, partitions: Sequence[TopicPartition]) -> None:
+    Records that are `bare` do not say of which partition they are, and cost half.
+    """
+
+    def __init__(
+        self, settings: Settings, partitions: Sequence[TopicPartition], *, bare: bool = False
+    ) -> None:
         self._consumer = new_reader(settings)
         self._partitions = list(partitions)
+        self._bare = bare
         self._ends: Mapping[TopicPartition, int] = {}
 
     async def __aenter__(self) -> LogReader:
         try:
             await self._consumer.start()
+            if self._bare:
+                hand_out_bare(self._consumer)
             # Asked before anything is fetched: a broker answers a connection in order, and an
             # empty fetch takes its time.
             self._ends = await self._consumer.end_offsets(self._partitions)

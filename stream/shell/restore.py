@@ -46,7 +46,7 @@ async def restore_partition(
     changelog = TopicPartition(settings.topic(CHANGELOG.name), partition)
     remaining = metrics.restore_remaining.labels(str(partition))
     restore = engine.restore
-    async with LogReader(settings, [changelog]) as reader:
+    async with LogReader(settings, [changelog], bare=True) as reader:
         async for records in reader.to_end():
             for record in records:
                 restore(record.key, record.value)

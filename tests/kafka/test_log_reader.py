@@ -48,19 +48,21 @@ async def write(place: Installation, count: int) -> TopicPartition:
     return where
 
 
-async def test_everything_is_read_to_the_last_record_of_the_last_batch(place):
+@pytest.mark.parametrize("bare", [False, True])
+async def test_everything_is_read_to_the_last_record_of_the_last_batch(place, bare):
     where = await write(place, COUNT)
     keys = []
-    async with LogReader(place.settings, [where]) as reader:
+    async with LogReader(place.settings, [where], bare=bare) as reader:
         async for records in reader.to_end():
             keys += [record.key for record in records]
         assert await reader.remaining() == 0
     assert keys == [b"%d" % number for number in range(COUNT)]
 
 
-async def test_reading_goes_on_from_an_offset(place):
+@pytest.mark.parametrize("bare", [False, True])
+async def test_reading_goes_on_from_an_offset(place, bare):
     where = await write(place, 100)
-    async with LogReader(place.settings, [where]) as reader:
+    async with LogReader(place.settings, [where], bare=bare) as reader:
         await reader.seek(where, 97)
         found = [record.offset async for records in reader.to_end() for record in records]
     assert found == [97, 98, 99]
