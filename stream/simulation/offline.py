@@ -8,7 +8,6 @@ input was keyed and in order, it agrees with this one as well.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
@@ -35,7 +34,7 @@ BATCH_MAX = 2_000
 class Offline:
     """A run over events that come in the order of their time.
 
-    Feed it with `apply`, end it with `finish`; both yield the changes as they happen.
+    Feed it with `apply`, end it with `finish`; both give the changes as they happen.
     """
 
     def __init__(
@@ -49,42 +48,49 @@ class Offline:
         self.dead: list[DeadRecord] = []
         self.learned: list[LearnPoint] = []
         self.keep_learned = False
-        self._pending: list[deque[StoredRecord]] = [deque() for _ in range(partitions)]
+        self._pending: list[list[StoredRecord]] = [[] for _ in range(partitions)]
+        self._sent = self.router.nothing()
         self._offsets = [0] * partitions
         self._limit_ms = 0
         self._tick_ms = -1
         self._last_ms = 0
         self._received_ms = 0
 
-    def apply(self, decoded: Decoded) -> Iterator[SegmentChanged]:
-        """Take the next event; its time is not before the former one's.
+    def apply(self, decoded: Decoded) -> list[SegmentChanged]:
+        """Take the next event; its time is not before the former one's. The changes so far.
 
         Raises
         ------
         RejectedEventError
             Before anything is applied, for an event that no record can hold.
         """
-        time_ms = decoded.time_ms
+        sent = self._sent
+        has_news = self.router.emit(decoded, sent)
+        changes: list[SegmentChanged] = []
+        time_ms, received_ms = decoded.time_ms, decoded.received_ms
         if time_ms >= self._limit_ms or time_ms >= self._tick_ms:
-            yield from self._keep_time(time_ms - LATENESS_MS)
+            changes += self._keep_time(time_ms - LATENESS_MS)
             self._tick_ms = self.coordinator.state.clock_ms + LATENESS_MS + TICK_EVERY_MS
         self._last_ms = max(self._last_ms, time_ms)
-        self._received_ms = max(self._received_ms, decoded.received_ms)
-        sent = self.router.nothing()
-        has_news = self.router.emit(decoded, sent)
+        self._received_ms = max(self._received_ms, received_ms)
+        is_full = False
         for partition, records in enumerate(sent):
-            for key, value in records:
-                self._append(partition, decoded.received_ms, key, value)
+            if records:
+                for key, value in records:
+                    self._append(partition, received_ms, key, value)
+                records.clear()
+                is_full |= len(self._pending[partition]) >= BATCH_MAX
         if (
-            self._forwards(decoded.key) is not None
+            is_full
+            or self._forwards(decoded.key) is not None
             or (has_news and any(self._forwards(lesser) != key for lesser, key in decoded.links))
-            or len(self._pending[0]) >= BATCH_MAX
         ):
-            yield from self._flush()
+            changes += self._flush()
+        return changes
 
-    def finish(self, until_ms: int | None = None) -> Iterator[SegmentChanged]:
+    def finish(self, until_ms: int | None = None) -> list[SegmentChanged]:
         """Advance every customer's time to `until_ms`, or to the last event's."""
-        yield from self._keep_time(max(self._last_ms, until_ms or 0))
+        return self._keep_time(max(self._last_ms, until_ms or 0))
 
     def members(self) -> Iterator[Membership]:
         """Every customer's segments as they now are, by customer id."""
@@ -107,16 +113,17 @@ class Offline:
         self._offsets[partition] += 1
         self._pending[partition].append(record)
 
-    def _flush(self) -> Iterator[SegmentChanged]:
+    def _flush(self) -> list[SegmentChanged]:
         """Fold what is pending, and what that sends on, until nothing is left."""
+        changes: list[SegmentChanged] = []
         while any(self._pending):
             for partition, pending in enumerate(self._pending):
                 if pending:
-                    records = list(pending)
-                    pending.clear()
-                    yield from self._fold(partition, records)
+                    self._pending[partition] = []
+                    changes += self._fold(partition, pending)
+        return changes
 
-    def _fold(self, partition: int, records: Sequence[StoredRecord]) -> Iterator[SegmentChanged]:
+    def _fold(self, partition: int, records: Sequence[StoredRecord]) -> list[SegmentChanged]:
         effects = self.engines[partition].fold(records)
         self.counts.add(effects.counts)
         self.dead += effects.dead
@@ -128,11 +135,11 @@ class Offline:
             self._append(target, record.received_ms, key, encode_record(record))
         for snapshot in effects.population:
             self.coordinator.snapshot(snapshot)
-        yield from effects.changes
+        return effects.changes
 
-    def _keep_time(self, watermark_ms: int) -> Iterator[SegmentChanged]:
+    def _keep_time(self, watermark_ms: int) -> list[SegmentChanged]:
         """Tick up to the watermark, day by day, with the versions that come on the way."""
-        yield from self._flush()
+        changes = self._flush()
         report = SourceReport(
             source=0, watermark_ms=watermark_ms, offset=0, sources=1, event_ms=self._last_ms
         )
@@ -142,9 +149,10 @@ class Offline:
                 value = encode_record(control)
                 for partition in range(len(self.engines)):
                     self._append(partition, self._received_ms, None, value)
-            yield from self._flush()
+            changes += self._flush()
         clock_ms = self.coordinator.state.clock_ms
         self._limit_ms = alignment_limit_ms(clock_ms, NEVER_MS)
+        return changes
 
 
 class LogReplay:
