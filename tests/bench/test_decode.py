@@ -8,13 +8,15 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
+from stream.engine.effects import StoredRecord
+from stream.engine.router import Router
 from stream.events.calls import decode_call
 from stream.events.envelope import decode
 from stream.events.event_time import event_time
 from stream.events.identity import identify
 from stream.events.money import KnownPrices, micros
 from stream.events.reference import ReferenceBook
-from tests.bench.log import plan_for
+from tests.bench.log import PARTITIONS, plan_for
 
 pytestmark = pytest.mark.bench
 
@@ -61,7 +63,9 @@ def test_decoding_the_mix_and_its_steps(simulated: dict[str, list[bytes]]):
     book = ReferenceBook()
     for _, record in plan_for(EVENTS).reference():
         book.update(record)
+    records = [StoredRecord(at, BROKER_MS, None, value) for at, value in enumerate(values)]
     steps: dict[str, Callable[[], object]] = {
+        "all the way to the log": lambda: Router(0, PARTITIONS, book).route(records),
         "all": lambda: decode_all(values, None),
         "all, with the reference": lambda: decode_all(values, book),
         "JSON to a call": lambda: [decode_call(value) for value in values],
