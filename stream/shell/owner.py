@@ -260,7 +260,8 @@ class PartitionOwner:
             self._poster.post_effects(batch.outbox, effects)
             for key, summary in self._learner.learn(effects):
                 self._poster.post_learned(batch.outbox, key, summary)
-        batch.report = self._reporter.next(has_routed=routed is not None)
+        waits = routed is not None and routed.waiting_ms is not None
+        batch.report = self._reporter.next(waits=waits)
         if batch.report is not None:
             key = report_key(self.partition)
             self._poster.post_report(batch.outbox, key, encode_report(batch.report))

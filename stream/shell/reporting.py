@@ -11,7 +11,8 @@ from stream.engine.coordinator import SourceReport
 from stream.shell.routing import NOTHING_WRITTEN, Source
 
 REPORT_INTERVAL_S = 0.1
-"""How often a source says with its batches how far it is, when it routes nothing: with ticks."""
+"""How often a source says with its batches how far it is. The clock ticks more rarely, and every
+report is one more partition in its transaction."""
 
 LONE_REPORT_INTERVAL_S = 0.4
 """How often it says so by itself, when not even ticks come."""
@@ -48,10 +49,13 @@ class Reporter:
         """Seconds until a report is due without a batch to go with; none or less: now."""
         return self._looked_s + LONE_REPORT_INTERVAL_S - time.monotonic()
 
-    def next(self, *, has_routed: bool) -> SourceReport | None:
-        """The report to go with a batch, if any; it never takes a watermark back."""
+    def next(self, *, waits: bool) -> SourceReport | None:
+        """The report to go with a batch, if any; it never takes a watermark back.
+
+        A source that waits for the clock says so at once: the clock may be waiting for it.
+        """
         now_s = time.monotonic()
-        if not has_routed and now_s - self._looked_s < REPORT_INTERVAL_S:
+        if not waits and now_s - self._looked_s < REPORT_INTERVAL_S:
             return None
         self._looked_s = now_s
         state, last = self._source.state(), self._last
