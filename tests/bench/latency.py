@@ -8,6 +8,7 @@ that it causes says that time, so cause and change need no bookkeeping to be mat
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import subprocess
 import sys
 import time
@@ -27,13 +28,16 @@ from tests.bench.contenders import Bench
 from tests.bench.generator import PROBE_PREFIX, PROBE_SEGMENT, Sent, Task
 from tests.bench.log import PARTITIONS, plan_for, remove_every_topic, settings_for
 from tests.bench.parts import FAILURES, Context, Measured, Section, running_broker
+from tests.bench.rates import Sample, run_between
 from tests.bench.report import Figure, unmeasured
 from tests.bench.schedule import by_window, quantile, told_quantiles
+from tests.bench.throughput import OTHERS_RATIO_MAX
 from tests.bench.watch import ContenderFailedError
 from tests.bench.worker import Worker, running_worker
 
 NAME = "latency"
 WARM_UP_S = 10
+BROKER_WARM_UP_S = 15
 PREPARED_PER_S = 40_000
 """Events that the generator makes a second, before the first is due; half of what was measured."""
 
@@ -74,6 +78,8 @@ def run(context: Context, _: list[str]) -> Measured:
     """One rate after the other, each with a new worker on empty topics."""
     figures: list[Figure] = []
     with running_broker(context.cores) as bench:
+        with context.console.status("warming the broker"):
+            asyncio.run(_warm(context, bench))
         for rate in context.options.rates:
             try:
                 with context.console.status(f"latency at {rate:,} events/s"):
@@ -89,6 +95,13 @@ def run(context: Context, _: list[str]) -> Measured:
             figures += figures_of(found.timers, "ms", lambda q, n=name: n + q, timer_words())
             context.tell(f"latency at {rate:,} events/s: {len(found.events):,} changes")
     return Measured(figures)
+
+
+async def _warm(context: Context, bench: Bench) -> None:
+    """Let the broker's JVM compile what it will do: in service it has been up for weeks."""
+    options = msgspec.structs.replace(context.options, seconds=BROKER_WARM_UP_S)
+    brief = dataclasses.replace(context, options=options)
+    await _at_rate(brief, bench, max(options.rates))
 
 
 async def _at_rate(context: Context, bench: Bench, rate: int) -> Observed:
@@ -126,9 +139,16 @@ async def observe(
     )
     end_s = start_ms / 1_000 + span_s
     with _generating(task, worker) as sent:
-        heard, used = await _heard(bench, worker, end_s + AFTER_THE_LAST_S, (from_ms, end_s))
+        heard, first, last = await _heard(
+            bench, worker, end_s + AFTER_THE_LAST_S, (from_ms / 1_000, end_s)
+        )
     found = matched(heard, sent[0], from_ms)
-    found.facts["worker's share of its core"] = used / options.seconds
+    # How much of the core the worker had, and how much others had: as of a run's events.
+    shares = run_between(first, last)
+    found.facts["worker's share of its core"] = shares.core_ratio or 0.0
+    found.facts["others' share of it"] = others = shares.others_ratio or 0.0
+    if others > OTHERS_RATIO_MAX:
+        found.doubts.append(f"others used {others:.0%} of the measured core meanwhile")
     return found
 
 
@@ -149,15 +169,15 @@ def _generating(task: Task, worker: Worker) -> Iterator[list[Sent]]:
 
 
 async def _heard(
-    bench: Bench, worker: Worker, until_s: float, span: tuple[int, float]
-) -> tuple[list[tuple[float, bytes]], float]:
-    """Changes with the time in ms at which they came, and the worker's CPU within the span."""
+    bench: Bench, worker: Worker, until_s: float, span_s: tuple[float, float]
+) -> tuple[list[tuple[float, bytes]], Sample, Sample]:
+    """Changes with the time in ms at which they came; CPU at the span's beginning and end."""
     consumer = AIOKafkaConsumer(
         bootstrap_servers=bench.broker, isolation_level="read_committed", auto_offset_reset="latest"
     )
     await consumer.start()
     heard: list[tuple[float, bytes]] = []
-    cpu_from = cpu_to = None
+    samples: list[Sample] = []
     try:
         consumer.assign([TopicPartition(CHANGES.name, p) for p in range(PARTITIONS)])
         await consumer.seek_to_end()
@@ -167,13 +187,13 @@ async def _heard(
             for records in found.values():
                 heard += [(now_ms, record.value) for record in records]
             worker.require_alive()
-            if cpu_from is None and now_s * 1_000 >= span[0]:
-                cpu_from = worker.cpu_s()
-            if cpu_to is None and now_s >= span[1]:
-                cpu_to = worker.cpu_s()
+            if len(samples) < len(span_s) and now_s >= span_s[len(samples)]:
+                # One event at the end: it is the shares of the core that are wanted.
+                samples.append(Sample(now_s, len(samples), worker.cpu_s(), bench.cores.busy_s()))
     finally:
         await consumer.stop()
-    return heard, (cpu_to or 0.0) - (cpu_from or 0.0)
+    first, last = samples
+    return heard, first, last
 
 
 def matched(heard: Iterable[tuple[float, bytes]], sent: Sent, from_ms: int) -> Observed:

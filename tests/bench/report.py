@@ -35,6 +35,7 @@ class Figure(msgspec.Struct, kw_only=True):
     cpu_us   CPU of the process, of an event or row
     loop_us  CPU time of the calibrating loop in the minutes in which this was measured
     must, goal, is_met, is_goal  the bounds, and whether `value` keeps them
+    is_sure  whether each of the runs says the same of `must`
     facts    what else there is to say, by name
     """
 
@@ -50,6 +51,7 @@ class Figure(msgspec.Struct, kw_only=True):
     goal: float | None = None
     is_met: bool | None = None
     is_goal: bool | None = None
+    is_sure: bool | None = None
     facts: dict[str, float] = {}
     doubts: list[str] = []
     problem: str | None = None
@@ -75,6 +77,8 @@ class Figure(msgspec.Struct, kw_only=True):
             sign = 1 if self.more_is_better else -1
             self.is_met = sign * self.value >= sign * bound.must
             self.is_goal = sign * self.value >= sign * bound.goal
+            said = [sign * run >= sign * bound.must for run in self.runs]
+            self.is_sure = all(met == self.is_met for met in said) if len(said) > 1 else None
 
 
 class Report(msgspec.Struct):
@@ -150,8 +154,9 @@ def _cells(figure: Figure) -> list[str]:
 def _bounds(figure: Figure) -> list[str]:
     words = {True: "holds", False: "[bold]MISSED[/bold]", None: "unknown"}
     goals = {True: "reached", False: "not yet", None: "unknown"}
+    doubt = " ?" if figure.is_sure is False else ""
     return [
-        "" if figure.must is None else f"{number(figure.must)} {words[figure.is_met]}",
+        "" if figure.must is None else f"{number(figure.must)} {words[figure.is_met]}{doubt}",
         "" if figure.goal is None else f"{number(figure.goal)} {goals[figure.is_goal]}",
     ]
 
@@ -181,7 +186,10 @@ def _verdict(figures: list[Figure]) -> str:
         return "none of these figures has a bound that it must keep"
     missed = [f"{f.section}: {f.name}" for f in judged if not f.is_met]
     words = f"{len(met)} of {len(judged)} figures that must reach something do"
-    return f"{words}; not: {'; '.join(missed)}" if missed else words
+    words += f"; not: {'; '.join(missed)}" if missed else ""
+    if any(figure.is_sure is False for figure in judged):
+        words += " (? where not all runs say the same)"
+    return words
 
 
 def number(value: float) -> str:

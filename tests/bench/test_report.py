@@ -50,3 +50,14 @@ def test_the_table_says_what_is_missed_and_what_could_not_be_measured():
     assert "not measured: the broker ended" in said
     assert "1 of 3 figures that must reach something do; not: replay" in said
     assert [figure.name for figure in report.unmeasured()] == [musts.RESTORE]
+
+
+@pytest.mark.parametrize(
+    ("runs", "is_sure"), [([1.05, 1.2], False), ([1.05, 1.09], True), ([1.05], None)]
+)
+def test_a_bound_is_sure_when_every_run_says_the_same(runs, is_sure):
+    name = musts.TWO_WORKERS
+    figure = Figure(section="scaling", name=name, unit="x", value=1.05, runs=runs)
+    figure.judge()
+    assert figure.is_met
+    assert figure.is_sure is is_sure
