@@ -30,7 +30,8 @@ from stream.events.envelope import RejectedEventError, decode
 from stream.events.reference import InvalidReferenceError, ReferenceBook
 from stream.segments.source import DefinitionError
 from stream.shell.definition_file import read_definitions
-from stream.simulation.offline import DumpedRecord, LogReplay, Offline
+from stream.simulation.dumped import DumpedRecord
+from stream.simulation.offline import LogReplay, Offline
 
 REJECTED_SHOWN_MAX = 5
 LOG_BATCH_MAX = 2_000
@@ -151,8 +152,9 @@ def _lines(path: str) -> Iterator[tuple[int, bytes]]:
             else:
                 source = stack.enter_context(Path(path).open("rb"))
             for number, line in enumerate(source, 1):
-                if line.strip():
-                    yield number, line.rstrip(b"\r\n")
+                content = line.rstrip(b"\r\n")
+                if content and not content.isspace():
+                    yield number, content
     except (OSError, EOFError, zlib.error) as error:
         raise CommandFailedError(f"cannot read {path}: {error}", "check the file", 2) from None
 

@@ -20,7 +20,7 @@ from stream.events.topics import TOPICS
 from stream.shell.log_dump import folded_log
 from stream.shell.settings import SettingError, Settings, read_settings
 from stream.shell.topic_admin import TopicsError, create_topics, inspect_topics
-from stream.simulation.offline import DumpedRecord
+from stream.simulation.dumped import DumpedRecord
 
 EXIT_DIFFERENT = 3
 

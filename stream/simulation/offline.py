@@ -10,8 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-import msgspec
-
 from stream.clock import LATENESS_MS, MINUTE_MS, NEVER_MS
 from stream.engine.coordinator import Coordinator, SourceReport
 from stream.engine.effects import Counts, DeadRecord, LearnPoint, LogRecord, StoredRecord
@@ -191,13 +189,3 @@ def members_of(engines: Iterable[PartitionEngine]) -> Iterator[Membership]:
                 customer = key.decode()
                 found.append(Membership(customer, dict(row.segments), row.sequence, row.changed_ms))
     return iter(sorted(found, key=lambda m: m.customer))
-
-
-class DumpedRecord(msgspec.Struct):
-    """A line of a log dump: a record of `customer-events` with its place; bytes in Base64."""
-
-    partition: int
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None

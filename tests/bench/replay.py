@@ -19,7 +19,7 @@ from tests.bench.report import Figure
 from tests.bench.throughput import add_runs
 
 NAME = "replay"
-EVENTS_MAX = 200_000
+EVENTS_MAX = 600_000
 
 
 def run(context: Context, _: list[str]) -> Measured:
