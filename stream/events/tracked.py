@@ -83,7 +83,7 @@ CartChange = TypeVar("CartChange", CartAdded, CartRemoved)
 
 def cart_changed(kind: type[CartChange]) -> Builder[ProductProperties]:
     def build(product: ProductProperties, head: Head) -> CartChange:
-        return kind(
+        changed: CartChange = kind(
             time_ms=head.time_ms,
             message_id=head.message_id,
             received_ms=head.received_ms,
@@ -91,6 +91,7 @@ def cart_changed(kind: type[CartChange]) -> Builder[ProductProperties]:
             item=item_of(product, head.time_ms, head.reference),
             cart_id=text_label(product.cart_id),
         )
+        return changed
 
     return build
 
