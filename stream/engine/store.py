@@ -7,6 +7,7 @@ by forgetting the live rows that it touched.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 from stream.state.codec import pack, unpack
 from stream.state.row import Row
@@ -65,8 +66,15 @@ class RowStore:
         self._hot.update(self.dirty)
         self.dirty = {}
         if len(self._hot) > self._hot_half:
-            self._hot, self._warm = {}, self._hot
+            self._cool()
         return written
+
+    def _cool(self) -> None:
+        """Make the live rows the older half; of a sweep's, which are many, only the latest."""
+        if len(self._hot) > 2 * self._hot_half:
+            for key in list(islice(self._hot, len(self._hot) - self._hot_half)):
+                del self._hot[key]
+        self._hot, self._warm = {}, self._hot
 
     def rollback(self) -> list[bytes]:
         """Undo what the batch has changed; the keys of the rows concerned.

@@ -46,6 +46,7 @@ class BareRecords:
         # Never begun, and it refers back: the buffer would be kept until the collector comes.
         fetched._records_iterator = None
         self._waiting: Iterator[Any] = iter(())
+        self._is_broken = False
         self._end_offset = self.next_fetch_offset
 
     def __iter__(self) -> Iterator[Any]:
@@ -57,10 +58,13 @@ class BareRecords:
                 yield record
             # Past records that compaction has removed, or the same batch is fetched for ever.
             self.next_fetch_offset = self._end_offset
-            if not batches.has_next():
+            # After a batch that could not be read nothing follows: it is fetched again.
+            if self._is_broken or not batches.has_next():
                 return
+            self._is_broken = True
             batch = batches.next_batch()
             self._waiting = iter(self._records_of(batch))
+            self._is_broken = False
             self._end_offset = batch.next_offset
 
     def _records_of(self, batch: Any) -> list[Any]:

@@ -15,6 +15,10 @@ from stream.clock import MINUTE_MS, NEVER_MS
 BUCKET_MS = MINUTE_MS
 """Width of a far bucket: 43,200 for a month ahead, whatever the number of customers."""
 
+COMPACT_BYTES = 256
+"""A bucket that has doubled since it was last compacted, and is larger than this, is compacted: a
+deadline that a row comes back to after every visit takes the room of two at most."""
+
 _ENTRY = Struct(">HH")
 """Milliseconds into the bucket, of which there are less than 2**16, and the length of the key that
 follows, which is a Kafka key of an accepted event and so well under 2**16."""
@@ -25,15 +29,17 @@ class TimerQueue:
 
     `schedule` is O(1) for a far deadline and O(log near) for a near one; `due` is O(log near)
     a timer, and once for a bucket O(its entries). A far deadline takes 4 bytes and its key's: a
-    million of them, with keys of 24 bytes, take 30 MB, where objects would take 180.
+    million of them, with keys of 24 bytes, take 30 MB, where objects would take 180. The same one
+    scheduled again is kept until its bucket is compacted: no more copies than there are deadlines.
     """
 
-    __slots__ = ("_buckets", "_far", "_horizon_ms", "_near", "pending")
+    __slots__ = ("_buckets", "_compact_at", "_far", "_horizon_ms", "_near", "pending")
 
     def __init__(self) -> None:
         self._near: list[tuple[int, bytes]] = []
         self._far: dict[int, bytearray] = {}
         self._buckets: list[int] = []
+        self._compact_at: dict[int, int] = {}
         self._horizon_ms = 0
         self.pending = 0
 
@@ -53,6 +59,9 @@ class TimerQueue:
             heappush(self._buckets, bucket)
         else:
             entries += entry
+            size = len(entries)
+            if size > COMPACT_BYTES and size > self._compact_at.get(bucket, 0):
+                self._compact(bucket, bytes(entries))
 
     def due(self, until_ms: int) -> tuple[int, bytes] | None:
         """Take the earliest entry at or before `until_ms`, stale or not; None when there is none.
@@ -75,11 +84,27 @@ class TimerQueue:
             self.pending -= 1
         return entry
 
+    def _compact(self, bucket: int, packed: bytes) -> None:
+        """Keep each of the bucket's deadlines once."""
+        entries: dict[bytes, None] = {}
+        at, end, count = 0, len(packed), 0
+        while at < end:
+            _, size = _ENTRY.unpack_from(packed, at)
+            after = at + _ENTRY.size + size
+            entries[packed[at:after]] = None
+            at = after
+            count += 1
+        kept = bytearray(b"".join(entries))
+        self._far[bucket] = kept
+        self._compact_at[bucket] = 2 * len(kept)
+        self.pending -= count - len(entries)
+
     def _open(self, bucket: int) -> None:
         """Take the earliest bucket into the heap, which is empty: all of it came before."""
         start_ms = bucket * BUCKET_MS
         self._horizon_ms = start_ms + BUCKET_MS
         packed = bytes(self._far.pop(bucket))
+        self._compact_at.pop(bucket, None)
         near = self._near
         at, end = 0, len(packed)
         while at < end:

@@ -164,9 +164,11 @@ def test_what_was_aborted_is_left_out_and_so_are_markers():
 def test_a_damaged_batch_is_an_error_that_names_the_partition():
     damaged = batch(3, 4)
     damaged[-1] ^= 1
-    bare = BareRecords(fetched([batch(0, 3), damaged], 0, READ_COMMITTED))
+    bare = BareRecords(fetched([batch(0, 3), damaged, batch(7, 3)], 0, READ_COMMITTED))
     with pytest.raises(CorruptRecordException, match="partition=0"):
         list(bare)
+    assert bare.next_fetch_offset == 3
+    assert list(bare) == [], "what follows a batch that was not read would be read over a gap"
     assert bare.next_fetch_offset == 3
 
 

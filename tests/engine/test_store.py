@@ -97,3 +97,14 @@ def test_all_rows_are_those_of_the_last_commit():
     store.get(b"a").events = 5
     assert {key: row.events for key, row in store.rows()} == {b"a": 0, b"b": 1}
     assert sorted(store.keys()) == [b"a", b"b"]
+
+
+def test_a_batch_that_touches_everything_leaves_no_more_live_rows_than_are_allowed():
+    store = RowStore(hot_rows_max=10)
+    for number in range(100):
+        store.add(b"%d" % number, Row(events=number))
+    store.commit()
+    first = {number: store.peek(b"%d" % number) for number in range(100)}
+    live = [number for number, row in first.items() if store.peek(b"%d" % number) is row]
+    assert live == [95, 96, 97, 98, 99]
+    assert [row.events for row in first.values()] == list(range(100))

@@ -6,7 +6,7 @@ import tracemalloc
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.clock import NEVER_MS
+from stream.clock import DAY_MS, NEVER_MS
 from stream.timers.queue import BUCKET_MS, TimerQueue
 
 MINUTE = 60_000
@@ -83,6 +83,18 @@ def test_a_far_deadline_takes_little_more_than_its_key():
     assert queue.pending == 20_000
     assert taken / 20_000 < 24 + 4 + 8
     assert len(drain(queue, 8 * BUCKET_MS)) == 20_000
+
+
+def test_a_deadline_scheduled_again_and_again_takes_the_room_of_a_few():
+    queue = TimerQueue()
+    keys = [b"customer-%d" % n for n in range(50)]
+    for _ in range(1_000):
+        for number, key in enumerate(keys):
+            queue.schedule(key, 30 * DAY_MS + number)
+    assert queue.pending <= 4 * len(keys)
+    expected = [(30 * DAY_MS + number, key) for number, key in enumerate(keys)]
+    assert drain(queue, 31 * DAY_MS) == expected
+    assert queue.pending == 0
 
 
 def test_keys_are_any_bytes_and_instants_the_whole_minute():
