@@ -19,6 +19,9 @@ Pages = Mapping[str, Callable[[web.Request], Awaitable[web.Response]]]
 Address = tuple[str, int] | Path
 """Host and port, or the path of a socket on this machine."""
 
+SOCKET_PATH_MAX = 107
+"""Bytes of it: Linux' own limit."""
+
 
 class PageServer:
     """Serves a few pages; knows nothing of what is on them."""
@@ -34,7 +37,7 @@ class PageServer:
         Raises
         ------
         SettingError
-            The port is taken, or the host is not this one.
+            The port is taken, the host is not this one, or the socket's path is too long.
         """
         app = web.Application()
         for path, page in self._pages.items():
@@ -42,7 +45,14 @@ class PageServer:
         self._runner = web.AppRunner(app, access_log=None, handle_signals=False)
         await self._runner.setup()
         if isinstance(self.address, Path):
-            await web.UnixSite(self._runner, str(self.address)).start()
+            try:
+                await web.UnixSite(self._runner, str(self.address)).start()
+            except OSError as error:
+                raise SettingError(
+                    "TMPDIR",
+                    f"the socket {self.address} cannot be used: {error}; "
+                    f"set a shorter one, a socket's path has at most {SOCKET_PATH_MAX} bytes",
+                ) from error
             return
         host, port = self.address
         try:

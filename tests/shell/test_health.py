@@ -68,6 +68,15 @@ async def test_a_port_that_is_taken_is_named_with_its_variable():
         await first.stop()
 
 
+async def test_a_socket_whose_path_is_too_long_asks_for_a_shorter_folder(tmp_path):
+    server = HealthServer(tmp_path / ("x" * 108), Metrics().registry, list, list)
+    try:
+        with pytest.raises(SettingError, match=r"TMPDIR: the socket .* set a shorter one"):
+            await server.start()
+    finally:
+        await server.stop()
+
+
 def test_series_of_a_partition_that_is_gone_are_removed():
     metrics = Metrics()
     for partition in ("3", "4"):
