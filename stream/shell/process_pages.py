@@ -8,10 +8,11 @@ parent's: no ports to choose, to publish or to collide.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable, Iterable
+from http import HTTPStatus
 from pathlib import Path
 
+import msgspec
 from aiohttp import ClientError, ClientSession, ClientTimeout, UnixConnector, web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
@@ -21,6 +22,13 @@ ANSWER_TIMEOUT_S = 3.0
 """Below a scrape's usual time-out; a child that is busy with a batch answers after it."""
 
 PARENT = "parent"
+
+
+class _Answer(msgspec.Struct):
+    causes: list[str]
+
+
+_decode_answer = msgspec.json.Decoder(_Answer).decode
 
 
 class ProcessPages(PageServer):
@@ -55,7 +63,11 @@ class ProcessPages(PageServer):
         own = generate_latest(self._registry).decode()
         children = range(len(self._sockets))
         pages = await asyncio.gather(*(self._ask(n, "/metrics") for n in children))
-        told = [(str(n), page) for n, page in zip(children, pages, strict=True) if page is not None]
+        told = [
+            (str(n), page[1])
+            for n, page in zip(children, pages, strict=True)
+            if page is not None and page[0] == HTTPStatus.OK
+        ]
         body = merge_metrics([(PARENT, own), *told]).encode()
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
@@ -73,14 +85,15 @@ class ProcessPages(PageServer):
 
     async def _unready(self, number: int) -> list[str]:
         absence = self._absence(number)
+        causes = None
         if absence is None and (page := await self._ask(number, "/readyz")) is not None:
-            causes = json.loads(page)["causes"]
-        else:
+            causes = causes_on(page[1])
+        if causes is None:
             causes = [absence or "it does not answer yet"]
         return [f"process {number}: {cause}" for cause in causes]
 
-    async def _ask(self, number: int, path: str) -> str | None:
-        """A child's page; None where it does not answer."""
+    async def _ask(self, number: int, path: str) -> tuple[int, str] | None:
+        """Status and text of a child's page; None where it does not answer."""
         timeout = ClientTimeout(total=ANSWER_TIMEOUT_S)
         connector = UnixConnector(str(self._sockets[number]))
         try:
@@ -88,9 +101,21 @@ class ProcessPages(PageServer):
                 ClientSession(connector=connector, timeout=timeout) as session,
                 session.get(f"http://process{path}") as found,
             ):
-                return await found.text()
+                return found.status, await found.text(errors="replace")
         except (ClientError, OSError, TimeoutError):
             return None
+
+
+def causes_on(page: str) -> list[str] | None:
+    """What a child says is wrong; None for a page that is not such an answer.
+
+    >>> causes_on('{"ok": false, "causes": ["a"]}'), causes_on("500 Internal Server Error")
+    (['a'], None)
+    """
+    try:
+        return _decode_answer(page).causes
+    except msgspec.DecodeError:
+        return None
 
 
 def merge_metrics(pages: Iterable[tuple[str, str]]) -> str:

@@ -165,7 +165,7 @@ class Processes:
         heard_s, life = time.monotonic(), child.life
         while True:
             await asyncio.sleep(self._patience.probe)
-            if child.life != life or child.absence is not None or await answers(child.number):
+            if child.life != life or child.absence is not None or await _hears(answers, child):
                 heard_s, life = time.monotonic(), child.life
             elif time.monotonic() - heard_s > self._patience.silent:
                 logger.error("process %d has not answered for %.0f s and is killed",
@@ -185,6 +185,15 @@ class Processes:
 
     def _fail(self, cause: str) -> None:
         self._failure = self._failure or cause
+
+
+async def _hears(answers: Callable[[int], Awaitable[bool]], child: _Child) -> bool:
+    """Whether it answers; a question that fails is one without an answer."""
+    try:
+        return await answers(child.number)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the others are watched on
+        logger.warning("process %d could not be asked: %r", child.number, error)
+        return False
 
 
 class _Child:

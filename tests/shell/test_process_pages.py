@@ -4,12 +4,23 @@ from pathlib import Path
 
 import pytest
 from aiohttp import ClientSession
+from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from stream.shell.health import HealthServer
 from stream.shell.metrics import Metrics
 from stream.shell.process_metrics import ProcessMetrics
 from stream.shell.process_pages import ProcessPages, merge_metrics
+
+
+class Failing:
+    """Metrics that cannot be collected."""
+
+    def describe(self) -> list[Metric]:
+        return []
+
+    def collect(self) -> list[Metric]:
+        raise RuntimeError("no metrics today")
 
 
 class Machine:
@@ -95,6 +106,18 @@ async def test_one_that_does_not_answer_is_left_out_and_does_not_end_the_others(
     assert 'shoal_ready{process="1"}' in body
     assert 'shoal_ready{process="0"}' not in body
     assert await machine.get("livez") == (200, '{"ok": true, "causes": []}')
+
+
+async def test_a_page_that_fails_is_none_and_does_not_fail_the_others(machine):
+    machine.children[0]._unready = lambda: 1 / 0
+    machine.metrics[0].registry.register(Failing())
+    status, body = await machine.get("readyz")
+    assert (status, json.loads(body)["causes"]) == (503, ["process 0: it does not answer yet"])
+    status, body = await machine.get("metrics")
+    assert status == 200
+    assert 'shoal_ready{process="1"}' in body
+    assert "Internal Server Error" not in body
+    assert await machine.pages.answers(0)
 
 
 def test_a_family_without_samples_on_the_first_page_has_its_head_once():

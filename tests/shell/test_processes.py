@@ -178,6 +178,22 @@ async def test_who_answers_nothing_is_killed_and_started_again():
     assert nursery.started[0][0].returncode == -signal.SIGKILL
 
 
+async def test_a_question_that_fails_is_said_and_counts_as_no_answer(caplog):
+    nursery = Nursery(OBEDIENT, patience=Patience(pause=0.01, silent=0.0, probe=0.01))
+
+    async def first_life_cannot_be_asked(number: int) -> bool:
+        if len(nursery.started[number]) == 1:
+            raise ValueError("no such page")
+        return True
+
+    run = asyncio.create_task(nursery.all.run(first_life_cannot_be_asked))
+    await until(lambda: len(nursery.started[0]) == 2)
+    nursery.all.stop()
+    await run
+    assert nursery.started[0][0].returncode == -signal.SIGKILL
+    assert "process 0 could not be asked: ValueError('no such page')" in caplog.text
+
+
 async def test_a_long_line_is_cut_and_an_unfinished_one_is_passed_on():
     nursery = Nursery("print('x' * 20000); print('end', end=''); raise SystemExit(2)")
     with pytest.raises(ProcessesFailedError, match="exit code 2: end"):
