@@ -15,6 +15,7 @@ from typing import Any
 
 from stream.engine.store import HOT_ROWS_MAX
 from stream.events.topics import CHANGES, CUSTOMER_EVENTS, EVENTS, SEGMENT_BYTES
+from stream.shell.reporting import REPORT_INTERVAL_S
 
 FANOUT = "measured: python -m tests.bench.fanout"
 TRAFFIC = "measured: 329,000 events of 1,500 simulated customers in 4 weeks"
@@ -47,6 +48,9 @@ class Figures:
     interval_max_ms: float = _figure(100, "between two batches of a partition", SETTING)
     interval_per_partition_ms: float = _figure(4, "the same, for each one of a worker's", SETTING)
     tick_interval_ms: float = _figure(250, "between two ticks", SETTING)
+    report_interval_ms: float = _figure(
+        REPORT_INTERVAL_S * 1e3, "between two reports of a source to the clock", SETTING
+    )
     cluster_interval_s: float = _figure(300, "between two cluster models", SETTING)
     session_timeout_s: float = _figure(10, "until a dead worker is missed", SETTING)
     heartbeat_s: float = _figure(2.5, "until all hear of a rebalance", SETTING)
@@ -71,7 +75,9 @@ class Figures:
     batch_bytes: float = _figure(139, "a batch's frame with its commit marker", "Kafka's format")
 
     # What Shoal costs
-    worker_event_us: float = _figure(45, "CPU of the whole job, an event", "measured: make bench")
+    worker_event_us: float = _figure(
+        25, "CPU of the whole job, an event", "measured: make bench, on one core, interpreted"
+    )
     writer_transaction_us: float = _figure(620, "CPU of a worker, a transaction", FANOUT)
     writer_batch_us: float = _figure(54, "CPU of a worker, a partition written to", FANOUT)
     reader_batch_us: float = _figure(4, "CPU of a worker, a batch read", FANOUT)
@@ -81,10 +87,12 @@ class Figures:
     member_bytes: float = _figure(
         640, "in the group's record, a worker", "measured: 64 with 4 partitions each"
     )
-    memory_row_bytes: float = _figure(730, "memory of a row", "measured: 300,000 rows")
+    memory_row_bytes: float = _figure(
+        733, "memory of a customer at rest", "measured: make bench ONLY=memory"
+    )
     memory_worker_mb: float = _figure(150, "memory of a worker without rows", "measured")
-    hot_rows: float = _figure(HOT_ROWS_MAX, "live rows of a partition, 2 KiB each", SETTING)
-    restore_rows: float = _figure(100_000, "rows restored a second", "what it must reach")
+    hot_rows: float = _figure(HOT_ROWS_MAX, "live rows of a worker, 3 KiB each", SETTING)
+    restore_rows: float = _figure(150_000, "rows restored a second", "measured: make bench")
     start_s: float = _figure(4, "from a worker's start until it joins", "measured")
 
     # What it runs on

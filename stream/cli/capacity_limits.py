@@ -103,13 +103,14 @@ def _group_record(plan: Plan, _: Heat) -> Limit:
 
 
 def _clock_reports(plan: Plan, _: Heat) -> Limit:
-    reports = plan.transactions
+    figures = plan.figures
+    reports = min(plan.transactions, plan.partitions * 1e3 / figures.report_interval_ms)
     return Limit(
-        "the clock: every batch of every source is a report that one time-keeper reads",
+        "the clock: one time-keeper reads the reports of every source",
         "core",
-        reports * plan.figures.reader_batch_us / 1e6,
+        reports * figures.reader_batch_us / 1e6,
         KEEPER_SHARE,
-        "report at most every 100 ms instead of with every batch, then combine a worker's sources",
+        "combine the reports of a worker's sources into one",
     )
 
 

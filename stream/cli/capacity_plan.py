@@ -15,8 +15,11 @@ from dataclasses import dataclass
 from stream.cli.capacity_figures import Figures
 from stream.shell.settings import PARTITIONS_MAX
 
-OWN_BATCHES = 4
-"""Further batches of each transaction: changelog, changes, memberships, clock."""
+OWN_BATCHES = 3
+"""Further batches of each transaction: changelog, changes, memberships. One to the clock comes
+with some: see `reports_of`."""
+
+LIVE_ROW_BYTES = 3072
 
 ROUNDS = 60
 """Halvings of an interval, which is then exact to the last digit."""
@@ -74,7 +77,7 @@ class Plan:
     @property
     def latency_s(self) -> float:
         """Half a wait to be routed and half to be folded, and two commits."""
-        return self.interval_s + 2 * commit_s(self.figures, self.fan)
+        return self.interval_s + 2 * commit_s(self.figures, self.batches / self.transactions)
 
     @property
     def failover_s(self) -> float:
@@ -96,16 +99,36 @@ def fan_of(figures: Figures, partitions: float, events: float) -> float:
     return max(1.0, -partitions * math.expm1(strangers * math.log1p(-1 / partitions)))
 
 
+def reports_of(figures: Figures, partitions: float, events: float) -> float:
+    """Reports to the clock with a transaction of so many events: a source tells once an interval.
+
+    One that waits for the clock tells at once; that is rare while the log is read at its end.
+
+    >>> figures = Figures(events=1000, report_interval_ms=100)
+    >>> reports_of(figures, 10, 5), reports_of(figures, 10, 50)
+    (0.5, 1.0)
+    """
+    interval_ms = events / figures.events * partitions * 1e3
+    return min(1.0, interval_ms / figures.report_interval_ms)
+
+
+def batches_of(figures: Figures, partitions: float, events: float) -> float:
+    """Partitions that a transaction of so many events writes to: a batch and a marker each."""
+    reports = reports_of(figures, partitions, events)
+    return fan_of(figures, partitions, events) + OWN_BATCHES + reports
+
+
 def event_us(figures: Figures, partitions: float, events: float) -> float:
     """CPU of a worker for one event, in transactions of so many."""
     fan = fan_of(figures, partitions, events)
-    written = figures.writer_transaction_us + (fan + OWN_BATCHES) * figures.writer_batch_us
+    batches = batches_of(figures, partitions, events)
+    written = figures.writer_transaction_us + batches * figures.writer_batch_us
     return figures.worker_event_us + (written + fan * figures.reader_batch_us) / events
 
 
-def commit_s(figures: Figures, fan: float) -> float:
+def commit_s(figures: Figures, batches: float) -> float:
     """How long a transaction takes that writes to so many partitions."""
-    return (figures.transaction_ms + (fan + OWN_BATCHES) * figures.transaction_batch_ms) / 1e3
+    return (figures.transaction_ms + batches * figures.transaction_batch_ms) / 1e3
 
 
 def compute(figures: Figures, hottest_ratio: float = 1.0) -> Plan:
@@ -121,7 +144,8 @@ def compute(figures: Figures, hottest_ratio: float = 1.0) -> Plan:
     events = _balanced_batch(figures, partitions, workers)
     fan = fan_of(figures, partitions, events)
     transactions = figures.events / events
-    batches = transactions * (fan + OWN_BATCHES)
+    per_transaction = batches_of(figures, partitions, events)
+    batches = transactions * per_transaction
     written_mb, read_mb, state_mb = _traffic(figures, batches)
     live_gb = figures.customers * figures.row_bytes / 1e9
     newest_gb = partitions * figures.segment_mb / 1e3
@@ -129,8 +153,8 @@ def compute(figures: Figures, hottest_ratio: float = 1.0) -> Plan:
     disk_tb = _disk_tb(figures, changelog_gb)
     needs = _broker_needs(figures, transactions, batches, written_mb, read_mb, disk_tb)
     rows_restored = changelog_gb * 1e9 / figures.row_bytes / partitions
-    hot_rows = min(figures.hot_rows, figures.customers / partitions) * partitions / workers
-    memory = figures.customers / workers * figures.memory_row_bytes + hot_rows * 2048
+    rows = figures.customers / workers
+    memory = rows * figures.memory_row_bytes + min(figures.hot_rows, rows) * LIVE_ROW_BYTES
     return Plan(
         figures=figures,
         partitions=partitions,
@@ -152,7 +176,7 @@ def compute(figures: Figures, hottest_ratio: float = 1.0) -> Plan:
         worker_memory_gb=memory / 1e9 + figures.memory_worker_mb / 1e3,
         rows_restored=rows_restored,
         restore_s=rows_restored / figures.restore_rows,
-        rebalance_s=figures.heartbeat_s + commit_s(figures, fan) + 0.5,
+        rebalance_s=figures.heartbeat_s + commit_s(figures, per_transaction) + 0.5,
     )
 
 
@@ -184,7 +208,7 @@ def _balanced_batch(figures: Figures, partitions: int, workers: int) -> float:
     def is_kept(events: float) -> bool:
         interval_s = events / rate
         has_time = owned * rate * event_us(figures, partitions, events) / 1e6 <= 1
-        return has_time and interval_s >= commit_s(figures, fan_of(figures, partitions, events))
+        return has_time and interval_s >= commit_s(figures, batches_of(figures, partitions, events))
 
     least = max(1.0, min(full, rate * pace_s))
     if is_kept(least):

@@ -42,8 +42,9 @@ def test_a_transaction_reaches_as_many_partitions_as_a_mean_over_all_ways_says(p
 
 def test_an_events_cost_is_its_own_and_its_share_of_the_transaction():
     figures = world(writer_transaction_us=1000, writer_batch_us=10, reader_batch_us=5)
-    # 50 + (1000 + 5 batches written * 10 + 1 batch read * 5) / 100
-    assert event_us(figures, 64, 100) == pytest.approx(60.55)
+    # A transaction of a partition every 6.4 ms, and a report with 6.4% of them.
+    # 50 + (1000 + 4.064 batches written * 10 + 1 batch read * 5) / 100
+    assert event_us(figures, 64, 100) == pytest.approx(60.4564)
 
 
 def plan_by_hand() -> Plan:
@@ -55,8 +56,8 @@ def test_workers_partitions_and_memory():
     # 100,000 * 50 us are 5 cores, at half use 10; 4 partitions each.
     assert (plan.workers, plan.partitions, plan.owned) == (10, 40, 4)
     assert plan.worker_busy == pytest.approx(0.5)
-    # 1 M rows of 730 bytes, 4 times 20,000 live ones of 2 KiB, and 150 MB.
-    assert plan.worker_memory_gb == pytest.approx(0.730 + 0.16384 + 0.150)
+    # 1 M rows of 733 bytes, 20,000 live ones of 3 KiB, and 150 MB.
+    assert plan.worker_memory_gb == pytest.approx(0.733 + 0.06144 + 0.150)
     # 16 cores and 64 GB a machine: cores decide.
     assert plan.machines == 1
 
@@ -75,7 +76,7 @@ def test_disks_and_changelog():
     assert plan.disk_tb == pytest.approx(3 * (0.09504 + 0.0012))
     # 1.2 GB of 500 bytes over 4 partitions.
     assert plan.rows_restored == pytest.approx(600_000)
-    assert plan.restore_s == pytest.approx(6)
+    assert plan.restore_s == pytest.approx(4)  # at 150,000 a second
 
 
 def test_network_and_brokers():
@@ -225,6 +226,21 @@ def test_limits_that_grow_with_a_product():
     # 2,500 events/s, half as many again in the hottest, at 50 us.
     assert found["one partition"].used == pytest.approx(0.1875)
     assert found["one customer"].used == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize(("interval_ms", "reports"), [(100, 4000), (1, 25_000)])
+def test_the_clock_hears_each_source_once_an_interval_and_at_most_with_every_batch(
+    interval_ms, reports
+):
+    # 1,000,000 events/s on 400 partitions of 100 workers: 16 ms and 40 events a batch, so
+    # 25,000 transactions/s; 400 sources tell ten times a second.
+    figures = world(
+        events=1e6, customers=1e6, partitions=400, worker_use=0.5, reader_batch_us=10,
+        worker_event_us=49.98, report_interval_ms=interval_ms,
+    )  # fmt: skip
+    plan = compute(figures)
+    clock = next(one for one in limits_of(plan, Heat(1, 5)) if one.name.startswith("the clock"))
+    assert clock.used == pytest.approx(reports * 10 / 1e6)
 
 
 def test_what_gives_first_stands_first():
