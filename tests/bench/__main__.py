@@ -75,17 +75,17 @@ def main() -> int:
 def measure(context: Context, parts: set[str]) -> Report:
     """Every section of which a part is wanted, one after the other."""
     machine = describe(context.cores, KAFKA_VERSION)
-    taken = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    report = Report(taken=taken, machine=machine, options=context.options)
+    report = Report(taken=_now(), machine=machine, options=context.options)
     before_us = calibrate.measure(context.cores)
     for section in SECTIONS:
         wanted = [part for part in section.parts if part in parts]
         if not wanted:
             continue
-        started_s = time.monotonic()
+        started_s, taken = time.monotonic(), _now()
         figures = _measured(context, section, wanted, report)
         after_us = calibrate.measure(context.cores)
         for figure in figures:
+            figure.taken, figure.shoal = taken, machine["shoal"]
             figure.loop_us = (before_us + after_us) / 2
             figure.judge()
         before_us = after_us
@@ -95,6 +95,10 @@ def measure(context: Context, parts: set[str]) -> Report:
     if loops:
         machine["calibrating loop"] = f"{min(loops):,.0f} to {max(loops):,.0f} us of CPU"
     return report
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _measured(context: Context, section: Section, parts: list[str], report: Report) -> list[Figure]:

@@ -179,7 +179,7 @@ def _show(baseline: Report, now: Report, out: Console) -> None:
         if one.section != section:
             section = one.section
             table.add_section()
-            table.add_row(f"[bold]{section}[/bold]")
+            table.add_row(f"[bold]{section}[/bold]", _origin(one.baseline), _origin(one.now))
         table.add_row(
             one.name,
             _value(one.baseline),
@@ -193,7 +193,7 @@ def _show(baseline: Report, now: Report, out: Console) -> None:
     differing = [
         f"{name}: {baseline.machine.get(name, 'unknown')} then, {value} now"
         for name, value in now.machine.items()
-        if name in {"cpu", "cores", "python", "java", "kafka", "packages", "pinning", "shoal"}
+        if name in {"cpu", "cores", "python", "java", "kafka", "packages", "pinning"}
         and value != baseline.machine.get(name)
     ]
     if baseline.options != now.options:
@@ -205,6 +205,11 @@ def _show(baseline: Report, now: Report, out: Console) -> None:
         "waiting times and sizes are taken as they are",
         highlight=False,
     )
+
+
+def _origin(figure: Figure | None) -> str:
+    """Commit and form: the sections of a baseline may be of several."""
+    return "" if figure is None else f"[dim]{figure.shoal.replace('pure ', '')}[/dim]"
 
 
 def _value(figure: Figure | None) -> str:

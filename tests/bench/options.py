@@ -10,8 +10,6 @@ import msgspec
 EVENTS = 500_000
 """0.5 GB: the fastest contender, at 90,000 a second, then works for seconds after its warm-up."""
 
-CUSTOMERS_MAX_HELP = "customers of the simulated shop; default: one for 50 events"
-
 
 class Mix(msgspec.Struct, frozen=True, kw_only=True):
     """The knobs of `TrafficConfig` that say what traffic is like; the defaults are its own."""
@@ -46,7 +44,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
 _HELP = {
     "events": "events of the log; default: %(default)s",
-    "customers": CUSTOMERS_MAX_HELP,
+    "customers": "of the simulated shop; default: one for 50 events",
     "runs": "of everything that is repeated; default: %(default)s",
     "seconds": "measured at each rate; default: %(default)s",
     "timers": "customers with pending timers, of the part `timers`; default: %(default)s",

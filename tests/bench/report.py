@@ -33,6 +33,7 @@ class Figure(msgspec.Struct, kw_only=True):
     value    in `unit`; None where it could not be measured, and `problem` says why
     runs     what single runs, or windows of one run, gave: the spread; fewer than two: unknown
     cpu_us   CPU of the process, of an event or row
+    taken, shoal  when its section began, and the commit and form of Shoal that it is of
     loop_us  CPU time of the calibrating loop in the minutes in which this was measured
     must, goal, is_met, is_goal  the bounds, and whether `value` keeps them
     is_sure  whether each of the runs says the same of `must`
@@ -46,6 +47,8 @@ class Figure(msgspec.Struct, kw_only=True):
     value: float | None = None
     runs: list[float] = []
     cpu_us: float | None = None
+    taken: str = ""
+    shoal: str = ""
     loop_us: float | None = None
     must: float | None = None
     goal: float | None = None
