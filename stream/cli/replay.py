@@ -29,6 +29,7 @@ from stream.events.decoded import Decoded
 from stream.events.envelope import RejectedEventError, decode
 from stream.events.reference import InvalidReferenceError, ReferenceBook
 from stream.segments.source import DefinitionError
+from stream.shell.collector import calm_collector
 from stream.shell.definition_file import read_definitions
 from stream.simulation.dumped import DumpedRecord
 from stream.simulation.offline import LogReplay, Offline
@@ -66,6 +67,7 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """0 when every line was applied or is accounted for; 1 when none could be read."""
     began = time.monotonic()
+    calm_collector()
     settings = EngineSettings(shop=args.shop, incarnation=args.incarnation)
     with ExitStack() as stack:
         out = _Output(stack, args.changes, args.members, args.shop)
@@ -88,13 +90,19 @@ class _Output:
     def __init__(
         self, stack: ExitStack, changes: str | None, members: str | None, shop: str
     ) -> None:
-        self.kinds: Counter[str] = Counter()
+        self._turns: Counter[tuple[str, bool]] = Counter()
         self.shop = shop
         self._changes = _open_out(stack, changes)
         self._members = _open_out(stack, members)
 
+    @property
+    def kinds(self) -> dict[str, int]:
+        """Changes by segment and direction, such as "loyal entered"."""
+        turns = self._turns.items()
+        return {f"{name} {'entered' if into else 'exited'}": n for (name, into), n in turns}
+
     def change(self, change: SegmentChanged) -> None:
-        self.kinds[f"{change.segment} {'entered' if change.entered else 'exited'}"] += 1
+        self._turns[change.segment, change.entered] += 1
         if self._changes is not None:
             self._changes.write(encode_change(change, self.shop) + b"\n")
 
