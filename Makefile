@@ -40,6 +40,7 @@ $(COMPILED)/.made: $(STAMP) $(shell find stream -name '*.py' -o -name '*.yaml') 
 	@cd $(COMPILED)/source && HATCH_BUILD_HOOK_ENABLE_MYPYC=true $(abspath $(BIN)/python) -m hatchling build -t wheel -d .. >../log 2>&1 \
 		|| { cat ../log; exit 1; }
 	@$(BIN)/python -m zipfile -e $(COMPILED)/*.whl $(COMPILED)/lib
+	@$(BIN)/python -m compileall -q $(COMPILED)/lib # as an installer does
 	@rm -rf $(COMPILED)/source && touch $@
 
 test-compiled: compiled ## the tests of the core, on the extension modules

@@ -126,8 +126,7 @@ FIELDS = dataclasses.fields(Figures)
 _IN_REPORTS = {
     ("throughput", "Shoal, whole job"): ("worker_event_us", "cpu_us", 1.0),
     ("restore", "restore"): ("restore_rows", "value", 1.0),
-    # Megabytes of a million rows are bytes of one.
-    ("memory", "resident, 1,000,000 customers"): ("memory_row_bytes", "value", 1.0),
+    ("memory", "a further customer"): ("memory_row_bytes", "value", 1.0),
 }
 """Section and name in a report -> figure, which number of it, and in which unit."""
 
