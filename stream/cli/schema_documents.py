@@ -16,6 +16,7 @@ from stream.events.records import Record
 from stream.events.reference_record import ReferenceRecord
 from stream.events.tracked import CANONICAL
 from stream.segments.definition import Document
+from stream.state.dedupe import MessageIds
 from stream.state.row import Row
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -39,7 +40,7 @@ def schemas() -> dict[str, Schema]:
         "customer-row.json": _schema(
             Row,
             "A customer's row",
-            "A value of the changelog, after one byte that names its format." + _MESSAGEPACK,
+            "A value of the changelog, an array that begins with its format." + _MESSAGEPACK,
         ),
         "partition-meta.json": _schema(
             Meta,
@@ -56,7 +57,9 @@ def schemas() -> dict[str, Schema]:
 
 
 def _schema(kind: Any, title: str, description: str | None) -> Schema:
-    (schema,), parts = msgspec.json.schema_components([kind], ref_template="#/$defs/{name}")
+    (schema,), parts = msgspec.json.schema_components(
+        [kind], ref_template="#/$defs/{name}", schema_hook=_own_type
+    )
     name = schema.get("$ref", "").rpartition("/")[2]
     if name and not _is_used(name, parts):
         # The one type that the document is about stands at its top.
@@ -65,6 +68,22 @@ def _schema(kind: Any, title: str, description: str | None) -> Schema:
     if description:
         document["description"] = description
     return {**document, **({"$defs": _terse(dict(sorted(parts.items())))} if parts else {})}
+
+
+def _own_type(kind: type) -> Schema:
+    """The schema of a type that msgspec does not know."""
+    if kind is not MessageIds:
+        raise NotImplementedError
+    generation = {"type": "string", "contentEncoding": "base64"}
+    return {
+        "title": "MessageIds",
+        "description": "The old and the young ones, 8 bytes each, least significant byte first.",
+        "type": "array",
+        "prefixItems": [generation, generation],
+        "minItems": 2,
+        "maxItems": 2,
+        "items": False,
+    }
 
 
 def _terse(node: Any) -> Any:
