@@ -19,7 +19,7 @@ from typing import TypeVar
 import msgspec
 
 from stream.clock import DAY_MS, HOUR_MS
-from stream.engine.effects import Effects, StoredRecord
+from stream.engine.effects import StoredRecord
 from stream.engine.partition import PartitionEngine
 from stream.engine.settings import EngineSettings
 from stream.events.decoded import Decoded
@@ -84,17 +84,6 @@ class Found(msgspec.Struct):
 
     folded: dict[int, list[Folded]]
     ticked: list[Ticked]
-
-
-class Recording(PartitionEngine):
-    """Keeps what a changelog would hold."""
-
-    changelog: dict[bytes, bytes | None]
-
-    def fold(self, *arguments: object) -> Effects:
-        effects = super().fold(*arguments)  # type: ignore[arg-type]
-        self.changelog.update(effects.rows)
-        return effects
 
 
 def run(context: Context, _: list[str]) -> Measured:
@@ -165,9 +154,7 @@ def measure(task: Task) -> dict[int, list[Found]]:
     past = [e for e in events if e.time_ms < TURN_MS]
     coming = [e for e in events if TURN_MS <= e.time_ms < TURN_MS + WEEK_MS]
     offline = Offline(EngineSettings(), read_definitions(None))
-    engine = Recording(0, EngineSettings())
-    engine.changelog = {}
-    offline.engines[0] = engine
+    (engine,) = offline.engines
     for one in sorted(well_formed((e.value for e in past), None), key=lambda d: d.time_ms):
         for _ in offline.apply(one):
             pass
@@ -198,21 +185,22 @@ def _forked(measure_it: Callable[[], T], type_: type[T]) -> T:
     return msgspec.json.decode(output, type=type_)
 
 
-def _clone(engine: Recording, copies: int) -> int:
+def _clone(engine: PartitionEngine, copies: int) -> int:
     """Give everybody so many rows in all; how many there are then."""
-    rows = {k: v for k, v in engine.changelog.items() if v is not None and not k.startswith(b"\0")}
+    rows = dict(engine.store.packed)
     pattern = templates(rows)
     for number in range(copies - 1):
         for key, value in cloned(pattern, number):
             engine.restore(key, value)
     engine.restored()
-    engine.changelog = {}
     return len(rows) * copies
 
 
-def _folded(offline: Offline, engine: Recording, coming: list[SimulatedEvent], size: int) -> Folded:
+def _folded(
+    offline: Offline, engine: PartitionEngine, coming: list[SimulatedEvent], size: int
+) -> Folded:
     # At least two: the events are the clones'.
-    copies = max(2, round(size / sum(not key.startswith(b"\0") for key in engine.changelog)))
+    copies = max(2, round(size / len(engine.store)))
     rows = _clone(engine, copies)
     window_ms = WEEK_MS // (copies - 1)
     decoded = sorted(together(coming, window_ms), key=lambda one: one.time_ms)
@@ -224,7 +212,7 @@ def _folded(offline: Offline, engine: Recording, coming: list[SimulatedEvent], s
     return Folded(rows, len(decoded), used_s / len(decoded) * 1e6, window_ms / HOUR_MS)
 
 
-def _ticked(engine: Recording, timers: int) -> Ticked:
+def _ticked(engine: PartitionEngine, timers: int) -> Ticked:
     engine.restored()
     rows = _clone(engine, max(1, round(timers / engine.timers.pending)))
     pending = engine.timers.pending
