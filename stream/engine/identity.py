@@ -115,5 +115,7 @@ class Identity:
         if pack_in_force is None:
             return
         decider.count_population(row, context, row.time_ms)
-        flip_ms = decider.decide(key, row, pack_in_force.decide_everything, row.time_ms, "merge")
+        flip_ms = decider.decide(
+            pack_in_force.decide_everything, (key, row, context, row.time_ms, "merge", None)
+        )
         row.timer_ms = min(row.timer_ms, flip_ms)

@@ -311,7 +311,7 @@ class PartitionEngine:
                 decider.count_population(row, context, now_ms)
             decide = pack.decide_touched(parts) if row.bits else pack.decide_everything
             if decide is not None:
-                flip_ms = decider.decide(key, row, decide, now_ms, "event", at_ms)
+                flip_ms = decider.decide(decide, (key, row, context, now_ms, "event", at_ms))
                 if flip_ms < timer_ms:  # noqa: PLR1730 a call of min() costs more than the rest
                     timer_ms = flip_ms
         if parts & ORDERS and type(event) is OrderCompleted:

@@ -7,7 +7,6 @@ this source sent within the last hour of event time is not sent again: it change
 from __future__ import annotations
 
 from collections.abc import Sequence
-from zlib import crc32
 
 from stream.clock import DAY_MS, HOUR_MS, MINUTE_MS, NEVER_MS, SECOND_MS, day_of
 from stream.engine.effects import DeadRecord, LogRecord
@@ -140,12 +139,11 @@ class Router:
             For a number beyond the 64 bits of a record, such as a million pieces at the dearest
             price. Then nothing is added.
         """
-        # CRC-32 as in `partition_of`, without the call.
         partitions, event, time_ms = self.partitions, decoded.record, decoded.time_ms
         if event is not None:
             key = decoded.key.encode()
             try:
-                outputs[crc32(key) % partitions].append((key, encode_record(event)))
+                outputs[partition_of(key, partitions)].append((key, encode_record(event)))
             except OverflowError:
                 message = "Expected numbers of at most 64 bits"
                 raise RejectedEventError("out_of_range", "$.properties", message) from None
@@ -157,7 +155,7 @@ class Router:
                 self._remember(identity, target, time_ms)
                 key = identity.encode()
                 link = Link(target=target, time_ms=time_ms, received_ms=decoded.received_ms)
-                outputs[crc32(key) % partitions].append((key, encode_record(link)))
+                outputs[partition_of(key, partitions)].append((key, encode_record(link)))
         return has_news
 
     def nothing(self) -> Outputs:

@@ -15,7 +15,7 @@ import msgspec
 from xxhash import xxh3_64_intdigest
 
 from stream.clock import InvalidTimeError, instant_ms, rfc3339
-from stream.events.calls import CHANNELS, EMPTY, STAMPS, Call, channel_of, decode_call
+from stream.events.calls import EMPTY, STAMPS, Call, channel_of, decode_call
 from stream.events.decoded import Decoded
 from stream.events.event_time import event_time
 from stream.events.head import Head
@@ -124,8 +124,7 @@ def _track(
         properties = decoder.decode(call.properties)
     except msgspec.ValidationError as error:
         properties, cut = decoder.decode_leniently(call.properties, error)
-    stated = properties.channel
-    channel = CHANNELS[stated] if stated in CHANNELS else channel_of(stated, call)
+    channel = channel_of(properties.channel, call)
     try:
         return build(properties, Head(time_ms, digest, received_ms, channel, reference)), cut
     except RejectedEventError as rejection:
@@ -146,8 +145,7 @@ def _page(
         name = f"{call.category} {name}"
     if name and len(name) > TEXT_MAX:
         name, cut = name[:TEXT_MAX], True
-    stated = properties.channel
-    channel = CHANNELS[stated] if stated in CHANNELS else channel_of(stated, call)
+    channel = channel_of(properties.channel, call)
     if channel is None:
         channel = usual_channel
     campaign = None if call.context is None else campaign_name(call.context.campaign)
