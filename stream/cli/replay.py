@@ -3,39 +3,36 @@
 from __future__ import annotations
 
 import argparse
-import gzip
 import json
 import sys
 import time
-import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any
 
-import msgspec
 from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table
 
+from stream.cli.event_files import (
+    EventFiles,
+    checked_definitions,
+    fail_if_all_were_rejected,
+    given_instant,
+    log_batches,
+    progress_bar,
+    read_reference,
+)
 from stream.cli.failure import CommandFailedError
-from stream.clock import InvalidTimeError, instant_ms, rfc3339
-from stream.engine.effects import Counts, StoredRecord
+from stream.clock import rfc3339
+from stream.engine.effects import Counts
 from stream.engine.settings import EngineSettings
 from stream.events.changes import Membership, SegmentChanged
 from stream.events.cloudevent import encode_change, encode_membership
-from stream.events.decoded import Decoded
-from stream.events.envelope import RejectedEventError, decode
-from stream.events.reference import InvalidReferenceError, ReferenceBook
-from stream.segments.source import DefinitionError
+from stream.events.envelope import RejectedEventError
 from stream.shell.collector import calm_collector
-from stream.shell.definition_file import read_definitions
-from stream.simulation.dumped import DumpedRecord
 from stream.simulation.offline import LogReplay, Offline
-
-REJECTED_SHOWN_MAX = 5
-LOG_BATCH_MAX = 2_000
 
 
 def add_parser(subparsers: Any) -> None:
@@ -76,11 +73,7 @@ def run(args: argparse.Namespace) -> int:
     summary["changes"] = sum(out.kinds.values())
     summary["changes_by_segment"] = dict(sorted(out.kinds.items()))
     _print(summary, args.json)
-    rejected = sum(summary.get("rejected", {}).values())
-    if rejected and rejected == summary["lines"]:
-        raise CommandFailedError(
-            "no line could be read as an event", "for an order history there is shoal import"
-        )
+    fail_if_all_were_rejected(sum(summary.get("rejected", {}).values()), summary["lines"])
     return 0
 
 
@@ -128,91 +121,12 @@ def _open_out(stack: ExitStack, path: str | None) -> IO[bytes] | None:
         ) from None
 
 
-def _definitions(path: str | None) -> bytes:
-    try:
-        return read_definitions(None if path is None else Path(path))
-    except OSError as error:
-        raise CommandFailedError(
-            f"cannot read {path}: {error.strerror}", "name a file", 2
-        ) from None
-    except DefinitionError as error:
-        raise CommandFailedError(str(error), "mend the definition and run again", 2) from None
-
-
-def _until_ms(text: str | None) -> int | None:
-    try:
-        return None if text is None else instant_ms(text)
-    except InvalidTimeError as error:
-        raise CommandFailedError(
-            f"--until: {error}", "write one like 2026-11-21T10:15:00Z", 2
-        ) from None
-
-
-def _lines(path: str) -> Iterator[tuple[int, bytes]]:
-    """Numbered lines that hold something."""
-    try:
-        with ExitStack() as stack:
-            source: IO[bytes]
-            if path == "-":
-                source = sys.stdin.buffer
-            elif path.endswith(".gz"):
-                source = cast("IO[bytes]", stack.enter_context(gzip.GzipFile(path, "rb")))
-            else:
-                source = stack.enter_context(Path(path).open("rb"))
-            for number, line in enumerate(source, 1):
-                content = line.rstrip(b"\r\n")
-                if content and not content.isspace():
-                    yield number, content
-    except (OSError, EOFError, zlib.error) as error:
-        raise CommandFailedError(f"cannot read {path}: {error}", "check the file", 2) from None
-
-
-def _reference(path: str | None) -> ReferenceBook | None:
-    if path is None:
-        return None
-    book = ReferenceBook()
-    for number, line in _lines(path):
-        try:
-            book.update(line)
-        except InvalidReferenceError as error:
-            raise CommandFailedError(f"{path}:{number}: {error}", "mend the record", 2) from None
-    return book
-
-
-class _Input:
-    """Events of all files, decoded; what was rejected is counted by reason."""
-
-    def __init__(self, reference: ReferenceBook | None) -> None:
-        self.reference = reference
-        self.lines = 0
-        self.rejected: Counter[str] = Counter()
-        self.examples: list[str] = []
-
-    def read(self, path: str) -> Iterator[Decoded]:
-        for number, line in _lines(path):
-            self.lines += 1
-            try:
-                decoded = decode(line, 0, self.reference)
-            except RejectedEventError as error:
-                self.reject(error, f"{path}:{number}")
-                continue
-            if not decoded.history_ends:
-                yield decoded
-
-    def reject(self, error: RejectedEventError, where: str) -> None:
-        """Count an event that cannot be applied."""
-        self.rejected[error.reason] += 1
-        if len(self.examples) < REJECTED_SHOWN_MAX:
-            self.examples.append(f"{where}: {error}")
-
-
 def _replay(args: argparse.Namespace, settings: EngineSettings, out: _Output) -> dict[str, Any]:
-    offline = Offline(settings, _definitions(args.segments))
-    until_ms = _until_ms(args.until)
-    source = _Input(_reference(args.reference))
-    events = [decoded for path in args.file for decoded in source.read(path)]
-    events.sort(key=lambda decoded: decoded.time_ms)
-    with _progress() as progress:
+    offline = Offline(settings, checked_definitions(args.segments))
+    until_ms = given_instant("--until", args.until)
+    source = EventFiles(read_reference(args.reference))
+    events = source.ordered(args.file)
+    with progress_bar() as progress:
         task = progress.add_task("replay", total=len(events))
         for number, decoded in enumerate(events):
             try:
@@ -237,42 +151,19 @@ def _replay(args: argparse.Namespace, settings: EngineSettings, out: _Output) ->
 
 def _replay_log(args: argparse.Namespace, settings: EngineSettings, out: _Output) -> dict[str, Any]:
     replay = LogReplay(settings)
-    batches: dict[int, list[StoredRecord]] = {}
     lines = 0
-    with _progress() as progress:
+    with progress_bar() as progress:
         task = progress.add_task("replay log", total=None)
-        for path in args.file:
-            for number, line in _lines(path):
-                lines += 1
-                try:
-                    found = msgspec.json.decode(line, type=DumpedRecord)
-                except msgspec.DecodeError as error:
-                    raise CommandFailedError(
-                        f"{path}:{number}: {error}", "dump the log with shoal topics dump", 2
-                    ) from None
-                batch = batches.setdefault(found.partition, [])
-                batch.append(StoredRecord(found.offset, found.timestamp, found.key, found.value))
-                if len(batch) >= LOG_BATCH_MAX:
-                    _fold(replay, found.partition, batch, out)
-                    progress.update(task, completed=lines)
-        for partition in sorted(batches):
-            _fold(replay, partition, batches[partition], out)
+        for partition, batch in log_batches(args.file):
+            lines += len(batch)
+            for change in replay.apply(partition, batch):
+                out.change(change)
+            progress.update(task, completed=lines)
     return {
         "lines": lines,
         **_counts(replay.counts),
         "members": dict(sorted(out.members(replay.members()).items())),
     }
-
-
-def _fold(replay: LogReplay, partition: int, batch: list[StoredRecord], out: _Output) -> None:
-    for change in replay.apply(partition, batch):
-        out.change(change)
-    batch.clear()
-
-
-def _progress() -> Progress:
-    console = Console(stderr=True)
-    return Progress(console=console, disable=not console.is_terminal, transient=True)
 
 
 def _counts(counts: Counts) -> dict[str, int]:
