@@ -1,4 +1,4 @@
-"""Files that a command reads: events line by line, reference data, definitions."""
+"""What offline commands read: event files, dumps of the log, reference data, definitions."""
 
 from __future__ import annotations
 
@@ -6,19 +6,27 @@ import gzip
 import sys
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, cast
 
+import msgspec
+from rich.console import Console
+from rich.progress import Progress
+
 from stream.cli.failure import CommandFailedError
+from stream.clock import InvalidTimeError, instant_ms
+from stream.engine.effects import StoredRecord
 from stream.events.decoded import Decoded
 from stream.events.envelope import RejectedEventError, decode
 from stream.events.reference import InvalidReferenceError, ReferenceBook
 from stream.segments.source import DefinitionError
 from stream.shell.definition_file import read_definitions
+from stream.simulation.dumped import DumpedRecord
 
 REJECTED_SHOWN_MAX = 5
+LOG_BATCH_MAX = 2_000
 
 
 def numbered_lines(path: str) -> Iterator[tuple[int, bytes]]:
@@ -40,7 +48,7 @@ def numbered_lines(path: str) -> Iterator[tuple[int, bytes]]:
         raise CommandFailedError(f"cannot read {path}: {error}", "check the file", 2) from None
 
 
-def reference_book(path: str | None) -> ReferenceBook | None:
+def read_reference(path: str | None) -> ReferenceBook | None:
     """The products and variants of a file of JSON lines; none without a file."""
     if path is None:
         return None
@@ -53,7 +61,7 @@ def reference_book(path: str | None) -> ReferenceBook | None:
     return book
 
 
-def definitions_text(path: str | None) -> bytes:
+def checked_definitions(path: str | None) -> bytes:
     """The checked text of a definitions file; the built-in pack where none is named."""
     try:
         return read_definitions(None if path is None else Path(path))
@@ -97,9 +105,54 @@ class EventFiles:
         if len(self.examples) < REJECTED_SHOWN_MAX:
             self.examples.append(f"{where}: {error}")
 
-    def expect_some(self) -> None:
-        """Fail where lines were read and none of them is an event."""
-        if self.lines and sum(self.rejected.values()) == self.lines:
-            raise CommandFailedError(
-                "no line could be read as an event", "for an order history there is shoal import"
-            )
+    def ordered(self, paths: Iterable[str]) -> list[Decoded]:
+        """The events of all files by time, then file, then line."""
+        events = [decoded for path in paths for decoded in self.read(path)]
+        events.sort(key=lambda decoded: decoded.time_ms)
+        return events
+
+
+def fail_if_all_were_rejected(rejected: int, lines: int) -> None:
+    """Fail where lines were read and none of them is an event."""
+    if rejected and rejected == lines:
+        raise CommandFailedError(
+            "no line could be read as an event", "for an order history there is shoal import"
+        )
+
+
+def log_batches(paths: Iterable[str]) -> Iterator[tuple[int, list[StoredRecord]]]:
+    """Records of dumps of the customer log in log order, as (partition, batch).
+
+    Batches of a partition follow each other in the order of its offsets.
+    """
+    batches: dict[int, list[StoredRecord]] = {}
+    for path in paths:
+        for number, line in numbered_lines(path):
+            try:
+                found = msgspec.json.decode(line, type=DumpedRecord)
+            except msgspec.DecodeError as error:
+                raise CommandFailedError(
+                    f"{path}:{number}: {error}", "dump the log with shoal topics dump", 2
+                ) from None
+            batch = batches.setdefault(found.partition, [])
+            batch.append(StoredRecord(found.offset, found.timestamp, found.key, found.value))
+            if len(batch) >= LOG_BATCH_MAX:
+                yield found.partition, batches.pop(found.partition)
+    for partition in sorted(batches):
+        yield partition, batches[partition]
+
+
+def given_instant(option: str, text: str | None) -> int | None:
+    """The instant that an option names, in milliseconds; None where it is not given."""
+    try:
+        return None if text is None else instant_ms(text)
+    except InvalidTimeError as error:
+        raise CommandFailedError(
+            f"{option}: {error}", "write one like 2026-11-21T10:15:00Z", 2
+        ) from None
+
+
+def progress_bar() -> Progress:
+    """On stderr, where that is a terminal."""
+    console = Console(stderr=True)
+    return Progress(console=console, disable=not console.is_terminal, transient=True)
