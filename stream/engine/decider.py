@@ -19,7 +19,7 @@ from stream.features.vector import vector
 from stream.segments.compiler import TRUE, UNKNOWN, Unit
 from stream.segments.decision import Decide
 from stream.segments.pack import Pack
-from stream.state.fold import deadline_ms, expire
+from stream.state.fold import TIMER, deadline_ms, expire
 from stream.state.row import Row
 
 
@@ -88,9 +88,9 @@ class Decider:
         pack = context.pack
         flip_ms = NEVER_MS
         if pack is not None:
-            flip_ms = self.decide(
-                pack.decide_everything, (key, row, context, now_ms, "timer", at_ms)
-            )
+            decide = pack.decide_touched(TIMER) if row.bits else pack.decide_everything
+            if decide is not None:
+                flip_ms = self.decide(decide, (key, row, context, now_ms, "timer", at_ms))
         if row.sequence != before or ended:
             row.time_ms = now_ms
             self.effects.counts.timers_fired += 1
@@ -138,9 +138,10 @@ class Decider:
         change that comes of it is that one or later, and is told beside the change's own time.
         """
         _, row, context, now_ms, _, _ = about
-        bits = row.bits
-        if context.pack is not None and len(bits) != len(context.pack.units):
-            bits = row.bits = [0] * len(context.pack.units)
+        bits, pack = row.bits, context.pack
+        if pack is not None and len(bits) != len(pack.units):
+            bits = row.bits = [0] * len(pack.units)
+            decide = pack.decide_everything
         return decide(row, now_ms, context.thresholds, bits, self._turned, about)
 
     def _turned(

@@ -15,7 +15,9 @@ The code is made of text that the condition parser has checked, never of a defin
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import reduce
 from math import ceil, floor
+from operator import or_
 from typing import Any
 
 import msgspec
@@ -32,7 +34,7 @@ from stream.segments.conditions import (
     Side,
     Tree,
 )
-from stream.state.fold import EVERYTHING
+from stream.state.fold import EVERYTHING, TIME
 from stream.state.row import Row
 
 UNKNOWN, FALSE, TRUE = 0, 1, 3
@@ -49,14 +51,25 @@ class Clause(msgspec.Struct, frozen=True):
     leaves: tuple[int, ...]
 
 
+class LeafCode(msgspec.Struct, frozen=True):
+    """One leaf in code.
+
+    lines     statements that set l0, l1, ... of its number, and lower `flip` where it is timed
+    features  names of those that it reads
+    parts     of the row, that it reads; `TIME` where time alone can turn it
+    """
+
+    lines: tuple[str, ...]
+    features: tuple[str, ...]
+    parts: int
+
+
 class Unit(msgspec.Struct, frozen=True):
     """Compiled definitions that are decided together.
 
-    features      names of the features that its leaves read
-    leaf_lines    statements that set l0, l1, ... and lower `flip`
-    bits_code     expression of all leaves' bits
+    parts         of the row, that its leaves read
+    leaves        code of the leaves, by their number
     verdict_code  expression of the verdict
-    is_timed      whether time alone can turn a leaf
     """
 
     clauses: tuple[Clause, ...]
@@ -67,11 +80,8 @@ class Unit(msgspec.Struct, frozen=True):
     evaluate: Evaluate
     values: Values
     source: str
-    features: tuple[str, ...]
-    leaf_lines: tuple[str, ...]
-    bits_code: str
+    leaves: tuple[LeafCode, ...]
     verdict_code: str
-    is_timed: bool
     depends: frozenset[str] = frozenset()
 
 
@@ -118,16 +128,18 @@ def compile_unit(rules: tuple[Rule, ...], *, exclusive: bool) -> Unit:
     if len(leaves) > LEAVES_MAX:
         raise TooManyLeavesError(f"{len(leaves)} different comparisons; {LEAVES_MAX} are decided")
     features = tuple(dict.fromkeys(name for leaf in leaves for name in _features(leaf)))
-    leaf_lines = tuple(line for n, leaf in enumerate(leaves) for line in _leaf_lines(n, leaf))
-    bits_code = " | ".join(f"l{number}" for number in range(len(leaves)))
+    coded = tuple(
+        LeafCode(tuple(_leaf_lines(n, leaf)), tuple(_features(leaf)), _parts(leaf))
+        for n, leaf in enumerate(leaves)
+    )
     verdict_code = _group_verdict(trees) if exclusive else _single_verdict(*trees[0])
     source = "\n".join(
         [
             "def evaluate(row, now, thresholds):",
             *feature_loads(features),
             "    flip = NEVER_MS",
-            *leaf_lines,
-            f"    return {bits_code}, flip, {verdict_code}",
+            *(line for leaf in coded for line in leaf.lines),
+            f"    return {bits_code(range(len(coded)))}, flip, {verdict_code}",
             "",
             *_values_lines(leaves, features),
         ]
@@ -136,17 +148,14 @@ def compile_unit(rules: tuple[Rule, ...], *, exclusive: bool) -> Unit:
     return Unit(
         clauses=tuple(clauses),
         texts=tuple(leaf.text for leaf in leaves),
-        parts=_parts(leaves),
+        parts=reduce(or_, (leaf.parts for leaf in coded)),
         population=tuple(_population(leaves)),
         exclusive=exclusive,
         evaluate=scope["evaluate"],
         values=scope["values"],
         source=source,
-        features=features,
-        leaf_lines=leaf_lines,
-        bits_code=bits_code,
+        leaves=coded,
         verdict_code=verdict_code,
-        is_timed=any(isinstance(leaf, Comparison) and leaf.left.since for leaf in leaves),
         depends=frozenset().union(*(rule.depends for rule in rules)),
     )
 
@@ -174,14 +183,19 @@ def _features(leaf: Leaf) -> list[str]:
     return [*(name for name in own if name), *leaf.left.features, *leaf.right.features]
 
 
-def _parts(leaves: list[Leaf]) -> int:
-    parts = 0
-    for leaf in leaves:
-        if isinstance(leaf, InSegment):
-            return EVERYTHING
-        for name in _features(leaf):
-            parts |= FEATURES[name].parts
+def _parts(leaf: Leaf) -> int:
+    """What can turn the leaf; a membership may change whenever something is decided."""
+    if isinstance(leaf, InSegment):
+        return EVERYTHING | TIME
+    parts = TIME if leaf.left.since else 0
+    for name in _features(leaf):
+        parts |= FEATURES[name].parts
     return parts
+
+
+def bits_code(numbers: Iterable[int]) -> str:
+    """Expression of these leaves' bits; none overlap, and `+` costs half of what `|` does."""
+    return " + ".join(f"l{number}" for number in numbers)
 
 
 def _population(leaves: list[Leaf]) -> list[tuple[str, float]]:
@@ -197,11 +211,9 @@ def _rank(leaf: Comparison) -> float:
     return float(leaf.right.constant)
 
 
-def run_source(source: str, name: str) -> dict[str, Any]:
-    """Compile statements of our own making, and what they define."""
-    scope: dict[str, Any] = {
-        **FUNCTIONS, "ceil": ceil, "floor": floor, "NEVER_MS": NEVER_MS,
-    }  # fmt: skip
+def run_source(source: str, name: str, **known: Any) -> dict[str, Any]:
+    """Compile statements of our own making, and what they define; they may use what is known."""
+    scope = {**FUNCTIONS, "ceil": ceil, "floor": floor, "NEVER_MS": NEVER_MS, **known}
     exec(compile(source, f"<{name}>", "exec"), scope)  # noqa: S102 own text
     return scope
 

@@ -1,16 +1,18 @@
 """Units into one function: what an event can have changed is decided in a single pass.
 
-For every set of units that is decided together, such as all that read what a page view changes,
-one function is compiled from the units' own lines. It loads each feature once, and where the truth
-of a unit's leaves is what it was at the last decision, nothing can turn and nothing more is done.
+For every set of parts that an event changes, one function is compiled from the units' own lines. It
+evaluates the leaves that read one of those parts, and loads each feature once. A leaf that reads
+none of them has the truth of the last decision: its timers have fired before the event. Where no
+leaf turns, no unit can, and nothing more is done; where one does, the whole unit is evaluated.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from stream.segments.compiler import Unit, feature_loads, run_source
+from stream.segments.compiler import Unit, bits_code, feature_loads, run_source
+from stream.state.fold import TIME
 from stream.state.row import Row
 
 Turned = Callable[[Any, int, int, int, int, int], None]
@@ -22,30 +24,50 @@ Decide = Callable[[Row, int, Mapping[str, int], list[int], Turned, Any], int]
 alone turns a leaf of them, or NEVER_MS. `about` is passed on as it is."""
 
 
-def compile_decision(units: Sequence[Unit], numbers: Iterable[int]) -> Decide:
-    """The function that decides the units of these numbers, in this order; about 1 ms a unit."""
-    chosen = [(number, units[number]) for number in numbers]
-    lines = ["def decide(row, now, thresholds, bits, turned, about):"]
-    lines += feature_loads(name for _, unit in chosen for name in unit.features)
-    lines.append("    earliest = NEVER_MS")
-    for number, unit in chosen:
-        lines += _unit_lines(number, unit)
-    lines.append("    return earliest")
-    name = "+".join(unit.clauses[0].segment for _, unit in chosen)
-    decide: Decide = run_source("\n".join(lines) + "\n", name)["decide"]
+def compile_decision(
+    units: Sequence[Unit], numbers: Sequence[int], parts: int | None = None
+) -> Decide:
+    """The function that decides the units of these numbers, in this order; about 1 ms a unit.
+
+    It evaluates the leaves that read one of `parts`, or all. The others must have the truth that is
+    in `bits`, and the row must be woken before time turns one of them.
+    """
+    header = "def decide(row, now, thresholds, bits, turned, about):"
+    features: list[str] = []
+    lines: list[str] = []
+    for number in numbers:
+        leaves = units[number].leaves
+        read = [n for n, leaf in enumerate(leaves) if parts is None or leaf.parts & parts]
+        features += [name for n in read for name in leaves[n].features]
+        lines += _unit_lines(number, units[number], read)
+    source = [
+        header,
+        *feature_loads(features),
+        "    earliest = NEVER_MS",
+        *lines,
+        "    return earliest",
+        "",
+    ]
+    name = "+".join(units[number].clauses[0].segment for number in numbers)
+    whole = {f"evaluate_{number}": units[number].evaluate for number in numbers}
+    decide: Decide = run_source("\n".join(source), name, **whole)["decide"]
     return decide
 
 
-def _unit_lines(number: int, unit: Unit) -> list[str]:
-    lines = ["    flip = NEVER_MS", *unit.leaf_lines]
-    if unit.is_timed:
+def _unit_lines(number: int, unit: Unit, read: Sequence[int]) -> list[str]:
+    """Evaluate the unit's leaves of these numbers and, where one has turned, all of them."""
+    lines = [line for n in read for line in unit.leaves[n].lines]
+    if any(unit.leaves[n].parts & TIME for n in read):
+        lines = ["    flip = NEVER_MS", *lines]
         lines += ["    if flip < earliest:", "        earliest = flip"]
+    others = [n for n in range(len(unit.leaves)) if n not in read]
+    kept = f"(old & {sum(3 << 2 * n for n in others)}) + " if others else ""
     return [
         *lines,
-        f"    found = {unit.bits_code}",
         f"    old = bits[{number}]",
+        f"    found = {kept}{bits_code(read)}",
         "    if found != old:",
+        f"        found, flip, verdict = evaluate_{number}(row, now, thresholds)",
         f"        bits[{number}] = found",
-        f"        verdict = {unit.verdict_code}",
         f"        turned(about, {number}, old, found, flip, verdict)",
     ]

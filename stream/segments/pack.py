@@ -62,12 +62,15 @@ class Pack:
         return tuple(i for i in self.everything if self.units[i].parts & parts)
 
     def decide_touched(self, parts: int) -> Decide | None:
-        """What decides the units that read one of the row's parts; None where none does."""
+        """What decides the units that read one of the row's parts; None where none does.
+
+        For a row that was decided before, and whose timers have fired.
+        """
         try:
             return self._touched[parts]
         except KeyError:
             numbers = self.touched(parts)
-            decide = compile_decision(self.units, numbers) if numbers else None
+            decide = compile_decision(self.units, numbers, parts) if numbers else None
             self._touched[parts] = decide
             return decide
 

@@ -36,6 +36,12 @@ EVERYTHING = 1023
 """Parts of a row, as bits. How many visits and product views there were are parts of their own:
 most events go on with a visit, and what asks for its number need not be decided for them."""
 
+TIME = 1024
+"""What time alone can turn reads this one as well, which no event changes."""
+
+TIMER = TIME | SESSIONS | ORDERS
+"""What a timer can change: a session ends, an order matures."""
+
 TRAITS_MAX = 50
 CHANNELS_MAX = 8
 

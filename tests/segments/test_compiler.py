@@ -150,7 +150,7 @@ def test_membership_of_another_segment_is_read_from_the_row():
     assert unit.evaluate(Row(segments={"loyal": 1}), START_MS, {})[2] == 1
     assert unit.evaluate(Row(), START_MS, {})[2] == -1
     assert unit.depends == {"loyal"}
-    assert unit.parts == parts.EVERYTHING
+    assert unit.parts == parts.EVERYTHING | parts.TIME
 
 
 def test_a_percentile_is_unknown_until_there_is_a_threshold_and_needs_more_than_it():
@@ -181,7 +181,7 @@ def test_an_unknown_condition_of_a_group_is_passed_over():
 def test_a_unit_says_which_parts_it_reads():
     assert (
         unit_of("cart.items > 0 and since(seen.last) > 1 * DAY").parts
-        == parts.CART | parts.ACTIVITY
+        == parts.CART | parts.ACTIVITY | parts.TIME
     )
     assert unit_of("orders.count > 0", "messages.opened > 1").parts == parts.ORDERS | parts.MESSAGES
 

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
-from stream.clock import NEVER_MS
+from stream.clock import HOUR_MS, NEVER_MS
 from stream.segments.pack import load_pack
-from stream.state.row import Cart, Row
+from stream.state.fold import CART, TIME, VISITS
+from stream.state.row import Cart, Row, Sessions
 from tests.state.shopping import START_MS
 
 CASCADE = b"""
@@ -30,3 +31,42 @@ def test_what_no_unit_reads_is_not_decided():
     pack = load_pack(CASCADE.split(b"  - {name: deep,")[0])
     assert pack.decide_touched(0) is None
     assert pack.decide_touched(4) is pack.decide_touched(4) is not None
+
+
+def test_of_a_unit_only_leaves_that_read_the_parts_are_evaluated_until_one_of_them_turns():
+    pack = load_pack(
+        b"segments:\n  - {name: s, purpose: p, enter: cart.items > 0 and sessions.count > 0}"
+    )
+    told = []
+
+    def turned(about, number, old, found, flip_ms, verdict):
+        told.append((old, found, verdict))
+
+    neither, filled, both = 0b0101, 0b0111, 0b1111
+    row, bits = Row(sessions=Sessions(count=1)), [neither]
+    decide = pack.decide_touched(CART)
+    decide(row, START_MS, {}, bits, turned, None)
+    assert (bits, told) == ([neither], []), "visits are of another part: no event has changed it"
+    row.sessions, row.cart = None, Cart(items=1)
+    decide(row, START_MS, {}, bits, turned, None)
+    assert (bits, told) == ([filled], [(neither, filled, -1)])
+    row.sessions = Sessions(count=1)
+    pack.decide_touched(VISITS)(row, START_MS, {}, bits, turned, None)
+    assert (bits, told[1:]) == ([both], [(filled, both, 1)])
+
+
+def test_time_is_a_part_of_its_own_that_timed_leaves_read():
+    pack = load_pack(
+        b"segments:\n  - {name: s, purpose: p, enter: since(cart.last_activity) > 1 * HOUR}\n"
+        b"  - {name: t, purpose: p, enter: cart.items > 1}"
+    )
+    assert pack.touched(TIME) == (0,)
+    row, bits = Row(cart=Cart(items=2, last_ms=START_MS)), [0, 1]
+    due_ms = START_MS + HOUR_MS + 1
+
+    def turned(*told):
+        pass
+
+    assert pack.decide_touched(TIME)(row, START_MS, {}, bits, turned, None) == due_ms
+    assert pack.decide_touched(TIME)(row, due_ms, {}, bits, turned, None) == NEVER_MS
+    assert bits == [3, 1]
