@@ -5,22 +5,26 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from difflib import get_close_matches
+from keyword import iskeyword
 from typing import Any, ClassVar
 
 import msgspec
 import yaml
 
-from stream.segments.arithmetic import DURATION, NUMBER_MAX, ConditionError, Duration
+from stream.segments.arithmetic import DURATION, NUMBER_MAX, UNITS, ConditionError, Duration
 from stream.segments.conditions import Condition, InSegment, parse
 from stream.segments.definition import Action, Definition, Document, Success, Variant
 
 SEGMENTS_MAX = 200
+NODES_MAX = 50_000
+"""Values in a file, each alias counted: 200 segments have a few thousand."""
 
 
 class DefinitionError(ValueError):
     """A definitions file that does not hold; says file, line and field."""
 
 
+_LONE = re.compile(r"[\ud800-\udfff]")
 _PLACE = re.compile(r"\.(\w+)|\[(\d+)\]")
 _FIELDS = {
     "": Document.__struct_fields__,
@@ -31,13 +35,37 @@ _FIELDS = {
 }
 
 
+_SETTING = (int, float, str)
+_KEYS = frozenset({"tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"})
+_HINTS = {
+    "matching regex": "a name is 1 to 100 letters, digits and _ . : - and not cluster:...",
+    "missing required": "write one",
+    "Expected `array": "write a list",
+    "Expected `object": "write fields, each with its value",
+    "Expected `str": "write a text, in quotes where it looks like something else",
+    "Expected `int | float | str`": "write a number, or a text such as 3 * DAY",
+    "Expected `int": "write a whole number",
+    "Expected `bool": "write true or false",
+}
+"""What to do about an error that begins so, or has these words."""
+
+
 class _Loader(yaml.SafeLoader):
-    """Leaves dates as the text that they are."""
+    """Leaves dates as the text that they are, and says where a value is none."""
 
     yaml_implicit_resolvers: ClassVar[dict[str, list[Any]]] = {  # type: ignore[misc]
         first: [(tag, pattern) for tag, pattern in found if not tag.endswith(":timestamp")]
         for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
+
+    def construct_object(self, node: Any, deep: bool = False) -> Any:
+        """The node's value; one that is none, such as a number of 5,000 digits, has a line."""
+        try:
+            return super().construct_object(node, deep)
+        except ValueError as error:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"a value cannot be read ({error})", node.start_mark
+            ) from None
 
 
 class Source:
@@ -57,10 +85,9 @@ class Source:
         except RecursionError:
             raise DefinitionError(f"{file}:1: is nested too deep; make it flat") from None
         except yaml.YAMLError as error:
-            mark = getattr(error, "problem_mark", None)
-            line = mark.line + 1 if mark else 1
-            problem = getattr(error, "problem", None) or "is not YAML"
-            raise DefinitionError(f"{file}:{line}: {problem}; mend the YAML") from None
+            raise DefinitionError(
+                f"{file}:{_yaml_problem(error, content)}; mend the YAML"
+            ) from None
         if isinstance(self.tree, list):
             self.tree = {"segments": self.tree}
 
@@ -68,9 +95,16 @@ class Source:
         if node is None:
             return
         self.lines[path] = node.start_mark.line + 1
+        if len(self.lines) > NODES_MAX:
+            raise self.error(path, f"is one of more than {NODES_MAX} values; write fewer aliases")
+        if isinstance(node, yaml.ScalarNode) and _LONE.search(node.value):
+            raise self.error(path, "holds half a character, which no UTF-8 has; take it out")
         if isinstance(node, yaml.MappingNode):
             for key, value in node.value:
                 field = (*path, str(key.value))
+                if key.tag not in _KEYS:
+                    self.lines[field] = key.start_mark.line + 1
+                    raise self.error(field, "is no text, and a field's name is one; quote it")
                 if field in self.lines:
                     self.lines[field] = key.start_mark.line + 1
                     raise self.error(field, "is written twice; keep one")
@@ -79,12 +113,16 @@ class Source:
             for number, value in enumerate(node.value):
                 self._mark(value, (*path, number))
 
-    def error(self, path: tuple[str | int, ...], message: str) -> DefinitionError:
+    def line(self, path: tuple[str | int, ...]) -> int:
+        """Where a field stands, or the nearest one around it that is written."""
         at = path
         while at and at not in self.lines:
             at = at[:-1]
+        return self.lines.get(at, 1)
+
+    def error(self, path: tuple[str | int, ...], message: str) -> DefinitionError:
         field = ".".join(str(part) for part in path) or "file"
-        return DefinitionError(f"{self.file}:{self.lines.get(at, 1)}: {field}: {message}")
+        return DefinitionError(f"{self.file}:{self.line(path)}: {field}: {message}")
 
     def document(self) -> Document:
         try:
@@ -100,18 +138,27 @@ class Source:
         path: list[str | int] = []
         for name, number in _PLACE.findall(place):
             path.append(int(number) if number else name)
+        if place.endswith("[...]`"):  # a value of a mapping, whose name the error leaves out
+            values = self.tree.get("settings", {}).items()
+            path += [n for n, v in values if isinstance(v, bool) or not isinstance(v, _SETTING)][:1]
         if "unknown field" in message:
             wrong = message.rsplit("`", 2)[1]
             named = [part for part in path if isinstance(part, str)]
             near = get_close_matches(wrong, _FIELDS[named[-1] if named else ""], 1)
             message += f"; did you mean {near[0]}?" if near else "; take it out"
             path.append(wrong)
+        else:
+            hints = (hint for words, hint in _HINTS.items() if words in message)
+            message += f"; {next(hints, 'correct it')}"
         return self.error(tuple(path), message)
 
     def settings(self, document: Document) -> dict[str, float]:
         """Named thresholds as numbers; text is arithmetic such as `30 * DAY`."""
         found: dict[str, float] = {}
         for name, value in document.settings.items():
+            if name in UNITS or not name.isidentifier() or iskeyword(name):
+                at = ("settings", name)
+                raise self.error(at, f"{name!r} cannot be written in a condition; rename it")
             if isinstance(value, str):
                 number = self.number(("settings", name), value, found)
             else:
@@ -145,3 +192,17 @@ class Source:
                     path, f"in_segment({leaf.segment!r}) must name a segment defined above it"
                 )
         return condition
+
+
+def _yaml_problem(error: yaml.YAMLError, content: bytes) -> str:
+    """Line and problem; of bytes that are no text, the line on which they stand."""
+    if isinstance(error, yaml.reader.ReaderError):
+        before = content[: error.position]
+        if error.encoding == "unicode":  # then the position counts characters
+            text = content.decode("utf-8", "replace")[: error.position]
+            before = text.encode("utf-8", "replace")
+        line = before.count(b"\n") + 1
+        return f"{line}: {error.reason} (byte or character {error.position})"
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None) or "is not YAML"
+    return f"{mark.line + 1 if mark else 1}: {problem}"
