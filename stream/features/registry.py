@@ -19,6 +19,9 @@ class Feature(msgspec.Struct, frozen=True):
     parts     bit set of the row's parts that it reads (state/fold.py)
     nullable  whether it can be unknown
     about     one sentence for those who write segments
+    turns     code of the next instant at which time alone changes it, or nothing
+    measure   key of what the row keeps for it, or nothing; its past begins with its definitions
+    within_ms how far back it looks, of a measure; 0 is all time
     """
 
     name: str
@@ -27,6 +30,9 @@ class Feature(msgspec.Struct, frozen=True):
     parts: int
     about: str
     nullable: bool = False
+    turns: str = ""
+    measure: str = ""
+    within_ms: int = 0
 
 
 def by_name(families: tuple[tuple[Feature, ...], ...]) -> dict[str, Feature]:

@@ -12,9 +12,24 @@ import operator
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 
+from xxhash import xxh3_64_hexdigest
+
 from stream.clock import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 from stream.events.records import MICROS
 from stream.features.catalogue import FEATURES
+from stream.features.registry import Feature
+from stream.features.traits import TRAIT_NAME_MAX, trait
+from stream.segments.kinds import (
+    DURATION,
+    FLAG,
+    INSTANT,
+    KIND_OF_UNIT,
+    NUMBER,
+    TEXT,
+    ConditionError,
+    Duration,
+)
+from stream.segments.measures import FUNCTIONS_OF_EVENTS, MeasureParser
 
 UNITS = {
     "SECOND": SECOND_MS,
@@ -37,9 +52,10 @@ _OPERATORS: dict[type[ast.operator], Callable[[float, float], float]] = {
     ast.Mult: operator.mul,
     ast.Div: operator.truediv,
 }
-NUMBER, DURATION, INSTANT, FLAG, TEXT = "number", "duration", "instant", "flag", "text"
-_KINDS = {"duration": DURATION, "instant": INSTANT, "flag": FLAG, "text": TEXT}
 
+OFFERED = ", ".join(
+    sorted((*FUNCTIONS_OF_EVENTS, "since", "until", "percentile", "in_segment", "trait"))
+)
 _RESULTS = {
     (NUMBER, "+", NUMBER): NUMBER,
     (NUMBER, "-", NUMBER): NUMBER,
@@ -58,24 +74,15 @@ _RESULTS = {
 """What comes of two kinds; what is not here is a slip."""
 
 
-class Duration(float):
-    """A setting that stands for a time, in milliseconds."""
-
-
-class ConditionError(ValueError):
-    """A condition that does not read; `column` is where, counted from 0."""
-
-    def __init__(self, message: str, column: int) -> None:
-        super().__init__(message)
-        self.column = column
-
-
 class Arithmetic:
     """Reads the sides of the comparisons of one condition."""
 
     def __init__(self, source: str, settings: Mapping[str, float]) -> None:
         self.source = source
         self.settings = settings
+        self.measures = MeasureParser(source, settings, self.duration)
+        self.features: dict[str, Feature] = {}
+        """What the condition reads beside the registered features: its measures and traits."""
 
     def value(self, node: ast.expr, used: list[str], depth: int = 0) -> tuple[str, str]:
         """Code of a value and its kind; the features that it reads are added to `used`.
@@ -101,18 +108,10 @@ class Arithmetic:
             case ast.Name(id=name) if name in self.settings:
                 setting = self.settings[name]
                 return repr(setting), DURATION if isinstance(setting, Duration) else NUMBER
-            case ast.Attribute():
-                name = self.feature(node)
-                used.append(name)
-                unit, code = FEATURES[name].unit, variable(name)
-                code = f"({code} / {MICROS})" if unit == "micros" else code
-                return code, _KINDS.get(unit, NUMBER)
             case ast.Constant(value=value):
                 return repr(value), self.kind_of(value, node)
-            case ast.Call(func=ast.Name(id=name)):
-                raise self.misplaced(name, node)
             case _:
-                raise self.unknown(node)
+                return self.read(node, used)
 
     def kind_of(self, value: object, node: ast.expr) -> str:
         """The kind of a constant."""
@@ -127,8 +126,8 @@ class Arithmetic:
 
     def misplaced(self, name: str, node: ast.expr) -> ConditionError:
         """A call where a number should stand."""
-        message = f"{name}() is not offered; there are since, percentile and in_segment"
-        if name in ("since", "percentile"):
+        message = f"{name}() is not offered; there are {OFFERED}"
+        if name in ("since", "until", "percentile"):
             message = f"{name}() stands alone on its side; move the rest to the other one"
         return ConditionError(message, node.col_offset)
 
@@ -155,11 +154,61 @@ class Arithmetic:
             node.col_offset,
         )
 
-    def feature(self, node: ast.expr) -> str:
+    def read(self, node: ast.expr, used: list[str]) -> tuple[str, str]:
+        """Code of what is neither a number nor computed, and its kind."""
+        match node:
+            case ast.Attribute():
+                return self.reading(self.feature(node), used)
+            case ast.Call(func=ast.Name(id=name)) if name in FUNCTIONS_OF_EVENTS:
+                return self.reading(self.feature(node), used)
+            case ast.Call(func=ast.Name(id="trait")):
+                return self.reading(self.trait(node, NUMBER), used)
+            case ast.Call(func=ast.Name(id=name)):
+                raise self.misplaced(name, node)
+        raise self.unknown(node)
+
+    def reading(self, feature: Feature, used: list[str]) -> tuple[str, str]:
+        """Code of a feature's value and its kind."""
+        used.append(feature.name)
+        code = variable(feature.name)
+        if feature.unit == "micros":
+            code = f"({code} / {MICROS})"
+        return code, KIND_OF_UNIT.get(feature.unit, NUMBER)
+
+    def feature(self, node: ast.expr) -> Feature:
+        """The feature of a name or of a measure's call."""
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Name)
+            and node.func.id in FUNCTIONS_OF_EVENTS
+        ):
+            found = self.measures.read(node)
+            self.features[found.name] = found
+            return found
         text = ast.get_source_segment(self.source, node) or ""
         if text not in FEATURES:
             raise self.unknown(node)
-        return text
+        return FEATURES[text]
+
+    def trait(self, node: ast.Call, kind: str) -> Feature:
+        """The feature of a trait that is compared with a value of a kind."""
+        match node:
+            case ast.Call(args=[ast.Constant(value=str(name))], keywords=[]) if (
+                0 < len(name) <= TRAIT_NAME_MAX
+            ):
+                found = trait(name, kind)
+                self.features[found.name] = found
+                return found
+        raise ConditionError('trait() names one, as in trait("vip")', node.col_offset)
+
+    def duration(self, node: ast.expr) -> float:
+        """The milliseconds of a duration without features."""
+        used: list[str] = []
+        _, kind = self.value(node, used)
+        constant = self.constant(node)
+        if kind != DURATION or constant is None or used:
+            raise ConditionError("is a time, such as 30 * DAY", node.col_offset)
+        return constant
 
     def unknown(self, node: ast.expr) -> ConditionError:
         text = ast.get_source_segment(self.source, node) or ""
@@ -191,5 +240,11 @@ class Arithmetic:
 
 
 def variable(feature: str) -> str:
-    """The name of a feature's value in compiled code."""
-    return "f_" + feature.replace(".", "_")
+    """The name of a feature's value in compiled code.
+
+    >>> variable("cart.items"), variable("trait:flag:vip")
+    ('f_cart_items', 'x_70bb0cb34392044e')
+    """
+    if feature in FEATURES:
+        return "f_" + feature.replace(".", "_")
+    return "x_" + xxh3_64_hexdigest(feature.encode())

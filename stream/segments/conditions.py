@@ -5,8 +5,12 @@ A condition is a tree of `and`, `or`, `not` over leaves. A leaf compares two sid
 arithmetic over numbers, durations, settings and features, or one of
 
     since(INSTANT)            time since an instant, alone on its side
+    until(INSTANT)            time until an instant, alone on its side
     percentile(FEATURE)       where the customer stands among all, alone, against a number
     in_segment("NAME")        a leaf by itself
+    trait("NAME")             what the shop or the customer says, compared or by itself
+    count(EVENT, ...)         and the other measures of past events (measures.py)
+    bought(...), habit(...)   written shorter (sugar.py)
 
 Durations are written `2 * DAY`; all times are milliseconds inside. Amounts of money are written in
 units of the currency. What the stream does not carry is unknown, and so is what cannot be computed
@@ -21,16 +25,19 @@ from collections.abc import Mapping
 
 import msgspec
 
-from stream.features.catalogue import FEATURES
-from stream.segments.arithmetic import (
+from stream.features.registry import Feature
+from stream.segments.arithmetic import Arithmetic
+from stream.segments.kinds import (
     DURATION,
     FLAG,
     INSTANT,
     NUMBER,
     TEXT,
-    Arithmetic,
+    TRAIT,
     ConditionError,
 )
+from stream.segments.measures import Measure
+from stream.segments.sugar import expand
 
 DEPTH_MAX = 20
 LEAVES_MAX = 32
@@ -59,9 +66,15 @@ class Side(msgspec.Struct, frozen=True):
     code: str
     features: tuple[str, ...] = ()
     since: str | None = None
+    until: str | None = None
     percentile: str | None = None
     constant: float | None = None
     kind: str = NUMBER
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether nothing is computed with it."""
+        return bool(self.since or self.until or self.percentile)
 
 
 class Comparison(msgspec.Struct, frozen=True):
@@ -91,8 +104,12 @@ class Tree(msgspec.Struct, frozen=True):
 
 
 class Condition(msgspec.Struct, frozen=True):
+    """A tree over leaves; `features` are those that it makes itself, `measures` what they need."""
+
     tree: Tree
     leaves: tuple[Leaf, ...]
+    features: tuple[Feature, ...] = ()
+    measures: tuple[Measure, ...] = ()
 
 
 def parse(text: str, settings: Mapping[str, float]) -> Condition:
@@ -115,7 +132,14 @@ def parse(text: str, settings: Mapping[str, float]) -> Condition:
     root = parser.tree(tree.body, 0)
     if isinstance(root, int):
         root = Tree("and", (root,))
-    return Condition(root, tuple(parser.leaves))
+    arithmetic = parser.arithmetic
+    measures = {read.measure.key: read.measure for read in arithmetic.measures.reads.values()}
+    return Condition(
+        root,
+        tuple(parser.leaves),
+        tuple(arithmetic.features.values()),
+        tuple(measures.values()),
+    )
 
 
 class _Parser:
@@ -127,6 +151,7 @@ class _Parser:
     def tree(self, node: ast.expr, depth: int) -> Tree | int:
         if depth > DEPTH_MAX:
             raise ConditionError(f"is nested deeper than {DEPTH_MAX}; split it", node.col_offset)
+        node = expand(node)
         match node:
             case ast.BoolOp(op=ast.And(), values=values):
                 return Tree("and", tuple(self.tree(value, depth + 1) for value in values))
@@ -138,7 +163,7 @@ class _Parser:
                 return self.leaf(node)
 
     def leaf(self, node: ast.expr) -> int:
-        text = ast.get_source_segment(self.source, node) or ""
+        text = self.text(node)
         found: Leaf
         match node:
             case ast.Compare(left=left, ops=[op], comparators=[right]):
@@ -147,6 +172,17 @@ class _Parser:
                 func=ast.Name(id="in_segment"), args=[ast.Constant(value=str(name))], keywords=[]
             ):
                 found = InSegment(text, name)
+            case ast.Call(func=ast.Name(id="trait")):
+                feature = self.arithmetic.trait(node, FLAG)
+                code, _ = self.arithmetic.reading(feature, [])
+                found = Comparison(
+                    text, Side(code, (feature.name,), kind=FLAG), "==", Side("True", kind=FLAG)
+                )
+            case ast.Call(func=ast.Name(id="sequence")):
+                # By itself it says that the instant has come.
+                name = self.arithmetic.feature(node).name
+                zero = Side("0", constant=0, kind=DURATION)
+                found = Comparison(text, Side("", since=name, kind=DURATION), ">=", zero)
             case ast.Attribute() | ast.Name():
                 side = self.side(node)
                 if side.kind != FLAG:
@@ -172,12 +208,16 @@ class _Parser:
         if op not in _COMPARISONS:
             raise ConditionError("compares with an operator that is not offered", node.col_offset)
         one, other, sign = self.side(left), self.side(right), _COMPARISONS[op]
-        if other.since or other.percentile:
+        if TRAIT in (one.kind, other.kind):
+            one, other = self.trait_sides((left, one), (right, other), node)
+        if other.is_alone:
             one, other, sign = other, one, _MIRRORED[sign]
-        if other.since or other.percentile:
-            raise ConditionError("has since() or percentile() on both sides", node.col_offset)
+        if other.is_alone:
+            raise ConditionError(
+                "has since(), until() or percentile() on both sides", node.col_offset
+            )
         self.expect_comparable(one, sign, other, node)
-        if one.since and sign in ("==", "!="):
+        if (one.since or one.until) and sign in ("==", "!="):
             raise ConditionError("compares a time for equality; use >= or <", node.col_offset)
         rank = other.constant
         if one.percentile and (sign not in (">=", "<") or rank is None or not 0 <= rank <= 1):
@@ -187,6 +227,33 @@ class _Parser:
                 node.col_offset,
             )
         return Comparison(text, one, sign, other)
+
+    def trait_sides(
+        self, left: tuple[ast.expr, Side], right: tuple[ast.expr, Side], node: ast.expr
+    ) -> tuple[Side, Side]:
+        """Both sides, where a trait is of the kind that the other one has."""
+        kinds = {left[1].kind, right[1].kind} - {TRAIT}
+        kind = kinds.pop() if kinds else TEXT
+        if kind not in (NUMBER, TEXT, FLAG):
+            raise ConditionError(
+                f"compares a trait with a {kind}; traits are numbers, texts and flags",
+                node.col_offset,
+            )
+        sides: list[Side] = []
+        for at, side in (left, right):
+            if side.kind == TRAIT and isinstance(at, ast.Call):
+                feature = self.arithmetic.trait(at, kind)
+                code, _ = self.arithmetic.reading(feature, [])
+                sides.append(Side(code, (feature.name,), kind=kind))
+            else:
+                sides.append(side)
+        return sides[0], sides[1]
+
+    def text(self, node: ast.expr) -> str:
+        """A part of the condition as evidence shows it."""
+        if getattr(node, "is_expanded", False):
+            return ast.unparse(node)
+        return ast.get_source_segment(self.source, node) or ""
 
     def expect_comparable(self, one: Side, sign: str, other: Side, node: ast.expr) -> None:
         timeless = {one.kind, other.kind} == {NUMBER, DURATION} and 0 in (
@@ -205,24 +272,33 @@ class _Parser:
 
     def side(self, node: ast.expr) -> Side:
         match node:
-            case ast.Call(func=ast.Name(id="since"), args=[argument], keywords=[]):
-                name = self.arithmetic.feature(argument)
-                if FEATURES[name].unit != "instant":
+            case ast.Call(func=ast.Name(id="since" | "until" as word), args=[of], keywords=[]):
+                feature = self.arithmetic.feature(of)
+                if feature.unit != "instant":
+                    text = ast.get_source_segment(self.source, of)
                     raise ConditionError(
-                        f"since() needs an instant and {name} is a {FEATURES[name].unit}",
-                        argument.col_offset,
+                        f"{word}() needs an instant and {text} is a {feature.unit}", of.col_offset
                     )
-                return Side("", (), since=name, kind=DURATION)
-            case ast.Call(func=ast.Name(id="percentile"), args=[argument], keywords=[]):
-                name = self.arithmetic.feature(argument)
-                if FEATURES[name].unit not in COUNTABLE:
+                if word == "since":
+                    return Side("", since=feature.name, kind=DURATION)
+                return Side("", until=feature.name, kind=DURATION)
+            case ast.Call(func=ast.Name(id="percentile"), args=[of], keywords=[]):
+                feature = self.arithmetic.feature(of)
+                if feature.measure:
                     raise ConditionError(
-                        f"percentile() needs a count, duration or amount and {name} is "
-                        f"a {FEATURES[name].unit}",
-                        argument.col_offset,
+                        "percentile() goes with the features of `shoal segments features`, "
+                        "not with measures of events", of.col_offset,
+                    )  # fmt: skip
+                if feature.unit not in COUNTABLE:
+                    raise ConditionError(
+                        f"percentile() needs a count, duration or amount and {feature.name} is "
+                        f"a {feature.unit}",
+                        of.col_offset,
                     )
-                return Side("", (), percentile=name)
+                return Side("", percentile=feature.name)
+            case ast.Call(func=ast.Name(id="trait")):
+                return Side("", kind=TRAIT)
         used: list[str] = []
-        code, kind = self.arithmetic.value(node, used)
+        code, kind = self.arithmetic.value(expand(node), used)
         constant = self.arithmetic.constant(node)
         return Side(code, tuple(dict.fromkeys(used)), constant=constant, kind=kind)

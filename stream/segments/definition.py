@@ -6,8 +6,18 @@ from typing import Annotated
 
 import msgspec
 
+Share = Annotated[float, msgspec.Meta(ge=0, le=0.5)]
+"""Of customers, kept as a control group."""
 
-class Success(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+Name = Annotated[str, msgspec.Meta(pattern=r"^(?!cluster:)[A-Za-z0-9_.:-]{1,100}$")]
+"""Of letters, digits and `_ . : -`; memberships of clusters are named `cluster:ID`."""
+
+
+class _Said(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What is left out is not part of a version: a new field renames nothing."""
+
+
+class Success(_Said, frozen=True):
     """How it shows that a segment earns its keep: an event within a time of the entry."""
 
     event: str
@@ -15,41 +25,82 @@ class Success(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     within: str | None = None
 
 
-class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Variant(_Said, frozen=True):
     name: str
     weight: int = 1
     incentive: str | None = None
 
 
-class Action(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What to do for a member. `enabled` actions are on by default; at most five are."""
+class Action(_Said, frozen=True):
+    """What to do for a member. `enabled` actions are on by default; at most five are.
+
+    consent   the purpose that the customer must have agreed to
+    kind      message or suppress; a suppression needs no consent to marketing, and is lifted on
+              exit
+    purpose   the legal purpose of a suppression
+    control   share of the members who are left alone, to see what the action earns
+    """
 
     channels: tuple[str, ...] = ()
     message: str | None = None
     consent: str | None = None
     kind: str = "message"
+    purpose: str | None = None
     enabled: bool = False
+    control: Share = 0.0
     variants: tuple[Variant, ...] = ()
 
 
-Name = Annotated[str, msgspec.Meta(pattern=r"^(?!cluster:)[A-Za-z0-9_.:-]{1,100}$")]
-"""Of letters, digits and `_ . : -`; memberships of clusters are named `cluster:ID`."""
+class Definition(_Said, frozen=True):
+    """One segment.
 
+    min_stay     a member stays at least so long, whatever happens
+    cooldown     who left does not come back sooner
+    reentry      always, once, or once per a time, as in `once per 90 * DAY`
+    jitter       waves are told spread over this time, by customer; the flip is not moved
+    shadow       it is decided and measured, and tells nobody
+    valid_from   day or instant at which it begins, at the shop
+    valid_until  ... and at which it ends
+    review_by    day by which somebody should look at it again
+    needs        purpose without whose consent a customer cannot be a member
+    """
 
-class Definition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: Name
     purpose: str
     enter: str
     title: str | None = None
     exit: str | None = None
+    min_stay: str | None = None
+    cooldown: str | None = None
+    reentry: str | None = None
+    jitter: str | None = None
     priority: int = 50
     group: str | None = None
+    shadow: bool = False
+    valid_from: str | None = None
+    valid_until: str | None = None
     review_by: str | None = None
+    needs: str | None = None
     success: Success | None = None
     action: Action = Action()
 
 
-class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Control(_Said, frozen=True):
+    """The global control group: the same customers for all segments, left alone by every action."""
+
+    share: Share = 0.0
+    salt: str = "shoal"
+
+
+class Document(_Said, frozen=True):
+    """A definitions file.
+
+    customer  what counts as a customer: the denominator of every rate
+    timezone  of the shop, for hours, weekdays and days
+    """
+
     segments: tuple[Definition, ...]
     settings: dict[str, int | float | str] = {}
     customer: str | None = None
+    timezone: str = "UTC"
+    control: Control = Control()

@@ -11,9 +11,10 @@ from typing import Any, ClassVar
 import msgspec
 import yaml
 
-from stream.segments.arithmetic import DURATION, NUMBER_MAX, UNITS, ConditionError, Duration
+from stream.segments.arithmetic import NUMBER_MAX, UNITS
 from stream.segments.conditions import Condition, InSegment, parse
-from stream.segments.definition import Action, Definition, Document, Success, Variant
+from stream.segments.definition import Action, Control, Definition, Document, Success, Variant
+from stream.segments.kinds import DURATION, ConditionError, Duration
 
 SEGMENTS_MAX = 200
 NODES_MAX = 50_000
@@ -32,6 +33,7 @@ _FIELDS = {
     "success": Success.__struct_fields__,
     "action": Action.__struct_fields__,
     "variants": Variant.__struct_fields__,
+    "control": Control.__struct_fields__,
 }
 
 

@@ -1,0 +1,42 @@
+"""Traits, which are what the shop or the customer says: a number, a text or a flag each."""
+
+from __future__ import annotations
+
+from stream.features.registry import Feature
+from stream.state.fold import TRAITS
+
+TRAIT_NAME_MAX = 128
+
+
+def number_trait(value: object) -> float | None:
+    """The trait where it is a number."""
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def text_trait(value: object) -> str | None:
+    """The trait where it is a text."""
+    return value if isinstance(value, str) else None
+
+
+def flag_trait(value: object) -> bool | None:
+    """The trait where it is a flag, as `true`, `yes` or 1 as well."""
+    if isinstance(value, bool):
+        return value
+    return _FLAGS.get(str(value).casefold())
+
+
+_FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+_UNITS = {"number": "ratio", "text": "text", "flag": "flag"}
+
+
+def trait(name: str, kind: str) -> Feature:
+    """The feature of a trait that is compared with a number, text or flag; else it is unknown."""
+    return Feature(
+        f"trait:{kind}:{name}",
+        f"{kind}_trait(row.traits.get({name!r}))",
+        _UNITS[kind],
+        TRAITS,
+        f"The trait {name!r}.",
+        nullable=True,
+    )

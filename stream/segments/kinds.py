@@ -1,0 +1,23 @@
+"""Kinds of values in conditions, and the error that a condition ends with."""
+
+from __future__ import annotations
+
+NUMBER, DURATION, INSTANT, FLAG, TEXT = "number", "duration", "instant", "flag", "text"
+
+TRAIT = "trait"
+"""A trait is a number, a text or a flag, as what it is compared with is."""
+
+KIND_OF_UNIT = {"duration": DURATION, "instant": INSTANT, "flag": FLAG, "text": TEXT}
+"""Every other unit is a number's."""
+
+
+class Duration(float):
+    """A setting that stands for a time, in milliseconds."""
+
+
+class ConditionError(ValueError):
+    """A condition that does not read; `column` is where, counted from 0."""
+
+    def __init__(self, message: str, column: int) -> None:
+        super().__init__(message)
+        self.column = column

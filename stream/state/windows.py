@@ -1,0 +1,318 @@
+"""What a row keeps of its past for conditions: counts and sums, by time where it matters.
+
+A window counts in buckets of `resolution_ms`, at most `BUCKETS_MAX` for its length: an event counts
+for `within` from the end of its bucket. So a window is exact to its resolution, an event is never
+gone too soon, and what is kept does not grow with what happens. Sums are integers (money in
+micros, other numbers in millionths), so that neither order nor batching changes a digit, and two
+rows of one person add up.
+
+Every function here takes `None` for what the row has never seen.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from typing import NamedTuple
+
+import msgspec
+
+from stream.clock import DAY_MS, HOUR_MS, MINUTE_MS, NEVER_MS, SECOND_MS
+
+BUCKETS_MAX = 64
+"""Buckets of one length; 8 bytes each in a row, so a window takes half a kilobyte at most."""
+
+SPAN_BUCKETS_MAX = 4 * BUCKETS_MAX
+"""Buckets of a window that begins some lengths ago."""
+
+DISTINCT_MAX = 64
+"""Different values kept; of more the ones longest not seen go, so a count stops there."""
+
+STEPS_MAX = 8
+"""Latest first and second steps kept of a sequence, to pair what comes late."""
+
+MILLION = 1_000_000
+
+RESOLUTIONS_MS = (
+    *(n * SECOND_MS for n in (1, 2, 5, 10, 15, 30)),
+    *(n * MINUTE_MS for n in (1, 2, 5, 10, 15, 30)),
+    *(n * HOUR_MS for n in (1, 2, 3, 6, 12)),
+    *(n * DAY_MS for n in (1, 2, 7, 14, 28, 56, 91, 365)),
+)
+
+
+def resolution_ms(within_ms: int) -> int:
+    """The finest resolution by which a window of this length has at most `BUCKETS_MAX` buckets.
+
+    >>> resolution_ms(30 * DAY_MS) // HOUR_MS, resolution_ms(HOUR_MS) // MINUTE_MS
+    (12, 1)
+    """
+    for step_ms in RESOLUTIONS_MS:
+        if within_ms <= (BUCKETS_MAX - 1) * step_ms:
+            return step_ms
+    return within_ms // (BUCKETS_MAX - 1) + 1
+
+
+class Span(NamedTuple):
+    """Which part of the past a window covers: from `before + within` ago to `before` ago."""
+
+    within_ms: int
+    before_ms: int
+    resolution_ms: int
+
+
+Value = str | int | float | bool | None
+
+
+class Tally(msgspec.Struct, array_like=True, gc=False, tag=1):
+    """Over all time: how many events, the sum of their values, and when the first and last were.
+
+    `first` and `last` are the values of those; None where the measure has no value.
+    """
+
+    count: int = 0
+    total: int = 0
+    first_ms: int = 0
+    last_ms: int = 0
+    first: str | int | float | bool | None = None
+    last: str | int | float | bool | None = None
+
+
+class Buckets(msgspec.Struct, array_like=True, gc=False, tag=2):
+    """A window: bucket numbers, ascending, with how many events each has and their sum."""
+
+    numbers: list[int] = []
+    counts: list[int] = []
+    totals: list[int] = []
+
+
+class Values(msgspec.Struct, array_like=True, gc=False, tag=3):
+    """Different values, each with the time of its latest bucket."""
+
+    latest: dict[str, int] = {}
+
+
+class Steps(msgspec.Struct, array_like=True, gc=False, tag=4):
+    """Times of the latest first and second steps, ascending; `done_ms` of the latest pair."""
+
+    firsts: list[int] = []
+    seconds: list[int] = []
+    done_ms: int = 0
+
+
+Kept = Tally | Buckets | Values | Steps
+
+
+def tally(kept: Kept | None, time_ms: int, total: int, value: Value) -> Tally:
+    """Count an event."""
+    if not isinstance(kept, Tally):
+        return Tally(1, total, time_ms, time_ms, value, value)
+    kept.count += 1
+    kept.total += total
+    if time_ms < kept.first_ms:
+        kept.first_ms, kept.first = time_ms, value
+    if time_ms >= kept.last_ms:
+        kept.last_ms, kept.last = time_ms, value
+    return kept
+
+
+def add_to_bucket(
+    kept: Kept | None, time_ms: int, now_ms: int, kept_ms: int, resolution: int, total: int
+) -> Buckets:
+    """Count an event in its bucket; those go that ended `kept_ms` before `now_ms`."""
+    if not isinstance(kept, Buckets):
+        kept = Buckets([], [], [])
+    bucket = time_ms // resolution
+    numbers = kept.numbers
+    if numbers and numbers[-1] == bucket:
+        kept.counts[-1] += 1
+        kept.totals[-1] += total
+    else:
+        at = bisect_left(numbers, bucket)
+        if at < len(numbers) and numbers[at] == bucket:
+            kept.counts[at] += 1
+            kept.totals[at] += total
+        else:
+            numbers.insert(at, bucket)
+            kept.counts.insert(at, 1)
+            kept.totals.insert(at, total)
+    if numbers[0] < (oldest := (now_ms - kept_ms) // resolution):
+        gone = bisect_left(numbers, oldest)
+        del numbers[:gone], kept.counts[:gone], kept.totals[:gone]
+    return kept
+
+
+def add_value(kept: Kept | None, time_ms: int, value: str, resolution: int) -> Values:
+    """Note a value as of the end of its bucket; `resolution` 0 for one that has no window."""
+    if not isinstance(kept, Values):
+        kept = Values({})
+    at_ms = (time_ms // resolution + 1) * resolution if resolution else time_ms
+    latest = kept.latest
+    latest[value] = max(at_ms, latest.get(value, 0))
+    if len(latest) > DISTINCT_MAX:
+        # By time, then by value, whatever the order in which they came.
+        del latest[min(latest, key=lambda each: (latest[each], each))]
+    return kept
+
+
+def add_step(kept: Kept | None, time_ms: int, *, is_second: bool, within_ms: int) -> Steps:
+    """Note a step of a sequence, and the latest second one within the time after a first one."""
+    if not isinstance(kept, Steps):
+        kept = Steps([], [])
+    steps = kept.seconds if is_second else kept.firsts
+    insort(steps, time_ms)
+    if len(steps) > STEPS_MAX:
+        del steps[0]
+    for second_ms in reversed(kept.seconds):
+        if second_ms <= kept.done_ms:
+            break
+        at = bisect_left(kept.firsts, second_ms - within_ms)
+        if at < len(kept.firsts) and kept.firsts[at] <= second_ms:
+            kept.done_ms = second_ms
+            break
+    return kept
+
+
+def count_of(kept: Kept | None) -> int:
+    """Events over all time."""
+    return kept.count if isinstance(kept, Tally) else 0
+
+
+def total_of(kept: Kept | None) -> int:
+    """Their sum, in millionths."""
+    return kept.total if isinstance(kept, Tally) else 0
+
+
+def first_ms_of(kept: Kept | None) -> int | None:
+    """When the first one was."""
+    return kept.first_ms if isinstance(kept, Tally) else None
+
+
+def last_ms_of(kept: Kept | None) -> int | None:
+    """When the latest one was."""
+    return kept.last_ms if isinstance(kept, Tally) else None
+
+
+def first_of(kept: Kept | None) -> Value:
+    """The first one's value."""
+    return kept.first if isinstance(kept, Tally) else None
+
+
+def last_of(kept: Kept | None) -> Value:
+    """The latest one's value."""
+    return kept.last if isinstance(kept, Tally) else None
+
+
+def count_within(kept: Kept | None, now_ms: int, within_ms: int, before_ms: int, step: int) -> int:
+    """Events in the window, whose buckets are of `step` milliseconds."""
+    if not isinstance(kept, Buckets):
+        return 0
+    return sum(kept.counts[_live(kept, now_ms, within_ms, before_ms, step)])
+
+
+def total_within(kept: Kept | None, now_ms: int, within_ms: int, before_ms: int, step: int) -> int:
+    """Sum of the values in the window, in millionths."""
+    if not isinstance(kept, Buckets):
+        return 0
+    return sum(kept.totals[_live(kept, now_ms, within_ms, before_ms, step)])
+
+
+def _live(kept: Buckets, now_ms: int, within_ms: int, before_ms: int, step: int) -> slice:
+    """The buckets that count at `now_ms`, which lie together.
+
+    A bucket counts from `before_ms` after its end on, at once where that is 0, and until
+    `within_ms` later.
+    """
+    first = bisect_left(kept.numbers, (now_ms - before_ms - within_ms) // step)
+    if not before_ms:
+        return slice(first, len(kept.numbers))
+    return slice(first, bisect_left(kept.numbers, (now_ms - before_ms) // step))
+
+
+def turns_ms(kept: Kept | None, now_ms: int, within_ms: int, before_ms: int, step: int) -> int:
+    """The next instant at which time alone changes what the window has, or NEVER_MS."""
+    if not isinstance(kept, Buckets):
+        return NEVER_MS
+    numbers = kept.numbers
+    live = _live(kept, now_ms, within_ms, before_ms, step)
+    soonest = NEVER_MS
+    if live.start < live.stop:
+        soonest = (numbers[live.start] + 1) * step + before_ms + within_ms
+    if before_ms and live.stop < len(numbers):
+        soonest = min(soonest, (numbers[live.stop] + 1) * step + before_ms)
+    return soonest
+
+
+def distinct_of(kept: Kept | None, now_ms: int, within_ms: int) -> int:
+    """Different values; with `within_ms` 0 over all time."""
+    if not isinstance(kept, Values):
+        return 0
+    if not within_ms:
+        return len(kept.latest)
+    return sum(at_ms + within_ms > now_ms for at_ms in kept.latest.values())
+
+
+def distinct_turns_ms(kept: Kept | None, now_ms: int, within_ms: int) -> int:
+    """The next instant at which a value is seen too long ago to count."""
+    if not isinstance(kept, Values) or not within_ms:
+        return NEVER_MS
+    return min(
+        (at_ms + within_ms for at_ms in kept.latest.values() if at_ms + within_ms > now_ms),
+        default=NEVER_MS,
+    )
+
+
+def done_ms_of(kept: Kept | None) -> int | None:
+    """When the latest second step was that came within the time after a first one."""
+    return kept.done_ms or None if isinstance(kept, Steps) else None
+
+
+def lapsed_ms_of(kept: Kept | None, within_ms: int) -> int | None:
+    """When the time of the latest first step ends or has ended, where no second one followed it."""
+    if not isinstance(kept, Steps) or not kept.firsts:
+        return None
+    if kept.seconds and kept.seconds[-1] >= kept.firsts[-1]:
+        return None
+    return kept.firsts[-1] + within_ms
+
+
+def merge_kept(kept: Kept | None, other: Kept, within_ms: int = 0) -> Kept:
+    """Join what two rows of one person have kept; `within_ms` of a sequence."""
+    match kept, other:
+        case Tally(), Tally():
+            early, late = kept.first_ms <= other.first_ms, kept.last_ms >= other.last_ms
+            return Tally(
+                kept.count + other.count,
+                kept.total + other.total,
+                min(kept.first_ms, other.first_ms),
+                max(kept.last_ms, other.last_ms),
+                kept.first if early else other.first,
+                kept.last if late else other.last,
+            )
+        case Buckets(), Buckets():
+            found: dict[int, list[int]] = {}
+            for each in (kept, other):
+                for number, count, total in zip(
+                    each.numbers, each.counts, each.totals, strict=True
+                ):
+                    into = found.setdefault(number, [0, 0])
+                    into[0] += count
+                    into[1] += total
+            numbers = sorted(found)
+            return Buckets(numbers, [found[n][0] for n in numbers], [found[n][1] for n in numbers])
+        case Values(), Values():
+            latest = dict(kept.latest)
+            for value, at_ms in other.latest.items():
+                latest[value] = max(at_ms, latest.get(value, 0))
+            chosen = sorted(latest, key=lambda each: (latest[each], each))[-DISTINCT_MAX:]
+            return Values({value: latest[value] for value in chosen})
+        case Steps(), Steps():
+            return _merged_steps(kept, other, within_ms)
+    return other
+
+
+def _merged_steps(kept: Steps, other: Steps, within_ms: int) -> Steps:
+    firsts = sorted(kept.firsts + other.firsts)[-STEPS_MAX:]
+    joined = Steps(firsts, [], max(kept.done_ms, other.done_ms))
+    for second_ms in sorted(kept.seconds + other.seconds)[-STEPS_MAX:]:
+        add_step(joined, second_ms, is_second=True, within_ms=within_ms)
+    return joined
