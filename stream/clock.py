@@ -7,31 +7,32 @@ reads a clock: the time that a function needs is always an argument.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
-SECOND_MS = 1_000
-MINUTE_MS = 60 * SECOND_MS
-HOUR_MS = 60 * MINUTE_MS
-DAY_MS = 24 * HOUR_MS
+SECOND_MS: Final = 1_000
+MINUTE_MS: Final = 60 * SECOND_MS
+HOUR_MS: Final = 60 * MINUTE_MS
+DAY_MS: Final = 24 * HOUR_MS
 
-LATENESS_MS = 5 * SECOND_MS
+LATENESS_MS: Final = 5 * SECOND_MS
 """How long a source's watermark stays behind the highest event time that it has seen."""
 
-FUTURE_TOLERANCE_MS = 30 * SECOND_MS
+FUTURE_TOLERANCE_MS: Final = 30 * SECOND_MS
 """An event further ahead of the broker's time is clamped to it: a client clock, not a fact.
 
 Half of the alignment bound, so that one fast client cannot stall its source."""
 
-EARLIEST_MS = 631_152_000_000
+EARLIEST_MS: Final = 631_152_000_000
 """1990-01-01. An event before it has a broken clock (1970 is an unset one) and is rejected."""
 
-NEVER_MS = 1 << 53
+NEVER_MS: Final = 1 << 53
 """Later than any instant (about the year 287,000), and exact in a double."""
 
-_LAST_MS = 253_402_300_799_999
+_LAST_MS: Final = 253_402_300_799_999
 """9999-12-31T23:59:59.999Z: the last instant that RFC 3339 can write."""
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
 
 
 class InvalidTimeError(ValueError):
@@ -82,10 +83,10 @@ class _KnownDays(dict[int, str]):
         return text
 
 
-_DAYS_MAX = 4096
+_DAYS_MAX: Final = 4096
 """Eleven years, about 0.5 MB."""
 
-_DAYS = _KnownDays()
-_MINUTES = tuple(f"{minute // 60:02d}:{minute % 60:02d}:" for minute in range(1440))
-_SECONDS = tuple(f"{second:02d}." for second in range(60))
-_MILLISECONDS = tuple(f"{millisecond:03d}Z" for millisecond in range(1000))
+_DAYS: Final = _KnownDays()
+_MINUTES: Final = tuple(f"{minute // 60:02d}:{minute % 60:02d}:" for minute in range(1440))
+_SECONDS: Final = tuple(f"{second:02d}." for second in range(60))
+_MILLISECONDS: Final = tuple(f"{millisecond:03d}Z" for millisecond in range(1000))

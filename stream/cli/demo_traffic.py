@@ -19,7 +19,8 @@ from aiokafka import AIOKafkaProducer
 
 from stream.clock import DAY_MS, MINUTE_MS
 from stream.events.envelope import HISTORY_ENDS
-from stream.events.topics import EVENTS, partition_of
+from stream.events.partitioner import partition_of
+from stream.events.topics import EVENTS
 from stream.shell.connection import new_producer
 from stream.shell.settings import Settings, read_settings
 from stream.simulation.pacing import EVENTS_PER_WEEK, at_speed, released

@@ -14,7 +14,8 @@ from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 from stream.cli.failure import CommandFailedError
 from stream.events.envelope import HISTORY_ENDS
 from stream.events.history_events import HistoryEvent
-from stream.events.topics import EVENTS, partition_of
+from stream.events.partitioner import partition_of
+from stream.events.topics import EVENTS
 from stream.shell.connection import new_producer
 from stream.shell.settings import Settings
 

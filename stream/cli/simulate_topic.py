@@ -10,7 +10,8 @@ from aiokafka.errors import KafkaError
 
 from stream.cli.failure import CommandFailedError
 from stream.cli.simulate_output import Chunks
-from stream.events.topics import EVENTS, partition_of
+from stream.events.partitioner import partition_of
+from stream.events.topics import EVENTS
 from stream.shell.connection import new_producer
 from stream.shell.settings import SettingError, read_settings
 from stream.simulation.traffic import SimulatedEvent

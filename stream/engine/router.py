@@ -7,25 +7,27 @@ this source sent within the last hour of event time is not sent again: it change
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from stream.clock import DAY_MS, HOUR_MS, MINUTE_MS, NEVER_MS, SECOND_MS, day_of
 from stream.engine.effects import DeadRecord, LogRecord
 from stream.engine.meta import SourceState
 from stream.engine.routed import Outputs, Routed
 from stream.events.decoded import Decoded
-from stream.events.envelope import RejectedEventError, decode
-from stream.events.records import Link, encode_record
+from stream.events.envelope import Reading, RejectedEventError, read
+from stream.events.identity import Links
+from stream.events.partitioner import partition_of
+from stream.events.records import CustomerEvent, Link, encode_record
 from stream.events.reference import ReferenceBook
-from stream.events.topics import partition_of
 
-LINKS_REMEMBERED_MAX = 50_000
+LINKS_REMEMBERED_MAX: Final = 50_000
 """Links kept to spare repeats: about 200 bytes each."""
 
-ALIGNMENT_MS = 60 * SECOND_MS
+ALIGNMENT_MS: Final = 60 * SECOND_MS
 """How far a source may be ahead of the clock while the clock is within a day of the broker's."""
 
 
-POPULATION_LEAD_MS = 5 * MINUTE_MS
+POPULATION_LEAD_MS: Final = 5 * MINUTE_MS
 """How long before it comes into force a population version is announced, at least."""
 
 
@@ -55,7 +57,7 @@ class Router:
         self.reference = reference
         self.state = SourceState()
         self._links: dict[str, tuple[str, int]] = {}
-        self._held: tuple[int, Decoded] | None = None
+        self._held: tuple[int, Reading] | None = None
 
     @property
     def next_offset(self) -> int:
@@ -75,36 +77,41 @@ class Router:
     def route(self, records: Sequence[LogRecord], limit_ms: int = NEVER_MS) -> Routed:
         """Route a prefix of `records`: up to the first event at or after `limit_ms`."""
         result = Routed(outputs=self.nothing(), dead=[])
-        # Local names in the loop: an attribute costs several times as much, and there are ten
-        # of them (tests/bench/test_decode.py).
-        outputs, dead, reference, emit = result.outputs, result.dead, self.reference, self.emit
+        # Local names in the loop: an attribute costs several times as much
+        # (tests/bench/test_decode.py).
+        outputs, dead, reference = result.outputs, result.dead, self.reference
         event_ms = ended_ms = consumed = control = skew_corrected = clamped = cut = 0
         held, self._held = self._held, None
         for record in records:
             try:
                 if held is not None and held[0] == record.offset:
-                    decoded = held[1]
+                    reading = held[1]
                 else:
-                    decoded = decode(record.value, record.timestamp, reference)
-                time_ms = decoded.time_ms
-                if time_ms >= limit_ms and not decoded.history_ends:
+                    reading = read(record.value, record.timestamp, reference)
+                key, event, time_ms, received_ms, links, corrected, is_clamped, is_cut, ends = (
+                    reading
+                )
+                if time_ms >= limit_ms and not ends:
                     result.waiting_ms = time_ms
-                    self._held = (record.offset, decoded)
+                    self._held = (record.offset, reading)
                     break
-                emit(decoded, outputs)
+                if event is not None:
+                    self._add(key, event, outputs)
+                if links:
+                    self._link(links, time_ms, received_ms, outputs)
             except RejectedEventError as error:
                 dead.append(DeadRecord(record, error.reason, error.field, str(error)))
             else:
-                if decoded.record is None:
+                if event is None:
                     control += 1
-                    if decoded.history_ends:
+                    if ends:
                         result.history_ended = True
                         ended_ms = max(ended_ms, record.timestamp)
                 elif time_ms > event_ms:
                     event_ms = time_ms
-                skew_corrected += decoded.skew_corrected
-                clamped += decoded.clamped
-                cut += decoded.cut
+                skew_corrected += corrected
+                clamped += is_clamped
+                cut += is_cut
             consumed += 1
         if consumed:
             self._advance(records[consumed - 1], event_ms, ended_ms)
@@ -139,23 +146,29 @@ class Router:
             For a number beyond the 64 bits of a record, such as a million pieces at the dearest
             price. Then nothing is added.
         """
-        partitions, event, time_ms = self.partitions, decoded.record, decoded.time_ms
-        if event is not None:
-            key = decoded.key.encode()
-            try:
-                outputs[partition_of(key, partitions)].append((key, encode_record(event)))
-            except OverflowError:
-                message = "Expected numbers of at most 64 bits"
-                raise RejectedEventError("out_of_range", "$.properties", message) from None
+        if decoded.record is not None:
+            self._add(decoded.key, decoded.record, outputs)
+        return self._link(decoded.links, decoded.time_ms, decoded.received_ms, outputs)
+
+    def _add(self, customer: str, event: CustomerEvent, outputs: Outputs) -> None:
+        key = customer.encode()
+        try:
+            outputs[partition_of(key, self.partitions)].append((key, encode_record(event)))
+        except OverflowError:
+            message = "Expected numbers of at most 64 bits"
+            raise RejectedEventError("out_of_range", "$.properties", message) from None
+
+    def _link(self, links: Links, time_ms: int, received_ms: int, outputs: Outputs) -> bool:
+        """Add the links that are news, and say whether there are any."""
         has_news = False
-        for identity, target in decoded.links:
+        for identity, target in links:
             known = self._links.get(identity)
             if known is None or known[0] != target or not -HOUR_MS < time_ms - known[1] < HOUR_MS:
                 has_news = True
                 self._remember(identity, target, time_ms)
                 key = identity.encode()
-                link = Link(target=target, time_ms=time_ms, received_ms=decoded.received_ms)
-                outputs[partition_of(key, partitions)].append((key, encode_record(link)))
+                link = Link(target=target, time_ms=time_ms, received_ms=received_ms)
+                outputs[partition_of(key, self.partitions)].append((key, encode_record(link)))
         return has_news
 
     def nothing(self) -> Outputs:

@@ -9,40 +9,51 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from xxhash import xxh3_64_intdigest
 
 from stream.clock import InvalidTimeError, instant_ms, rfc3339
-from stream.events.calls import EMPTY, STAMPS, Call, channel_of, decode_call
+from stream.events.calls import EMPTY, STAMPS, Call, decode_call
+from stream.events.channels import channel_of
 from stream.events.decoded import Decoded
 from stream.events.event_time import event_time
-from stream.events.head import Head
-from stream.events.identity import identify
+from stream.events.identity import Links, identify
+from stream.events.labels import label
 from stream.events.messages import campaign_name
-from stream.events.properties import TEXT_MAX, PageProperties, PropertiesDecoder, label
+from stream.events.properties import TEXT_MAX, PageProperties
+from stream.events.properties_decoder import PropertiesDecoder
 from stream.events.records import Custom, CustomerEvent, Identified, PageViewed
 from stream.events.reference import ReferenceBook
 from stream.events.rejection import RejectedEventError, of_validation
 from stream.events.tracked import TRACKED, tracked
 from stream.events.traits import traits_of
 
-__all__ = ["DEPTH_MAX", "EVENT_BYTES_MAX", "RejectedEventError", "decode"]
+__all__ = ["DEPTH_MAX", "EVENT_BYTES_MAX", "Reading", "RejectedEventError", "decode", "read"]
 
-EVENT_BYTES_MAX = 32 * 1024
+EVENT_BYTES_MAX: Final = 32 * 1024
 """Bytes of one raw event: Segment's own limit."""
 
-DEPTH_MAX = 750
+DEPTH_MAX: Final = 750
 """Levels of nesting. Skipping a value recurses in the JSON decoder, which stops where the
 interpreter's 1000 frames end; a bound below that keeps the outcome apart from the caller's depth.
 An event of less than two bytes a level cannot be deeper, which spares most of them the count."""
 
-HISTORY_ENDS = "history_ends"
+HISTORY_ENDS: Final = "history_ends"
 """Type of the marker that `shoal import` writes after the last event of a history."""
 
 
+Reading = tuple[str, CustomerEvent | None, int, int, Links, bool, bool, bool, bool]
+"""The parts of a `Decoded` in its order, for routing, which reads each of them once."""
+
+
 def decode(value: bytes | None, broker_ms: int, reference: ReferenceBook | None) -> Decoded:
+    """What `read` finds, with names, for those who keep it."""
+    return Decoded(*read(value, broker_ms, reference))
+
+
+def read(value: bytes | None, broker_ms: int, reference: ReferenceBook | None) -> Reading:
     """What one record of the raw topic says of a customer.
 
     Parameters
@@ -64,7 +75,7 @@ def decode(value: bytes | None, broker_ms: int, reference: ReferenceBook | None)
     if len(value) > 2 * DEPTH_MAX:
         _check_limits(value)
     try:
-        return _decoded(value, broker_ms, reference)
+        return _read(value, broker_ms, reference)
     except RejectedEventError:
         raise
     except RecursionError:
@@ -75,7 +86,7 @@ def decode(value: bytes | None, broker_ms: int, reference: ReferenceBook | None)
         raise _malformed(value, error) from None
 
 
-def _decoded(value: bytes, broker_ms: int, reference: ReferenceBook | None) -> Decoded:
+def _read(value: bytes, broker_ms: int, reference: ReferenceBook | None) -> Reading:
     try:
         call = decode_call(value)
     except msgspec.ValidationError as error:
@@ -84,7 +95,7 @@ def _decoded(value: bytes, broker_ms: int, reference: ReferenceBook | None) -> D
     if kind is None:
         kind = call.action
     if kind == HISTORY_ENDS:
-        return Decoded("", None, broker_ms, broker_ms, history_ends=True)
+        return "", None, broker_ms, broker_ms, (), False, False, False, True
     key, links = identify(call, kind == "alias")
     time_ms, received_ms, skew_corrected, clamped = event_time(call, broker_ms)
     message_id = call.message_id
@@ -104,7 +115,7 @@ def _decoded(value: bytes, broker_ms: int, reference: ReferenceBook | None) -> D
         record, cut = _identify(call, time_ms, digest, received_ms)
     elif kind not in _LINK_ONLY:
         raise RejectedEventError("unknown_type", "$.type", "Expected a type of the specification")
-    return Decoded(key, record, time_ms, received_ms, links, skew_corrected, clamped, cut)
+    return key, record, time_ms, received_ms, links, skew_corrected, clamped, cut, False
 
 
 def _track(
@@ -126,7 +137,7 @@ def _track(
         properties, cut = decoder.decode_leniently(call.properties, error)
     channel = channel_of(properties.channel, call)
     try:
-        return build(properties, Head(time_ms, digest, received_ms, channel, reference)), cut
+        return build(properties, (time_ms, digest, received_ms, channel, reference)), cut
     except RejectedEventError as rejection:
         raise rejection.within("$.properties") from None
 
@@ -164,10 +175,12 @@ def _identify(
     return Identified(time_ms, digest, received_ms, (), channel, traits), cut
 
 
-_PAGE = PropertiesDecoder(PageProperties)
-_LINK_ONLY = frozenset({"alias", "group"})  # who is who, and of which company: no act of theirs
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
-_LONE = re.compile(r"[\ud800-\udfff]")
+_PAGE: Final = PropertiesDecoder(PageProperties)
+_LINK_ONLY: Final = frozenset(
+    {"alias", "group"}
+)  # who is who, and of which company: no act of theirs
+_STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_LONE: Final = re.compile(r"[\ud800-\udfff]")
 
 
 def _check_limits(value: bytes) -> None:

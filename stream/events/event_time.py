@@ -8,18 +8,18 @@ timestamp, else originalTimestamp, else receivedAt, else the broker's time.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Final, Protocol
 
 from stream.clock import DAY_MS, EARLIEST_MS, FUTURE_TOLERANCE_MS, SECOND_MS, rfc3339
 from stream.events.rejection import RejectedEventError
 
-LATEST_MS = 4_102_444_800_000
+LATEST_MS: Final = 4_102_444_800_000
 """2100-01-01. An event after it is rejected where nothing tells when it arrived."""
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
-_SECOND = timedelta(seconds=1)
-_NONE = timedelta(0)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
+_SECOND: Final = timedelta(seconds=1)
+_NONE: Final = timedelta(0)
 
 
 class Stamps(Protocol):

@@ -5,21 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-import msgspec
-
 from stream.events.records import CustomerEvent
 from stream.events.reference import ReferenceBook
 
+Head = tuple[int, int, int, str | None, ReferenceBook | None]
+"""time_ms, message_id (the 64-bit dedupe key), received_ms, channel, and the reference data.
 
-class Head(msgspec.Struct, frozen=True, gc=False):
-    """Times in milliseconds since the epoch; `message_id` is the 64-bit dedupe key."""
-
-    time_ms: int
-    message_id: int
-    received_ms: int
-    channel: str | None
-    reference: ReferenceBook | None
-
+A tuple, for it lives as long as one call of a builder, and each of its parts is read once.
+"""
 
 P = TypeVar("P")
 Builder = Callable[[P, Head], CustomerEvent]

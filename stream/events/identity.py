@@ -7,17 +7,19 @@ person. All other ids of the call are linked to the key.
 
 from __future__ import annotations
 
+from typing import Final
+
 from stream.events.calls import Call, ExternalId
-from stream.events.properties import label
+from stream.events.labels import label
 from stream.events.rejection import RejectedEventError
 
-ID_BYTES_MAX = 256
+ID_BYTES_MAX: Final = 256
 """UTF-8 bytes of an id; it is a Kafka key and stands in rows, links and paths of 8 ids."""
 
-EXTERNAL_IDS_MAX = 8
+EXTERNAL_IDS_MAX: Final = 8
 """External ids of one call that are read; each becomes a link, written to its own partition."""
 
-NO_IDS = frozenset(
+NO_IDS: Final = frozenset(
     {
         "",
         "null",
@@ -35,8 +37,8 @@ NO_IDS = frozenset(
 )
 """What clients send when they have no id. Taken for one, it would make one person of thousands."""
 
-_NO_ID_MAX = max(map(len, NO_IDS))
-_SHORT = ID_BYTES_MAX // 4  # characters that are within the bound in any script
+_NO_ID_MAX: Final = max(map(len, NO_IDS))
+_SHORT: Final = ID_BYTES_MAX // 4  # characters that are within the bound in any script
 
 Links = tuple[tuple[str, str], ...]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Final
 
 import msgspec
 
@@ -12,10 +13,10 @@ from stream.events.records import Item
 from stream.events.reference import ReferenceBook
 from stream.events.rejection import RejectedEventError
 
-QUANTITY_MAX = 1_000_000
+QUANTITY_MAX: Final = 1_000_000
 """Pieces in one line; with `AMOUNT_MAX` a line is absurd long before 64 bits are."""
 
-IN_STOCK = {
+IN_STOCK: Final = {
     "in_stock": True,
     "in stock": True,
     "InStock": True,
@@ -163,6 +164,6 @@ def _is_in_stock(availability: str | bool) -> bool | None:
     return IN_STOCK.get("".join(letter for letter in word if letter.isalpha()))
 
 
-_PRICES = KnownPrices("$.price")
-_LIST_PRICES = KnownPrices("$.list_price")
-_COSTS = KnownPrices("$.cost")
+_PRICES: Final = KnownPrices("$.price")
+_LIST_PRICES: Final = KnownPrices("$.list_price")
+_COSTS: Final = KnownPrices("$.cost")

@@ -27,7 +27,7 @@ def _key(record: CustomerEvent) -> Key:
 
 
 def _derived() -> tuple[dict[Key, str], dict[str, type]]:
-    head = Head(0, 0, 0, None, None)
+    head: Head = (0, 0, 0, None, None)
     names: dict[Key, str] = {}
     types: dict[str, type] = {}
     for name, (decoder, build) in CANONICAL.items():

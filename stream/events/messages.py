@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from stream.events.head import Head
-from stream.events.properties import Campaign, MessageProperties, text_label
+from stream.events.labels import text_label
+from stream.events.properties import Campaign, MessageProperties
 from stream.events.records import Custom, MessageResponded
 
 
@@ -13,13 +15,16 @@ def responded(medium: str, action: str) -> Callable[[MessageProperties, Head], M
     """The builder of one answer; a `medium` in the properties wins, for Unsubscribed has many."""
 
     def build(message: MessageProperties, head: Head) -> MessageResponded:
+        time_ms, message_id, received_ms, _, _ = head
         return MessageResponded(
-            time_ms=head.time_ms,
-            message_id=head.message_id,
-            received_ms=head.received_ms,
-            medium=medium if message.medium is None else message.medium.casefold(),
-            action=action,
-            campaign=_campaign(message),
+            time_ms,
+            message_id,
+            received_ms,
+            (),
+            None,
+            medium if message.medium is None else message.medium.casefold(),
+            action,
+            _campaign(message),
         )
 
     return build
@@ -32,13 +37,8 @@ def message_sent(message: MessageProperties, head: Head) -> MessageResponded | C
     """
     if message.conversation_id is None:
         return _SENT(message, head)
-    return Custom(
-        time_ms=head.time_ms,
-        message_id=head.message_id,
-        received_ms=head.received_ms,
-        channel=head.channel,
-        name="Message Sent",
-    )
+    time_ms, message_id, received_ms, channel, _ = head
+    return Custom(time_ms, message_id, received_ms, (), channel, "Message Sent")
 
 
 def campaign_name(campaign: Campaign | str | None) -> str | None:
@@ -54,4 +54,4 @@ def _campaign(message: MessageProperties) -> str | None:
     return message.campaign_name or campaign_name(message.campaign)
 
 
-_SENT = responded("email", "sent")
+_SENT: Final = responded("email", "sent")

@@ -12,23 +12,24 @@ from __future__ import annotations
 
 import re
 from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Final
 
 from stream.events.records import MICROS
 from stream.events.rejection import RejectedEventError
 
-AMOUNT_MAX = 9_000_000_000
+AMOUNT_MAX: Final = 9_000_000_000
 """Units of a currency in one amount: 9 * 10**15 micros are still exact in a double (2**53), and
 no order is that large in any currency. Sums of a thousand such amounts fit into 64 bits."""
 
-PRICES_MAX = 8192
+PRICES_MAX: Final = 8192
 """Prices that are remembered of each kind, about 1 MB."""
 
-_FAST_MAX = float(2**31)
-_SCALE = float(MICROS)
-_MICRO = Decimal(1).scaleb(-6)
-_DIGITS_MAX = 64
-_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
-_NOT_FINITE = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
+_FAST_MAX: Final = float(2**31)
+_SCALE: Final = float(MICROS)
+_MICRO: Final = Decimal(1).scaleb(-6)
+_DIGITS_MAX: Final = 64
+_NUMBER: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
+_NOT_FINITE: Final = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
 
 
 def micros(amount: float | str | None, field: str) -> int | None:

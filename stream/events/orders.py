@@ -15,14 +15,15 @@ there are `ITEMS_MAX` lines, because more may have been cut. What is unknown sta
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 import msgspec
 
 from stream.events.head import Builder, Head
 from stream.events.items import items_of
+from stream.events.labels import text_label
 from stream.events.money import AMOUNT_MAX, micros, unsigned_micros
-from stream.events.properties import ITEMS_MAX, OrderProperties, text_label
+from stream.events.properties import ITEMS_MAX, OrderProperties
 from stream.events.records import (
     MICROS,
     CheckoutStepped,
@@ -34,13 +35,13 @@ from stream.events.records import (
 )
 from stream.events.rejection import RejectedEventError
 
-CURRENCY_MAX = 8
+CURRENCY_MAX: Final = 8
 """Characters of a currency code: 3 in ISO 4217, a few more for what is no legal tender."""
 
 Order = TypeVar("Order", OrderCompleted, OrderUpdated)
 
 
-class Amounts(msgspec.Struct, frozen=True, gc=False):
+class Amounts(NamedTuple):
     """Amounts of an order in micros, None where unknown."""
 
     revenue: int | None
@@ -109,13 +110,15 @@ def order_updated(order: OrderProperties, head: Head) -> OrderUpdated:
 
 
 def _order(kind: type[Order], order: OrderProperties, head: Head) -> Order:
-    items = items_of(order.products, head.time_ms, head.reference)
+    time_ms, message_id, received_ms, channel, reference = head
+    items = items_of(order.products, time_ms, reference)
     amounts = amounts_of(order, items)
-    return kind(
-        time_ms=head.time_ms,
-        message_id=head.message_id,
-        received_ms=head.received_ms,
-        channel=head.channel,
+    built: Order = kind(
+        time_ms,
+        message_id,
+        received_ms,
+        (),
+        channel,
         order_id=order_label(order),
         revenue_micros=amounts.revenue,
         total_micros=amounts.total,
@@ -130,15 +133,18 @@ def _order(kind: type[Order], order: OrderProperties, head: Head) -> Order:
         cart_id=text_label(order.cart_id),
         gift=order.gift,
     )
+    return built
 
 
 def order_cancelled(order: OrderProperties, head: Head) -> OrderCancelled:
-    items = items_of(order.products, head.time_ms, head.reference)
+    time_ms, message_id, received_ms, channel, reference = head
+    items = items_of(order.products, time_ms, reference)
     return OrderCancelled(
-        time_ms=head.time_ms,
-        message_id=head.message_id,
-        received_ms=head.received_ms,
-        channel=head.channel,
+        time_ms,
+        message_id,
+        received_ms,
+        (),
+        channel,
         order_id=order_label(order),
         revenue_micros=amounts_of(order, items).revenue,
         items=items,
@@ -153,7 +159,8 @@ def order_refunded(order: OrderProperties, head: Head) -> OrderRefunded:
     a smaller one tells what was paid back after discounts. Neither lines nor amount: the whole
     order.
     """
-    items = items_of(order.products, head.time_ms, head.reference)
+    time_ms, message_id, received_ms, channel, reference = head
+    items = items_of(order.products, time_ms, reference)
     paid = unsigned_micros(order.total, "$.total")
     if paid is None:
         paid = unsigned_micros(order.revenue, "$.revenue")
@@ -169,10 +176,11 @@ def order_refunded(order: OrderProperties, head: Head) -> OrderRefunded:
             if item.quantity
         )
     return OrderRefunded(
-        time_ms=head.time_ms,
-        message_id=head.message_id,
-        received_ms=head.received_ms,
-        channel=head.channel,
+        time_ms,
+        message_id,
+        received_ms,
+        (),
+        channel,
         order_id=order_label(order),
         refund_micros=paid,
         currency=currency_of(order),
@@ -184,15 +192,17 @@ def checkout_stepped(step: str) -> Builder[OrderProperties]:
     """The builder of one step of the checkout: started, viewed, completed or payment."""
 
     def build(order: OrderProperties, head: Head) -> CheckoutStepped:
+        time_ms, message_id, received_ms, channel, reference = head
         value = micros(order.value, "$.value")
         if value is None and (order.products or order.total or order.revenue is not None):
-            items = items_of(order.products, head.time_ms, head.reference)
+            items = items_of(order.products, time_ms, reference)
             value = amounts_of(order, items).total
         return CheckoutStepped(
-            time_ms=head.time_ms,
-            message_id=head.message_id,
-            received_ms=head.received_ms,
-            channel=head.channel,
+            time_ms,
+            message_id,
+            received_ms,
+            (),
+            channel,
             step=step,
             checkout_id=text_label(order.checkout_id),
             order_id=order_label(order),

@@ -11,18 +11,14 @@ once the event's name says what they are.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Annotated, Any, Generic, TypeVar, get_args
+from typing import Annotated, Any, Final
 
-import msgspec
-from msgspec import Meta, Struct, field, structs
+from msgspec import Meta, Struct, field
 
-from stream.events.rejection import RejectedEventError, of_validation
-
-TEXT_MAX = 256
+TEXT_MAX: Final = 256
 """Characters of a text property; longer ones are cut. A row keeps dozens of them."""
 
-ITEMS_MAX = 100
+ITEMS_MAX: Final = 100
 """Products in one event; the rest is cut. A line costs about 120 bytes in the customer log, so
 that a record stays below 16 KB."""
 
@@ -30,8 +26,6 @@ Text = Annotated[str, Meta(max_length=TEXT_MAX)]
 Label = Text | int | None
 """An id: numbers are usual for ids of products and orders, and become text."""
 Amount = float | str | None
-
-P = TypeVar("P", bound=Struct)
 
 
 class Product(Struct, gc=False):
@@ -147,85 +141,3 @@ class PageProperties(Struct, gc=False):
     path: Text | None = None
     title: Text | None = None
     channel: Text | None = None
-
-
-class PropertiesDecoder(Generic[P]):
-    """Decodes one kind of properties: typed at first, and leniently where that fails.
-
-    The lenient way costs ten times as much. It cuts what is too long, makes text of numbers where
-    text is due, and reads PHP's empty array as the empty object that it stands for.
-    """
-
-    def __init__(self, kind: type[P]) -> None:
-        self.kind = kind
-        self._texts = _text_names(kind)
-        self.decode: Callable[[bytes | msgspec.Raw], P] = msgspec.json.Decoder(
-            kind, strict=False
-        ).decode
-
-    def decode_leniently(
-        self, raw: bytes | msgspec.Raw, error: msgspec.ValidationError
-    ) -> tuple[P, bool]:
-        """The properties after the typed decode's `error`, and whether something was cut.
-
-        Raises
-        ------
-        RejectedEventError
-            `wrong_type` or `out_of_range`, with the path below `$.properties`.
-        """
-        try:
-            content = msgspec.json.decode(raw) or {}
-        except msgspec.ValidationError:
-            raise of_validation(error, "$.properties") from None
-        try:
-            if not isinstance(content, dict):
-                raise RejectedEventError("wrong_type", "$.properties", "Expected `object`")
-            cut = _tidy(content, self._texts)
-            products = content.get("products")
-            if isinstance(products, list):
-                cut |= len(products) > ITEMS_MAX
-                content["products"] = products[:ITEMS_MAX]
-                for product in products[:ITEMS_MAX]:
-                    if isinstance(product, dict):
-                        cut |= _tidy(product, _PRODUCT_TEXTS)
-            return msgspec.convert(content, self.kind, strict=False), cut
-        except msgspec.ValidationError as again:
-            raise of_validation(again, "$.properties") from None
-
-
-def _text_names(kind: type[Struct]) -> frozenset[str]:
-    """Names of the fields in which a text of any length, or a number, stands for a short text."""
-    return frozenset(
-        found.encode_name for found in structs.fields(kind) if Text in get_args(found.type)
-    )
-
-
-def _tidy(content: dict[str, Any], texts: frozenset[str]) -> bool:
-    cut = False
-    for name in texts & content.keys():
-        value = content[name]
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            content[name] = value = label(value)
-        if isinstance(value, str) and len(value) > TEXT_MAX:
-            content[name] = value[:TEXT_MAX]
-            cut = True
-    return cut
-
-
-def label(value: str | float) -> str:
-    """An id as text; a whole number that went through a double loses its `.0`.
-
-    >>> label(17850.0), label(7), label("A-1")
-    ('17850', '7', 'A-1')
-    """
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value)
-
-
-def text_label(value: str | int | None) -> str | None:
-    """An optional id as text."""
-    return value if value is None or isinstance(value, str) else label(value)
-
-
-_PRODUCT_TEXTS = _text_names(Product)

@@ -12,13 +12,14 @@ that shops quote, 0.001 per screw included, and independent of the currency's ex
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 import msgspec
 
-PATH_MAX = 8
+PATH_MAX: Final = 8
 """Forwarding hops of one record; a longer path is a loop between ids and ends in dead letters."""
 
-MICROS = 1_000_000
+MICROS: Final = 1_000_000
 """Micros in one unit of a currency."""
 
 

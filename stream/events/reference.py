@@ -9,27 +9,62 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from operator import attrgetter
+from typing import Final
 
 import msgspec
 
-from stream.clock import InvalidTimeError, instant_ms
+from stream.clock import NEVER_MS, InvalidTimeError, instant_ms
+from stream.events.labels import text_label
 from stream.events.money import micros
-from stream.events.properties import text_label
 from stream.events.reference_record import Facts, ReferenceRecord
 from stream.events.rejection import RejectedEventError
 
-HISTORY_MAX = 32
+HISTORY_MAX: Final = 32
 """Versions of one product or variant that are kept; the oldest go. A daily price then reaches
 back a month, which is longer than events are late; at 280 bytes a version, 9 KB a product."""
 
 
-IDS_MAX = 1_000_000
+IDS_MAX: Final = 1_000_000
 """Products, and as many variants, that a book knows: the largest shops' assortments. With one
-version each that is about 400 MB; a shop with ten thousand products takes 4."""
+version each that is about 500 MB; a shop with ten thousand products takes 5."""
 
 
 class InvalidReferenceError(ValueError):
     """A record of the reference topic is wrong; the message names the field and the id."""
+
+
+class _History:
+    """Versions of one product or variant, and the one that was asked for last.
+
+    Events come in about the order of time: most often it is that one again, without a search.
+    """
+
+    __slots__ = ("_from_ms", "_last", "_until_ms", "_versions")
+
+    def __init__(self) -> None:
+        self._versions: list[Facts] = []
+        self._last: Facts | None = None
+        self._from_ms = self._until_ms = NEVER_MS
+
+    def add(self, facts: Facts) -> None:
+        versions = self._versions
+        place = bisect_right(versions, facts.valid_from_ms, key=_valid_from_ms)
+        if place and versions[place - 1].valid_from_ms == facts.valid_from_ms:
+            versions[place - 1] = facts
+        else:
+            versions.insert(place, facts)
+            del versions[:-HISTORY_MAX]
+        self._from_ms = self._until_ms = NEVER_MS
+
+    def as_of(self, time_ms: int) -> Facts | None:
+        """The version in force at an instant."""
+        if not self._from_ms <= time_ms < self._until_ms:
+            versions = self._versions
+            place = bisect_right(versions, time_ms, key=_valid_from_ms)
+            self._last = versions[place - 1] if place else None
+            self._from_ms = versions[place - 1].valid_from_ms if place else -NEVER_MS
+            self._until_ms = versions[place].valid_from_ms if place < len(versions) else NEVER_MS
+        return self._last
 
 
 class ReferenceBook:
@@ -43,8 +78,8 @@ class ReferenceBook:
 
     def __init__(self, ids_max: int = IDS_MAX) -> None:
         self._ids_max = ids_max
-        self._products: dict[str, list[Facts]] = {}
-        self._variants: dict[str, list[Facts]] = {}
+        self._products: dict[str, _History] = {}
+        self._variants: dict[str, _History] = {}
 
     def update(self, value: bytes) -> None:
         """Takes one record; a second one for the same instant replaces the first.
@@ -58,15 +93,13 @@ class ReferenceBook:
         histories = self._products if record.type == "product" else self._variants
         facts = _facts(record)
         name = str(record.id)
-        if name not in histories and len(histories) >= self._ids_max:
-            raise InvalidReferenceError(f"Reference record {name!r}: more than {self._ids_max} ids")
-        history = histories.setdefault(name, [])
-        place = bisect_right(history, facts.valid_from_ms, key=_valid_from_ms)
-        if place and history[place - 1].valid_from_ms == facts.valid_from_ms:
-            history[place - 1] = facts
-        else:
-            history.insert(place, facts)
-            del history[:-HISTORY_MAX]
+        history = histories.get(name)
+        if history is None:
+            if len(histories) >= self._ids_max:
+                message = f"Reference record {name!r}: more than {self._ids_max} ids"
+                raise InvalidReferenceError(message)
+            history = histories[name] = _History()
+        history.add(facts)
 
     def remove(self, key: bytes) -> None:
         """Takes the tombstone of a key `product:ID` or `variant:ID`; others mean nothing."""
@@ -83,29 +116,20 @@ class ReferenceBook:
         """
         variant = product = None
         if sku and (history := self._variants.get(sku)) is not None:
-            variant = _as_of(history, time_ms)
+            variant = history.as_of(time_ms)
             if variant is not None and product_id is None:
                 product_id = variant.product_id
         if product_id and (history := self._products.get(product_id)) is not None:
-            product = _as_of(history, time_ms)
+            product = history.as_of(time_ms)
         if product is None:
             return () if variant is None else (variant,)
         return (product,) if variant is None else (variant, product)
 
 
-def _as_of(history: list[Facts], time_ms: int) -> Facts | None:
-    """The version in force at an instant; most often the latest."""
-    latest = history[-1]
-    if latest.valid_from_ms <= time_ms:
-        return latest
-    place = bisect_right(history, time_ms, key=_valid_from_ms)
-    return history[place - 1] if place else None
+_valid_from_ms: Final = attrgetter("valid_from_ms")
 
 
-_valid_from_ms = attrgetter("valid_from_ms")
-
-
-_decode_record = msgspec.json.Decoder(ReferenceRecord, strict=False).decode
+_decode_record: Final = msgspec.json.Decoder(ReferenceRecord, strict=False).decode
 
 
 def _decode(value: bytes) -> ReferenceRecord:

@@ -7,7 +7,6 @@ other clients find a customer's partition too.
 
 from __future__ import annotations
 
-import zlib
 from typing import Literal
 
 import msgspec
@@ -152,12 +151,3 @@ TOPICS = (
     MODELS,
     REFERENCE,
 )
-
-
-def partition_of(key: bytes, partitions: int) -> int:
-    """The partition of a key, as librdkafka's `consistent` partitioner has it.
-
-    >>> partition_of(b"c-17", 8)
-    7
-    """
-    return zlib.crc32(key) % partitions

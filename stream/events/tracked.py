@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
 from stream.events.head import AnyBuilder, Builder, Head
 from stream.events.items import item_of, items_of
+from stream.events.labels import label, text_label
 from stream.events.messages import message_sent, responded
 from stream.events.money import finite, unsigned_micros
 from stream.events.names import ALIASES, canonical_name, spellings
@@ -27,12 +28,10 @@ from stream.events.properties import (
     OrderProperties,
     ProductProperties,
     PromotionProperties,
-    PropertiesDecoder,
     SearchProperties,
     ShareProperties,
-    label,
-    text_label,
 )
+from stream.events.properties_decoder import PropertiesDecoder
 from stream.events.records import (
     CartAdded,
     CartRemoved,
@@ -57,24 +56,16 @@ class Tracked(NamedTuple):
 
 
 def product_viewed(product: ProductProperties, head: Head) -> ProductViewed:
+    time_ms, message_id, received_ms, channel, reference = head
     return ProductViewed(
-        head.time_ms,
-        head.message_id,
-        head.received_ms,
-        (),
-        head.channel,
-        item_of(product, head.time_ms, head.reference),
+        time_ms, message_id, received_ms, (), channel, item_of(product, time_ms, reference)
     )
 
 
 def product_clicked(product: ProductProperties, head: Head) -> ProductClicked:
+    time_ms, message_id, received_ms, channel, reference = head
     return ProductClicked(
-        head.time_ms,
-        head.message_id,
-        head.received_ms,
-        (),
-        head.channel,
-        item_of(product, head.time_ms, head.reference),
+        time_ms, message_id, received_ms, (), channel, item_of(product, time_ms, reference)
     )
 
 
@@ -83,13 +74,15 @@ CartChange = TypeVar("CartChange", CartAdded, CartRemoved)
 
 def cart_changed(kind: type[CartChange]) -> Builder[ProductProperties]:
     def build(product: ProductProperties, head: Head) -> CartChange:
+        time_ms, message_id, received_ms, channel, reference = head
         changed: CartChange = kind(
-            time_ms=head.time_ms,
-            message_id=head.message_id,
-            received_ms=head.received_ms,
-            channel=head.channel,
-            item=item_of(product, head.time_ms, head.reference),
-            cart_id=text_label(product.cart_id),
+            time_ms,
+            message_id,
+            received_ms,
+            (),
+            channel,
+            item_of(product, time_ms, reference),
+            text_label(product.cart_id),
         )
         return changed
 
@@ -97,27 +90,30 @@ def cart_changed(kind: type[CartChange]) -> Builder[ProductProperties]:
 
 
 def cart_viewed(cart: CartProperties, head: Head) -> CartViewed:
+    time_ms, message_id, received_ms, channel, reference = head
     return CartViewed(
-        time_ms=head.time_ms,
-        message_id=head.message_id,
-        received_ms=head.received_ms,
-        channel=head.channel,
-        items=items_of(cart.products, head.time_ms, head.reference),
-        cart_id=text_label(cart.cart_id),
+        time_ms,
+        message_id,
+        received_ms,
+        (),
+        channel,
+        items_of(cart.products, time_ms, reference),
+        text_label(cart.cart_id),
     )
 
 
 def products_searched(search: SearchProperties, head: Head) -> ProductsSearched:
     """The query is text or, by the specification, an object, which becomes its JSON text."""
+    time_ms, message_id, received_ms, channel, _ = head
     query = search.query
     if isinstance(query, dict):
         query = msgspec.json.encode(query, order="sorted").decode()[:TEXT_MAX]
     return ProductsSearched(
-        head.time_ms,
-        head.message_id,
-        head.received_ms,
+        time_ms,
+        message_id,
+        received_ms,
         (),
-        head.channel,
+        channel,
         query if query is None or isinstance(query, str) else label(query),
         search.results_count,
     )
@@ -125,12 +121,13 @@ def products_searched(search: SearchProperties, head: Head) -> ProductsSearched:
 
 def list_viewed(filtered: bool) -> Builder[ListProperties]:
     def build(listed: ListProperties, head: Head) -> ListViewed:
+        time_ms, message_id, received_ms, channel, _ = head
         return ListViewed(
-            head.time_ms,
-            head.message_id,
-            head.received_ms,
+            time_ms,
+            message_id,
+            received_ms,
             (),
-            head.channel,
+            channel,
             text_label(listed.list_id),
             listed.category,
             filtered,
@@ -141,16 +138,12 @@ def list_viewed(filtered: bool) -> Builder[ListProperties]:
 
 def promotion_seen(clicked: bool) -> Builder[PromotionProperties]:
     def build(promotion: PromotionProperties, head: Head) -> PromotionSeen:
+        time_ms, message_id, received_ms, channel, _ = head
         promotion_id = promotion.promotion_id
         if promotion_id is None:
             promotion_id = promotion.name if promotion.id is None else promotion.id
         return PromotionSeen(
-            time_ms=head.time_ms,
-            message_id=head.message_id,
-            received_ms=head.received_ms,
-            channel=head.channel,
-            promotion_id=text_label(promotion_id),
-            clicked=clicked,
+            time_ms, message_id, received_ms, (), channel, text_label(promotion_id), clicked
         )
 
     return build
@@ -158,16 +151,18 @@ def promotion_seen(clicked: bool) -> Builder[PromotionProperties]:
 
 def coupon_used(action: str) -> Builder[CouponProperties]:
     def build(used: CouponProperties, head: Head) -> CouponUsed:
+        time_ms, message_id, received_ms, channel, _ = head
         coupon = used.coupon_id if used.coupon is None else used.coupon
         return CouponUsed(
-            time_ms=head.time_ms,
-            message_id=head.message_id,
-            received_ms=head.received_ms,
-            channel=head.channel,
-            action=action,
-            coupon=text_label(used.coupon_name if coupon is None else coupon),
-            discount_micros=unsigned_micros(used.discount, "$.discount"),
-            reason=used.reason,
+            time_ms,
+            message_id,
+            received_ms,
+            (),
+            channel,
+            action,
+            text_label(used.coupon_name if coupon is None else coupon),
+            unsigned_micros(used.discount, "$.discount"),
+            used.reason,
         )
 
     return build
@@ -175,51 +170,50 @@ def coupon_used(action: str) -> Builder[CouponProperties]:
 
 def wishlist_changed(action: str) -> Builder[ProductProperties]:
     def build(product: ProductProperties, head: Head) -> WishlistChanged:
+        time_ms, message_id, received_ms, channel, reference = head
         return WishlistChanged(
-            time_ms=head.time_ms,
-            message_id=head.message_id,
-            received_ms=head.received_ms,
-            channel=head.channel,
-            action=action,
-            item=item_of(product, head.time_ms, head.reference),
+            time_ms,
+            message_id,
+            received_ms,
+            (),
+            channel,
+            action,
+            item_of(product, time_ms, reference),
         )
 
     return build
 
 
 def product_reviewed(product: ProductProperties, head: Head) -> ProductReviewed:
+    time_ms, message_id, received_ms, channel, reference = head
     rating = finite(product.rating, "$.rating")
     return ProductReviewed(
-        time_ms=head.time_ms,
-        message_id=head.message_id,
-        received_ms=head.received_ms,
-        channel=head.channel,
-        item=item_of(product, head.time_ms, head.reference),
-        rating=None if rating is None else float(rating),
+        time_ms,
+        message_id,
+        received_ms,
+        (),
+        channel,
+        item_of(product, time_ms, reference),
+        None if rating is None else float(rating),
     )
 
 
 def shared(share: ShareProperties, head: Head) -> Shared:
-    return Shared(
-        time_ms=head.time_ms,
-        message_id=head.message_id,
-        received_ms=head.received_ms,
-        channel=head.channel,
-        via=share.share_via,
-    )
+    time_ms, message_id, received_ms, channel, _ = head
+    return Shared(time_ms, message_id, received_ms, (), channel, share.share_via)
 
 
-_PRODUCT = PropertiesDecoder(ProductProperties)
-_CART = PropertiesDecoder(CartProperties)
-_SEARCH = PropertiesDecoder(SearchProperties)
-_LIST = PropertiesDecoder(ListProperties)
-_PROMOTION = PropertiesDecoder(PromotionProperties)
-_ORDER = PropertiesDecoder(OrderProperties)
-_COUPON = PropertiesDecoder(CouponProperties)
-_SHARE = PropertiesDecoder(ShareProperties)
-_MESSAGE = PropertiesDecoder(MessageProperties)
+_PRODUCT: Final = PropertiesDecoder(ProductProperties)
+_CART: Final = PropertiesDecoder(CartProperties)
+_SEARCH: Final = PropertiesDecoder(SearchProperties)
+_LIST: Final = PropertiesDecoder(ListProperties)
+_PROMOTION: Final = PropertiesDecoder(PromotionProperties)
+_ORDER: Final = PropertiesDecoder(OrderProperties)
+_COUPON: Final = PropertiesDecoder(CouponProperties)
+_SHARE: Final = PropertiesDecoder(ShareProperties)
+_MESSAGE: Final = PropertiesDecoder(MessageProperties)
 
-CANONICAL: dict[str, Tracked] = {
+CANONICAL: Final[dict[str, Tracked]] = {
     "Products Searched": Tracked(_SEARCH, products_searched),
     "Product List Viewed": Tracked(_LIST, list_viewed(filtered=False)),
     "Product List Filtered": Tracked(_LIST, list_viewed(filtered=True)),
@@ -268,7 +262,7 @@ CANONICAL: dict[str, Tracked] = {
     "SMS Unsubscribed": Tracked(_MESSAGE, responded("sms", "unsubscribed")),
 }
 
-TRACKED: dict[str, Tracked] = {
+TRACKED: Final[dict[str, Tracked]] = {
     name: CANONICAL[canonical] for canonical in ALIASES for name in spellings(canonical)
 }
 """Every spelling of the specifications, so that the hot path needs one look-up."""

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeGuard
+from typing import Any, Final, TypeGuard
 
 import msgspec
 
 from stream.events.properties import TEXT_MAX
 from stream.events.rejection import RejectedEventError
 
-TRAITS_MAX = 50
+TRAITS_MAX: Final = 50
 """Traits of one call, in the order sent. With names and texts at their limits that is 16 KB."""
 
-TRAIT_NAME_MAX = 64
+TRAIT_NAME_MAX: Final = 64
 """Characters of a trait's name, dots included."""
 
-_INTEGER_MAX = 2**63 - 1
+_INTEGER_MAX: Final = 2**63 - 1
 
 Trait = str | int | float | bool
 

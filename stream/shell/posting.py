@@ -6,8 +6,8 @@ from stream.engine.effects import DeadRecord, Effects
 from stream.engine.routed import Routed
 from stream.events import topics
 from stream.events.cloudevent import CONTENT_TYPE, encode_change, encode_membership
+from stream.events.partitioner import partition_of
 from stream.events.records import encode_record
-from stream.events.topics import partition_of
 from stream.shell.dead_letters import dead_letter_headers
 from stream.shell.outbox import NO_HEADERS, Headers, Outbox
 from stream.shell.settings import Settings

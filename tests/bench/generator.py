@@ -18,7 +18,8 @@ import msgspec
 from aiokafka import AIOKafkaProducer
 
 from stream.clock import MINUTE_MS, rfc3339
-from stream.events.topics import EVENTS, partition_of
+from stream.events.partitioner import partition_of
+from stream.events.topics import EVENTS
 from tests.bench.clones import suffix, with_suffix
 from tests.bench.log import PARTITIONS, LogPlan
 from tests.bench.schedule import at_present, due_ms, opening_of

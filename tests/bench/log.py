@@ -14,7 +14,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from stream.clock import LATENESS_MS, rfc3339
-from stream.events.topics import EVENTS, REFERENCE, partition_of
+from stream.events.partitioner import partition_of
+from stream.events.topics import EVENTS, REFERENCE
 from stream.shell.settings import Settings
 from stream.shell.topic_admin import create_topics
 from stream.simulation.catalogue import Catalogue

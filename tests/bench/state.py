@@ -19,7 +19,8 @@ from contextlib import asynccontextmanager
 from aiokafka import AIOKafkaProducer, TopicPartition
 
 from stream.clock import NEVER_MS
-from stream.events.topics import CHANGELOG, partition_of
+from stream.events.partitioner import partition_of
+from stream.events.topics import CHANGELOG
 from stream.shell.topic_admin import create_topics
 from stream.state.codec import unpack
 from tests.bench.clones import cloned, templates

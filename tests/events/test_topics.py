@@ -1,4 +1,4 @@
-from stream.events.topics import MESSAGE_BYTES_MAX, RECORD_BYTES_MAX, TOPICS, partition_of
+from stream.events.topics import MESSAGE_BYTES_MAX, RECORD_BYTES_MAX, TOPICS
 
 
 def test_names_are_unique():
@@ -22,12 +22,6 @@ def test_state_is_compacted_and_never_deleted():
             assert "retention.ms" not in config
         else:
             assert int(config["retention.ms"]) == (topic.retention_ms or -1)
-
-
-def test_keys_are_spread_as_librdkafka_does_it():
-    # CRC-32 of the ASCII digits 1 to 9 is 0xCBF43926, the check value of every CRC catalogue.
-    assert partition_of(b"123456789", 1 << 32) == 0xCBF43926
-    assert partition_of(b"123456789", 8) == 6
 
 
 def test_partition_counts_follow_the_installation_or_are_one():

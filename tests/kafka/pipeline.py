@@ -15,7 +15,7 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from stream.engine.effects import StoredRecord
 from stream.engine.meta import META_KEY, Meta, unpack_meta
 from stream.events.envelope import HISTORY_ENDS
-from stream.events.topics import partition_of
+from stream.events.partitioner import partition_of
 from stream.shell.log_reader import LogReader
 from tests.kafka.installation import Installation, WorkerProcess
 
