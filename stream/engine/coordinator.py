@@ -23,7 +23,7 @@ from stream.engine.router import POPULATION_LEAD_MS
 from stream.engine.versions import CLUSTERS, DEFINITIONS, POPULATION
 from stream.events.records import Control, Tick, Version
 from stream.features.population import add_counts, threshold
-from stream.segments.compiler import percentile_key
+from stream.segments.leaf_code import percentile_key
 from stream.segments.pack import load_pack
 
 STATE_KEY = b"\0clock"

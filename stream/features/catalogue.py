@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from stream.features import activity, engagement, intent, purchases
+from stream.features import activity, engagement, intent, purchases, traits
 from stream.features.registry import Feature, by_name
+from stream.state import windows
 
 FEATURES: dict[str, Feature] = by_name(
     (activity.FAMILY, intent.FAMILY, purchases.FAMILY, engagement.FAMILY)
@@ -13,5 +14,22 @@ FUNCTIONS = {
     "rhythm": purchases.rhythm,
     "return_rate": purchases.return_rate,
     "discount_share": purchases.discount_share,
+    "number_trait": traits.number_trait,
+    "text_trait": traits.text_trait,
+    "flag_trait": traits.flag_trait,
+    "count_of": windows.count_of,
+    "total_of": windows.total_of,
+    "first_ms_of": windows.first_ms_of,
+    "last_ms_of": windows.last_ms_of,
+    "first_of": windows.first_of,
+    "last_of": windows.last_of,
+    "count_within": windows.count_within,
+    "total_within": windows.total_within,
+    "turns_ms": windows.turns_ms,
+    "distinct_of": windows.distinct_of,
+    "distinct_turns_ms": windows.distinct_turns_ms,
+    "done_ms_of": windows.done_ms_of,
+    "lapsed_ms_of": windows.lapsed_ms_of,
+    "whole_ms": windows.whole_ms,
 }
 """Names that a feature's code may call."""

@@ -7,6 +7,8 @@ milliseconds, or None for unknown.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
 
@@ -21,7 +23,8 @@ class Feature(msgspec.Struct, frozen=True):
     about     one sentence for those who write segments
     turns     code of the next instant at which time alone changes it, or nothing
     measure   key of what the row keeps for it, or nothing; its past begins with its definitions
-    within_ms how far back it looks, of a measure; 0 is all time
+    reach_ms  how far back it looks, of a measure; 0 is all time
+    is_lower_bound_at_first  whether it is too low while a part of that past is missing
     """
 
     name: str
@@ -32,7 +35,11 @@ class Feature(msgspec.Struct, frozen=True):
     nullable: bool = False
     turns: str = ""
     measure: str = ""
-    within_ms: int = 0
+    reach_ms: int = 0
+    is_lower_bound_at_first: bool = False
+
+
+Registry = Mapping[str, Feature]
 
 
 def by_name(families: tuple[tuple[Feature, ...], ...]) -> dict[str, Feature]:

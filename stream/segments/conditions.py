@@ -40,8 +40,9 @@ from stream.segments.measures import Measure
 from stream.segments.sugar import expand
 
 DEPTH_MAX = 20
-LEAVES_MAX = 32
-"""Leaves that are decided together: two bits each in a row's 64-bit number."""
+LEAVES_MAX = 31
+"""Leaves that are decided together: two bits each in a row's 64-bit number, which has one more for
+a change that waits (engine/lifecycle.py)."""
 
 _COMPARISONS = {
     ast.Lt: "<",
@@ -87,13 +88,21 @@ class Comparison(msgspec.Struct, frozen=True):
 
 
 class InSegment(msgspec.Struct, frozen=True):
-    """A leaf: membership of another segment."""
+    """A leaf: membership of another segment, by the row's dictionary of that name."""
 
     text: str
     segment: str
+    where: str = "segments"
 
 
-Leaf = Comparison | InSegment
+class Calendar(msgspec.Struct, frozen=True):
+    """A leaf that turns true at an instant, for everybody."""
+
+    text: str
+    at_ms: int
+
+
+Leaf = Comparison | InSegment | Calendar
 
 
 class Tree(msgspec.Struct, frozen=True):

@@ -11,7 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from stream.segments.compiler import Unit, bits_code, feature_loads, run_source
+from stream.features.registry import Feature
+from stream.segments.compiler import Unit, bits_code, run_source
+from stream.segments.leaf_code import feature_loads
 from stream.state.fold import TIME
 from stream.state.row import Row
 
@@ -33,12 +35,12 @@ def compile_decision(
     in `bits`, and the row must be woken before time turns one of them.
     """
     header = "def decide(row, now, thresholds, bits, turned, about):"
-    features: list[str] = []
+    features: list[Feature] = []
     lines: list[str] = []
     for number in numbers:
         leaves = units[number].leaves
         read = [n for n, leaf in enumerate(leaves) if parts is None or leaf.parts & parts]
-        features += [name for n in read for name in leaves[n].features]
+        features += [feature for n in read for feature in leaves[n].features]
         lines += _unit_lines(number, units[number], read)
     source = [
         header,

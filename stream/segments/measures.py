@@ -176,7 +176,8 @@ class MeasureParser:
         else:
             code, about = f"done_ms_of({kept})", "When a sequence was last completed."
         name = f"{'lapsed' if is_negated else 'done'}:{measure.key}"
-        return _read(measure, Feature(name, code, "instant", 0, about, nullable=True))
+        feature = Feature(name, code, "instant", 0, about, nullable=True)
+        return _read(measure, feature, is_partial=False)
 
     def _filtered(self, node: ast.expr) -> Step:
         """A step of a sequence: EVENT, or EVENT(where=...)."""
@@ -307,18 +308,22 @@ def _measure(kind: str, steps: tuple[Step, ...], span: Span) -> Measure:
     return Measure(xxh3_64_hexdigest(content)[:KEY_LENGTH], kind, steps, span)
 
 
-def _read(measure: Measure, feature: Feature) -> Read:
-    """The reading, which depends on what its measure listens to."""
+def _read(measure: Measure, feature: Feature, *, is_partial: bool = True) -> Read:
+    """The reading, which depends on what its measure listens to.
+
+    `is_partial` says whether it is too low while a part of the past is missing. The latest of
+    something is right as soon as there is one.
+    """
     span = measure.span
-    return Read(
-        measure,
-        msgspec.structs.replace(
-            feature,
-            parts=measure.parts,
-            measure=measure.key,
-            within_ms=span.within_ms + span.before_ms,
-        ),
+    reach_ms = span.within_ms + span.before_ms + span.resolution_ms if span.within_ms else 0
+    found = msgspec.structs.replace(
+        feature,
+        parts=measure.parts,
+        measure=measure.key,
+        reach_ms=reach_ms,
+        is_lower_bound_at_first=is_partial,
     )
+    return Read(measure, found)
 
 
 def _sum(function: str, step: Step, span: Span) -> Read:
@@ -361,4 +366,5 @@ def _end(function: str, step: Step) -> Read:
         code = f"{function}_of({kept})"
         unit = {MONEY: "micros", TEXT: "text", FLAG: "flag"}.get(step.kind, "ratio")
     about = f"The {'first' if function == 'first' else 'latest'} of its events."
-    return _read(measure, Feature(f"{function}:{measure.key}", code, unit, 0, about, nullable=True))
+    feature = Feature(f"{function}:{measure.key}", code, unit, 0, about, nullable=True)
+    return _read(measure, feature, is_partial=function == "first")

@@ -275,6 +275,18 @@ def lapsed_ms_of(kept: Kept | None, within_ms: int) -> int | None:
     return kept.firsts[-1] + within_ms
 
 
+def whole_ms(first_ms: int, kept_ms: int | None, reach_ms: int) -> int:
+    """From when on what is kept is the whole past that a measure asks for; 0: always was.
+
+    first_ms   when the customer was first heard of
+    kept_ms    since when the measure is kept; None: since the beginning of the log
+    reach_ms   how far back it looks; 0 is all time
+    """
+    if kept_ms is None or first_ms >= kept_ms:
+        return 0
+    return kept_ms + reach_ms if reach_ms else NEVER_MS
+
+
 def merge_kept(kept: Kept | None, other: Kept, within_ms: int = 0) -> Kept:
     """Join what two rows of one person have kept; `within_ms` of a sequence."""
     match kept, other:

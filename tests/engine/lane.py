@@ -13,7 +13,7 @@ from stream.engine.partition import PartitionEngine
 from stream.engine.settings import EngineSettings
 from stream.events.changes import SegmentChanged
 from stream.events.records import CustomerEvent, Link, Merge, Record, Tick, Version, encode_record
-from stream.segments.compiler import percentile_key
+from stream.segments.leaf_code import percentile_key
 from stream.state.row import Row
 
 BUILT_IN = files("stream.segments").joinpath("pack.yaml").read_bytes()

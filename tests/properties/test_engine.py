@@ -18,7 +18,7 @@ from stream.engine.partition import PartitionEngine
 from stream.events.cloudevent import encode_change
 from stream.events.records import Link, Tick, Version, encode_record
 from stream.features.vector import DIMENSIONS
-from stream.segments.compiler import percentile_key
+from stream.segments.leaf_code import percentile_key
 from stream.state.codec import unpack
 from tests.engine.lane import BUILT_IN, SETTINGS, definitions, expect_counts_to_add_up
 from tests.engine.recorded import fold_in_batches

@@ -3,18 +3,9 @@ from __future__ import annotations
 import pytest
 
 from stream.clock import NEVER_MS
-from stream.segments.compiler import (
-    FALSE,
-    TRUE,
-    UNKNOWN,
-    Rule,
-    TooManyLeavesError,
-    Unit,
-    compile_unit,
-    percentile_key,
-    value_of,
-)
-from stream.segments.conditions import parse
+from stream.segments.compiler import Rule, TooManyLeavesError, Unit, compile_unit, value_of
+from stream.segments.conditions import LEAVES_MAX, parse
+from stream.segments.leaf_code import FALSE, TRUE, UNKNOWN, percentile_key
 from stream.state import fold as parts
 from stream.state.fold import fold
 from stream.state.row import Row
@@ -206,9 +197,9 @@ def test_more_comparisons_than_a_number_of_the_row_holds_are_refused():
 
 
 def test_as_many_comparisons_as_are_allowed_fit_into_64_bits():
-    unit = unit_of(" and ".join(f"cart.items >= {-n}" for n in range(32)))
+    unit = unit_of(" and ".join(f"cart.items >= {-n}" for n in range(LEAVES_MAX)))
     bits, _, verdict = unit.evaluate(Row(), START_MS, {})
-    assert (bits, verdict) == (2**64 - 1, 1)
+    assert (bits, verdict) == (4**LEAVES_MAX - 1, 1)
 
 
 def test_a_features_value_can_be_had_alone():
