@@ -44,6 +44,7 @@ from stream.segments.leaf_code import (
     value_lines,
 )
 from stream.segments.measures import Measure
+from stream.segments.stay import Stay
 from stream.state.row import Row
 
 Value = float | int | str | bool | None
@@ -64,6 +65,7 @@ class Unit(msgspec.Struct, frozen=True):
     parts         of the row, that its leaves read
     leaves        code of the leaves, by their number
     verdict_code  expression of the verdict
+    is_silent     it is decided and measured, and nobody is told
     """
 
     clauses: tuple[Clause, ...]
@@ -78,14 +80,19 @@ class Unit(msgspec.Struct, frozen=True):
     verdict_code: str
     depends: frozenset[str] = frozenset()
     measures: tuple[Measure, ...] = ()
+    stay: Stay | None = None
+    is_silent: bool = False
 
 
 class Rule(msgspec.Struct, frozen=True):
-    """A parsed definition, ready to compile."""
+    """A parsed definition, ready to compile; nobody is told of a silent one."""
 
     segment: str
     enter: Condition
     exit: Condition | None
+    stay: Stay | None = None
+    is_silent: bool = False
+    jitter_ms: int = 0
 
     @property
     def depends(self) -> frozenset[str]:
@@ -164,6 +171,8 @@ def compile_unit(rules: tuple[Rule, ...], *, exclusive: bool) -> Unit:
         verdict_code=verdict_code,
         depends=frozenset().union(*(rule.depends for rule in rules)),
         measures=tuple(dict.fromkeys(measure for rule in rules for measure in rule.measures)),
+        stay=rules[0].stay,
+        is_silent=rules[0].is_silent,
     )
 
 

@@ -7,21 +7,31 @@ rename the others.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
 
 import msgspec
 from xxhash import xxh3_64_hexdigest
 
 from stream.features.catalogue import FEATURES
+from stream.segments.collect import compile_collectors
 from stream.segments.compiler import Rule, TooManyLeavesError, Unit, compile_unit, value_of
 from stream.segments.decision import Decide, compile_decision
 from stream.segments.definition import Definition, Document
+from stream.segments.local_time import zone_of
+from stream.segments.rules import CUSTOMER, rules_of
 from stream.segments.source import Source
 
 ENGINE_VERSION = 1
 """Version of the rules' meaning; a change of it is a new version of every definition."""
+
+
+MEASURES_MAX = 64
+"""Different measures of all definitions; with `windows.BUCKETS_MAX` a row keeps at most 32 KiB of
+them, and 200 bytes each of a usual customer."""
+
+_WORD = re.compile(r"[A-Za-z_]\w*")
 
 
 class Pack:
@@ -31,17 +41,29 @@ class Pack:
     units        what is decided together, in the order of evaluation
     percentiles  population features and the ranks that conditions ask for
     by_population  units that a population version can change, through other segments included
+    measures     what rows keep of past events, by key
+    collectors   for each record that some measure listens to, what keeps it
     """
 
-    def __init__(self, name: str, document: Document, units: tuple[Unit, ...]) -> None:
+    def __init__(
+        self,
+        name: str,
+        document: Document,
+        units: tuple[Unit, ...],
+        settings: Mapping[str, float],
+    ) -> None:
         self.name = name
+        self.document = document
         self.definitions = {d.name: d for d in document.segments}
-        self.versions = {d.name: _version(d, document.settings) for d in document.segments}
+        self.versions = {d.name: _version(d, settings, document) for d in document.segments}
         self.actions = {
             d.name: msgspec.to_builtins(d.action) if d.action.enabled else {}
             for d in document.segments
         }
         self.units = units
+        self.measures = {m.key: m for unit in units for m in unit.measures}
+        zone = zone_of(document.timezone)
+        self.collectors = compile_collectors(self.measures.values(), zone)
         self.everything = tuple(range(len(units)))
         self.by_population = _by_population(units)
         ranks: dict[str, set[float]] = {}
@@ -90,8 +112,13 @@ def pack_name(content: bytes) -> str:
     return xxh3_64_hexdigest(b"%d\0%s" % (ENGINE_VERSION, content))
 
 
-def _version(definition: Definition, settings: Mapping[str, Any]) -> str:
-    content = msgspec.json.encode([ENGINE_VERSION, definition, sorted(settings.items())])
+def _version(definition: Definition, settings: Mapping[str, float], document: Document) -> str:
+    """The hash of what one segment means: its own fields, and the settings that it names."""
+    texts = msgspec.json.encode(definition).decode()
+    used = sorted(
+        (name, float(settings[name])) for name in set(_WORD.findall(texts)) & settings.keys()
+    )
+    content = msgspec.json.encode([ENGINE_VERSION, definition, used, document.timezone])
     return xxh3_64_hexdigest(content)
 
 
@@ -107,30 +134,17 @@ def load_pack(content: bytes, file: str = "definitions") -> Pack:
     source = Source(content, file)
     document = source.document()
     settings = source.settings(document)
-    seen: set[str] = set()
-    rules: list[Rule] = []
-    for at, definition in enumerate(document.segments):
-        where = ("segments", at)
-        if definition.name in seen:
-            raise source.error((*where, "name"), f"segment {definition.name!r} is defined twice")
-        enter = source.condition((*where, "enter"), definition.enter, settings, seen)
-        leave = None
-        if definition.exit is not None:
-            if definition.group:
-                raise source.error((*where, "exit"), "an exclusive group's segment has no exit: "
-                                   "it ends when another one of the group begins")  # fmt: skip
-            leave = source.condition((*where, "exit"), definition.exit, settings, seen)
-        if definition.success is not None and definition.success.within is not None:
-            source.number((*where, "success", "within"), definition.success.within, settings)
-        seen.add(definition.name)
-        rules.append(Rule(definition.name, enter, leave))
-    return Pack(pack_name(content), document, _units(source, document, rules))
+    rules = rules_of(source, document, settings)
+    return Pack(pack_name(content), document, _units(source, document, rules), settings)
 
 
 def _units(source: Source, document: Document, rules: list[Rule]) -> tuple[Unit, ...]:
     """A unit for each definition, or for each group where its first definition stands."""
     units: list[Unit] = []
     decided: set[str] = set()
+    by_name = {rule.segment: rule for rule in rules}
+    if CUSTOMER in by_name:
+        units.append(compile_unit((by_name[CUSTOMER],), exclusive=False))
     for at, definition in enumerate(document.segments):
         if definition.name in decided:
             continue
@@ -138,17 +152,23 @@ def _units(source: Source, document: Document, rules: list[Rule]) -> tuple[Unit,
         if definition.group is not None:
             group = [n for n, d in enumerate(document.segments) if d.group == definition.group]
         try:
-            members = tuple(rules[n] for n in group)
+            members = tuple(by_name[document.segments[n].name] for n in group)
             unit = compile_unit(members, exclusive=definition.group is not None)
         except TooManyLeavesError as error:
             raise source.error(("segments", at), f"{error}; ask for less") from None
         early = sorted(unit.depends - decided)
         if early:
-            last = next(n for n in group if early[0] in rules[n].depends)
+            last = next(n for n, m in zip(group, members, strict=True) if early[0] in m.depends)
             raise source.error(
                 ("segments", last),
                 f"in_segment({early[0]!r}) must name a segment defined above its whole group",
             )
         units.append(unit)
         decided.update(clause.segment for clause in unit.clauses)
+        measures = {measure.key for unit in units for measure in unit.measures}
+        if len(measures) > MEASURES_MAX:
+            raise source.error(
+                ("segments", at),
+                f"needs more than {MEASURES_MAX} different measures of events; share some",
+            )
     return tuple(units)

@@ -6,10 +6,19 @@ conditions' leaves, too, and the lines where things stand.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
+from msgspec import structs
+
+from stream.events.kinds import IDENTIFIED, named
+from stream.features.catalogue import FEATURES
+from stream.features.needs import NEEDS, Carried, Events, Need
+from stream.features.properties import PROPERTIES
+from stream.features.registry import Feature
 from stream.segments.conditions import Comparison, Condition, InSegment, Leaf
 from stream.segments.definition import Definition
+from stream.segments.measures import Measure, Step
 from stream.segments.pack import Pack, load_pack
 from stream.segments.source import Source
 
@@ -19,6 +28,8 @@ class Reading:
 
     settings  named thresholds, as numbers; times are `Duration`, in milliseconds
     enter     name of a definition -> its condition; `exit` likewise, for those that have one
+    made      the features that conditions make beside the catalogue's: traits and measures
+    measures  what the made features are measured by, by key
     """
 
     def __init__(self, content: bytes, file: str) -> None:
@@ -29,7 +40,9 @@ class Reading:
         self.enter: dict[str, Condition] = {}
         self.exit: dict[str, Condition] = {}
         self.places: dict[str, int] = {}
-        known: set[str] = set()
+        known: dict[str, bool] = {}
+        self.made: dict[str, Feature] = {}
+        self.measures: dict[str, Measure] = {}
         for at, definition in enumerate(document.segments):
             where = ("segments", at)
             name = definition.name
@@ -37,10 +50,31 @@ class Reading:
             self.enter[name] = self._condition((*where, "enter"), definition.enter, known)
             if definition.exit is not None:
                 self.exit[name] = self._condition((*where, "exit"), definition.exit, known)
-            known.add(name)
+            known[name] = definition.shadow
 
-    def _condition(self, path: tuple[str | int, ...], text: str, known: set[str]) -> Condition:
-        return self.source.condition(path, text, self.settings, known)
+    def _condition(
+        self, path: tuple[str | int, ...], text: str, known: Mapping[str, bool]
+    ) -> Condition:
+        found = self.source.condition(path, text, self.settings, known)
+        self.made.update((feature.name, feature) for feature in found.features)
+        self.measures.update((measure.key, measure) for measure in found.measures)
+        return found
+
+    def feature(self, name: str) -> Feature:
+        """A feature of the catalogue, or one that a condition makes: a trait, a measure."""
+        return FEATURES[name] if name in FEATURES else self.made[name]
+
+    def need(self, name: str) -> Need:
+        """What a feature needs of the stream; of one that a condition makes, derived from it."""
+        if name in NEEDS:
+            return NEEDS[name]
+        measure = self.measures.get(self.made[name].measure)
+        if measure is None:
+            return Need((IDENTIFIED,), ((IDENTIFIED,),))
+        need = _need_of(measure)
+        if self.made[name].name.startswith("lapsed:"):  # who never sends the second waits in vain
+            need = structs.replace(need, must=need.must[:1], should=need.must[1:])
+        return need
 
     @property
     def definitions(self) -> dict[str, Definition]:
@@ -59,6 +93,11 @@ class Reading:
     def features(self, name: str) -> tuple[str, ...]:
         """The features that its conditions read, those of segments that they name left out."""
         return tuple(dict.fromkeys(f for leaf in self.leaves(name) for f in features_of(leaf)))
+
+    def above(self, name: str) -> tuple[str, ...]:
+        """The members of its exclusive group that go before it: where one holds, it does not."""
+        group = self.group(name)
+        return group[: group.index(name)] if group else ()
 
     def depends(self, name: str) -> tuple[str, ...]:
         """The segments that its conditions ask for."""
@@ -84,5 +123,31 @@ def features_of(leaf: Leaf) -> tuple[str, ...]:
     found: list[str] = []
     for side in (leaf.left, leaf.right):
         found += side.features
-        found += [name for name in (side.since, side.percentile) if name is not None]
+        found += [name for name in (side.since, side.until, side.percentile) if name is not None]
     return tuple(dict.fromkeys(found))
+
+
+_FIELD = re.compile(r"\b(event|item)\.(\w+)")
+
+
+def _need_of(measure: Measure) -> Need:
+    """The events that a measure listens to, and the properties that it asks of them."""
+    steps = tuple((step, _events_of(step)) for step in measure.steps)
+    feeds = tuple(dict.fromkeys(name for _, events in steps for name in events))
+    carry = tuple(asked for step, events in steps for asked in _asked(step, events))
+    return Need(feeds, tuple(events for _, events in steps), carry=carry)
+
+
+def _events_of(step: Step) -> Events:
+    return tuple(name for kind in step.records for name in named(kind, step.test))
+
+
+def _asked(step: Step, events: Events) -> tuple[tuple[Carried, ...], ...]:
+    """Of each field that the step's filter or value reads, the property that fills it."""
+    found: dict[str, None] = {}
+    for place, field in _FIELD.findall(f"{step.filter} {step.value}"):
+        for name, known in PROPERTIES.items():
+            if field in (known.event if place == "event" else known.item):
+                found[name] = None
+                break
+    return ((tuple(Carried(name, events) for name in found)),) if found else ()

@@ -12,7 +12,7 @@ import msgspec
 import yaml
 
 from stream.segments.arithmetic import NUMBER_MAX, UNITS
-from stream.segments.conditions import Condition, InSegment, parse
+from stream.segments.conditions import Comparison, Condition, InSegment, Leaf, parse
 from stream.segments.definition import Action, Control, Definition, Document, Success, Variant
 from stream.segments.kinds import DURATION, ConditionError, Duration
 
@@ -174,26 +174,41 @@ class Source:
         self, path: tuple[str | int, ...], text: str, settings: Mapping[str, float]
     ) -> float:
         """The number or duration of a text, in milliseconds."""
-        leaves = self.condition(path, f"{text} > 0", settings, set()).leaves
+        leaves = self.condition(path, f"{text} > 0", settings, {}).leaves
         first = leaves[0]
-        if len(leaves) > 1 or isinstance(first, InSegment) or first.left.constant is None:
+        if len(leaves) > 1 or not isinstance(first, Comparison) or first.left.constant is None:
             raise self.error(path, f"{text!r} is no number or duration such as 3 * DAY")
         constant = first.left.constant
         return Duration(constant) if first.left.kind == DURATION else constant
 
     def condition(
-        self, path: tuple[str | int, ...], text: str, settings: Mapping[str, float], known: set[str]
+        self,
+        path: tuple[str | int, ...],
+        text: str,
+        settings: Mapping[str, float],
+        known: Mapping[str, bool],
     ) -> Condition:
+        """The condition of a text; it may ask for the segments that are known, silent or not."""
         try:
             condition = parse(text, settings)
         except ConditionError as error:
             raise self.error(path, f"column {error.column + 1}: {error}") from None
-        for leaf in condition.leaves:
-            if isinstance(leaf, InSegment) and leaf.segment not in known:
-                raise self.error(
-                    path, f"in_segment({leaf.segment!r}) must name a segment defined above it"
-                )
-        return condition
+        return msgspec.structs.replace(
+            condition, leaves=tuple(self._placed(path, leaf, known) for leaf in condition.leaves)
+        )
+
+    def _placed(self, path: tuple[str | int, ...], leaf: Leaf, known: Mapping[str, bool]) -> Leaf:
+        """The leaf; a membership with the place where the row keeps it."""
+        if not isinstance(leaf, InSegment):
+            return leaf
+        if leaf.segment not in known:
+            raise self.error(
+                path,
+                f"in_segment({leaf.segment!r}) must name a segment defined above it, "
+                "and only one in shadow may ask for one in shadow",
+            )
+        where = "shadows" if known[leaf.segment] else "segments"
+        return msgspec.structs.replace(leaf, where=where)
 
 
 def _yaml_problem(error: yaml.YAMLError, content: bytes) -> str:

@@ -11,6 +11,7 @@ import msgspec
 
 from stream.clock import NEVER_MS
 from stream.state.dedupe import MessageIds
+from stream.state.windows import Kept
 
 
 class Sessions(msgspec.Struct, array_like=True, gc=False):
@@ -149,6 +150,9 @@ class Row(msgspec.Struct, array_like=True, kw_only=True, gc=False, tag=ROW_FORMA
     traits_ms   of the latest identify
     changed_ms  of the latest change of its segments
     learned_ms  when the clusters last learned from it
+    windows     what the definitions' measures keep of past events, by key
+    shadows     memberships of which nobody is told
+    past        segment -> when it was last entered and left, where its rules ask for that
     """
 
     timer_ms: int = NEVER_MS
@@ -179,6 +183,9 @@ class Row(msgspec.Struct, array_like=True, kw_only=True, gc=False, tag=ROW_FORMA
     traits_ms: int = 0
     learned_ms: int = 0
     changed_ms: int = 0
+    windows: dict[str, Kept] = {}
+    shadows: dict[str, int] = {}
+    past: dict[str, tuple[int, int]] = {}
 
 
 class Head(msgspec.Struct, array_like=True, gc=False, tag=ROW_FORMAT):
