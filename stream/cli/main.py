@@ -1,6 +1,7 @@
 """Finds the command's file, reads its arguments, runs it, and turns an error into one line.
 
-A command is a module of this package that defines `add_parser`. The list of commands comes from
+A command is a module of this package that defines `add_parser`; GROUP_NAME is a part of the command
+GROUP, which declares it. The list of commands comes from
 the modules' sources alone, and only the command that is asked for is imported: `shoal --help`
 stays fast, and a command that cannot be imported does not take the others along.
 """
@@ -39,10 +40,12 @@ def find_commands() -> dict[str, str]:
     package = importlib.util.find_spec("stream.cli")
     places = package.submodule_search_locations if package else None
     modules = sorted(info.name for info in pkgutil.iter_modules(places))
+    found = [name for name in modules if "\ndef add_parser(" in _source(f"stream.cli.{name}")]
     return {
         module.rstrip("_").replace("_", "-"): f"stream.cli.{module}"
-        for module in modules
-        if "\ndef add_parser(" in _source(f"stream.cli.{module}")
+        for module in found
+        # `segments_list` is a part of the command `segments`.
+        if module.partition("_")[0] not in set(found) - {module}
     }
 
 

@@ -2,16 +2,16 @@
 
 A record is typed by what it does, so the same type stands for several names: a checkout's steps,
 the answers to messages. The names here are the specification's, told from the fields that tell
-them apart. They are derived from the very builders that make the records, not listed again.
+them apart. They are derived from what decoding makes of each name, not listed again.
 """
 
 from __future__ import annotations
 
 import msgspec
 
-from stream.events.head import Head
+from stream.events.envelope import decode
+from stream.events.names import ALIASES
 from stream.events.records import Custom, CustomerEvent, Identified, PageViewed
-from stream.events.tracked import CANONICAL
 
 PAGE, IDENTIFIED, CUSTOM = "Page Viewed", "Identified", "Custom"
 """A page or screen call; an identify call; a track call outside of the specification."""
@@ -26,23 +26,26 @@ def _key(record: CustomerEvent) -> Key:
     return (type(record), *[getattr(record, field, None) for field in _TELLING])
 
 
-def _derived() -> tuple[dict[Key, str], dict[str, type]]:
-    head: Head = (0, 0, 0, None, None)
+def _derived() -> tuple[dict[Key, str], dict[str, CustomerEvent]]:
     names: dict[Key, str] = {}
-    types: dict[str, type] = {}
-    for name, (decoder, build) in CANONICAL.items():
-        record = build(decoder.decode(msgspec.Raw(b"{}")), head)
-        types[name] = type(record)
+    examples: dict[str, CustomerEvent] = {}
+    for name in ALIASES:
+        call = {"type": "track", "event": name, "userId": "-", "timestamp": "2026-01-01T00:00:00Z"}
+        record = decode(msgspec.json.encode(call), 0, None).record
+        assert record is not None
+        examples[name] = record
         # "Email Sent" says more than "Message Sent", which stands before it and is the same fact.
         names[_key(record)] = name
     for name, kind in ((PAGE, PageViewed), (IDENTIFIED, Identified), (CUSTOM, Custom)):
-        types[name] = kind
-        names[_key(kind(0, 0, 0))] = name
-    return names, types
+        examples[name] = kind(0, 0, 0)
+        names[_key(examples[name])] = name
+    return names, examples
 
 
-_NAMES, KINDS = _derived()
-"""`KINDS`: every name -> the type of its records."""
+_NAMES, _EXAMPLES = _derived()
+
+KINDS: dict[str, type] = {name: type(record) for name, record in _EXAMPLES.items()}
+"""Every name -> the type of its records."""
 
 _BY_TYPE = {kind: name for name, kind in reversed(KINDS.items())}
 
@@ -63,3 +66,18 @@ def _unusual(record: CustomerEvent) -> str:
         if key[0] is type(record) and medium is not None and key[2] == action:
             return name
     return _BY_TYPE[type(record)]
+
+
+def named(kind: type, test: str) -> tuple[str, ...]:
+    """Names of the type's events for which a test of the vocabulary holds; all without one.
+
+    >>> from stream.events.records import WishlistChanged
+    >>> named(WishlistChanged, "event.action == 'removed'")
+    ('Product Removed from Wishlist',)
+    """
+    found = {name: record for name, record in _EXAMPLES.items() if type(record) is kind}
+    if not test:
+        return tuple(found)
+    code = compile(f"lambda event: {test}", "<test of an event>", "eval")
+    holds = eval(code, {})  # noqa: S307 text of the vocabulary
+    return tuple(name for name, record in found.items() if holds(record))

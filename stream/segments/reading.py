@@ -16,7 +16,7 @@ from stream.features.catalogue import FEATURES
 from stream.features.needs import NEEDS, Carried, Events, Need
 from stream.features.properties import PROPERTIES
 from stream.features.registry import Feature
-from stream.segments.conditions import Comparison, Condition, InSegment, Leaf
+from stream.segments.conditions import Comparison, Condition, InSegment, Leaf, parse
 from stream.segments.definition import Definition
 from stream.segments.measures import Measure, Step
 from stream.segments.pack import Pack, load_pack
@@ -40,22 +40,17 @@ class Reading:
         self.enter: dict[str, Condition] = {}
         self.exit: dict[str, Condition] = {}
         self.places: dict[str, int] = {}
-        known: dict[str, bool] = {}
         self.made: dict[str, Feature] = {}
         self.measures: dict[str, Measure] = {}
         for at, definition in enumerate(document.segments):
-            where = ("segments", at)
             name = definition.name
             self.places[name] = at
-            self.enter[name] = self._condition((*where, "enter"), definition.enter, known)
+            self.enter[name] = self._condition(definition.enter)
             if definition.exit is not None:
-                self.exit[name] = self._condition((*where, "exit"), definition.exit, known)
-            known[name] = definition.shadow
+                self.exit[name] = self._condition(definition.exit)
 
-    def _condition(
-        self, path: tuple[str | int, ...], text: str, known: Mapping[str, bool]
-    ) -> Condition:
-        found = self.source.condition(path, text, self.settings, known)
+    def _condition(self, text: str) -> Condition:
+        found = parse(text, self.settings)
         self.made.update((feature.name, feature) for feature in found.features)
         self.measures.update((measure.key, measure) for measure in found.measures)
         return found

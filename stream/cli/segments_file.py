@@ -1,0 +1,35 @@
+"""The definitions file that a sub-command of `shoal segments` is given."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from stream.cli.failure import CommandFailedError
+from stream.segments.reading import Reading
+from stream.segments.source import DefinitionError
+from stream.shell.definition_file import read_definitions
+
+
+def add_file_option(parser: argparse.ArgumentParser) -> None:
+    """Declare --segments."""
+    parser.add_argument("--segments", metavar="F", help="definitions (default: the built-in pack)")
+
+
+def read_definitions_file(path: str | None) -> Reading:
+    """The definitions of a file, or of the built-in pack, with what they were written as.
+
+    Raises
+    ------
+    CommandFailedError
+        Exit code 2: the file is not there, or does not hold.
+    """
+    try:
+        content = read_definitions(None if path is None else Path(path))
+        return Reading(content, "the built-in pack" if path is None else path)
+    except OSError as error:
+        raise CommandFailedError(
+            f"cannot read {path}: {error.strerror}", "name a file", 2
+        ) from None
+    except DefinitionError as error:
+        raise CommandFailedError(str(error), "mend it and check again", 2) from None

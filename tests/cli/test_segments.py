@@ -1,0 +1,187 @@
+"""`shoal segments` and its small sub-commands: list, show, features."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from stream.cli import main as cli
+from stream.cli.segments import SUBCOMMANDS
+from stream.features.catalogue import FEATURES
+
+FILE = """\
+settings: {patience: 90 * MINUTE, many: 3}
+segments:
+  - name: waiting
+    title: Waiting
+    purpose: Somebody waits.
+    enter: cart.items >= many and since(cart.last_activity) >= patience
+    exit: cart.items <= 0 or since(cart.last_activity) > 2 * DAY
+    priority: 7
+    action:
+      {channels: [email, push], consent: marketing, message: "Still {cart.items}", enabled: true}
+    success: {event: Order Completed, value: revenue, within: 3 * DAY}
+  - name: first
+    purpose: The first.
+    group: g
+    enter: orders.count == 1 and since(orders.first) <= 3 * DAY
+  - {name: rest, purpose: The rest., group: g, enter: orders.count >= 1}
+  - {name: both, purpose: Both., enter: in_segment("waiting") and sessions.time > 1 * HOUR}
+  - {name: rich, purpose: Rich., enter: percentile(orders.revenue) >= 0.9}
+"""
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> str:
+    path = tmp_path / "shop.yaml"
+    path.write_text(FILE, encoding="utf-8")
+    return str(path)
+
+
+def said(capsys: pytest.CaptureFixture[str], *words: str, code: int = 0) -> str:
+    assert cli.main(["segments", *words]) == code
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    return captured.out
+
+
+def refused(capsys: pytest.CaptureFixture[str], *words: str, code: int = 2) -> str:
+    assert cli.main(["segments", *words]) == code
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    return captured.err
+
+
+def shown(capsys: pytest.CaptureFixture[str], shop: str, name: str) -> dict[str, list[str]]:
+    found = json.loads(said(capsys, "show", name, "--segments", shop, "--json"))
+    found["times"] = [flip["when"] for flip in found["time_flips"]]
+    return found
+
+
+def test_sub_commands_are_no_commands_of_their_own():
+    assert "segments" in cli.find_commands()
+    assert not [name for name in cli.find_commands() if name.startswith("segments-")]
+
+
+@pytest.mark.parametrize("name", SUBCOMMANDS)
+def test_each_sub_command_helps_with_an_example(name: str, capsys: pytest.CaptureFixture[str]):
+    text = said(capsys, name, "--help")
+    assert f"shoal segments {name}" in text
+    assert "example" in text
+
+
+@pytest.mark.parametrize("name", SUBCOMMANDS)
+def test_an_unknown_option_of_a_sub_command_is_usage(name: str, capsys: pytest.CaptureFixture[str]):
+    assert refused(capsys, name, "--no-such-option").startswith("shoal segments")
+
+
+def test_the_list_says_what_each_definition_does(shop: str, capsys: pytest.CaptureFixture[str]):
+    found = json.loads(said(capsys, "list", "--segments", shop, "--json"))
+    assert [each["name"] for each in found] == ["waiting", "first", "rest", "both", "rich"]
+    waiting = found[0]
+    assert len(waiting.pop("version")) == 16
+    assert waiting == {
+        "name": "waiting", "title": "Waiting", "group": None, "priority": 7, "action": "on",
+        "kind": "message", "channels": ["email", "push"], "consent": "marketing",
+    }  # fmt: skip
+    assert [each["action"] for each in found[1:]] == ["off"] * 4
+    text = said(capsys, "list", "--segments", shop)
+    assert "5 definitions, 1 of their actions are on." in text
+
+
+def test_the_built_in_pack_is_listed_without_a_file(capsys: pytest.CaptureFixture[str]):
+    assert "abandoned_cart" in said(capsys, "list")
+
+
+def test_time_flips_are_those_of_the_comparisons_of_time(
+    shop: str, capsys: pytest.CaptureFixture[str]
+):
+    assert shown(capsys, shop, "waiting")["times"] == [
+        "1 hour 30 minutes after cart.last_activity",
+        "2 days and 1 ms after cart.last_activity",
+    ]
+    assert shown(capsys, shop, "rich")["times"] == [
+        "when the shop's orders.revenue are counted anew, once a day"
+    ]
+
+
+def test_time_flips_of_named_segments_and_of_the_groups_members_above_count(
+    shop: str, capsys: pytest.CaptureFixture[str]
+):
+    rest = shown(capsys, shop, "rest")
+    assert rest["times"] == ["3 days and 1 ms after orders.first"]
+    assert rest["time_flips"][0]["segment"] == "first"
+    assert shown(capsys, shop, "both")["times"] == [
+        "a visit ends 30 minutes after its last activity (sessions.time)",
+        "1 hour 30 minutes after cart.last_activity",
+        "2 days and 1 ms after cart.last_activity",
+    ]
+
+
+def test_what_hangs_on_a_definition_is_told_both_ways(
+    shop: str, capsys: pytest.CaptureFixture[str]
+):
+    assert shown(capsys, shop, "waiting")["needed_by"] == ["both"]
+    both = shown(capsys, shop, "both")
+    assert both["depends_on"] == ["waiting"]
+    assert {"Product Added", "Product Viewed", "Page Viewed"} <= set(both["events"])
+    assert shown(capsys, shop, "rest")["group"] == {"name": "g", "members": ["first", "rest"]}
+    assert shown(capsys, shop, "rest")["events"] == [
+        "Order Completed", "Order Updated", "Order Cancelled",
+    ]  # fmt: skip
+
+
+def test_show_tells_purpose_plan_settings_and_features_in_words(
+    shop: str, capsys: pytest.CaptureFixture[str]
+):
+    text = said(capsys, "show", "waiting", "--segments", shop)
+    for words in (
+        "Waiting (waiting)", "Somebody waits.", "patience is 1 hour 30 minutes", "many is 3",
+        "cart.items: Pieces in the open cart. (count: a whole number)",
+        "message by email, push; the action is on", "message: Still {cart.items}",
+        "needs consent to marketing",
+        "success is Order Completed within 3 * DAY, counting its revenue", "priority: 7",
+    ):  # fmt: skip
+        assert words in text
+    assert "when it is known that the condition to enter does not hold" in said(
+        capsys, "show", "both", "--segments", shop
+    )
+    assert "when another segment of the group begins" in said(
+        capsys, "show", "rest", "--segments", shop
+    )
+
+
+@pytest.mark.parametrize("name", ["lapsed", "abandoned_cart", "high_value", "serial_returner"])
+def test_the_built_in_definitions_can_be_shown(name: str, capsys: pytest.CaptureFixture[str]):
+    assert "version" in said(capsys, "show", name)
+    assert json.loads(said(capsys, "show", name, "--json"))["events"]
+
+
+def test_a_wrong_name_is_answered_with_the_near_one(capsys: pytest.CaptureFixture[str]):
+    error = refused(capsys, "show", "abandoned_crat")
+    assert error == (
+        "shoal segments: there is no definition 'abandoned_crat'; did you mean abandoned_cart?\n"
+    )
+    assert "shoal segments list names them" in refused(capsys, "show", "zzz")
+
+
+def test_a_file_that_is_not_there_is_a_wrong_call(capsys: pytest.CaptureFixture[str]):
+    assert "cannot read nowhere.yaml" in refused(capsys, "list", "--segments", "nowhere.yaml")
+
+
+def test_features_lists_the_whole_language(shop: str, capsys: pytest.CaptureFixture[str]):
+    found = json.loads(said(capsys, "features", "--segments", shop, "--json"))
+    names = [each["name"] for family in found["features"].values() for each in family]
+    assert names
+    assert sorted(names) == sorted(FEATURES)
+    cart = {each["name"]: each for each in found["features"]["cart"]}
+    assert "Product Added" in cart["cart.items"]["events"]
+    assert found["settings"] == {"patience": "1 hour 30 minutes", "many": 3}
+    assert found["units"]["WEEK"] == "7 days"
+    assert any(name.startswith("since(") for name in found["functions"])
+    text = said(capsys, "features")
+    assert "returns.rate" in text
+    assert "HOUR: 1 hour" in text
