@@ -171,7 +171,7 @@ class MeasureParser:
         measure = _measure("steps", steps, Span(within_ms, 0, 0))
         kept = f"row.windows.get({measure.key!r})"
         if is_negated:
-            code = f"lapsed_ms_of({kept}, {within_ms})"
+            code = f"lapsed_ms_of({kept})"
             about = "When the wait for the second event of a sequence ends or has ended."
         else:
             code, about = f"done_ms_of({kept})", "When a sequence was last completed."

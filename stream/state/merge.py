@@ -2,10 +2,11 @@
 
 The property is merge(fold A, fold B) = fold(A and B sorted). Exact: counts and sums of orders,
 refunds, pages, searches and products; first and last of everything; channels; messages; the carts,
-checkouts and product views of customers who cancelled no order. Approximate: carts that share a
-line (the larger quantity is kept) or add to one from before the other's order, traits that both
-rows have (the later identify's win), visits of which an ended one goes on in the other row,
-occasions beyond the listed orders, a refund without an amount whose order is in the other row.
+checkouts and product views of customers who cancelled no order; counts and sums that definitions
+ask for. Approximate: carts that share a line (the larger quantity is kept) or add to one from
+before the other's order, traits that both rows have (the later identify's win), visits of which an
+ended one goes on in the other row, occasions beyond the listed orders, a refund without an amount
+whose order is in the other row.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from stream.state.merge_orders import merge_orders
 from stream.state.messages import merge_messages
 from stream.state.row import Row
 from stream.state.sessions import merge_sessions
+from stream.state.windows import merge_windows
 
 ALIASES_MAX = 64
 """Ids kept for erasure; further ones still forward, and are named in their own rows."""
@@ -42,6 +44,10 @@ def merge(row: Row, other: Row, source: str, own: str = "") -> None:
     merge_messages(row, other)
     merge_intent(row, other)
     merge_ids(row, other)
+    merge_windows(row.windows, other.windows)
+    for segment, (entered_ms, left_ms) in other.past.items():
+        before = row.past.get(segment, (0, 0))
+        row.past[segment] = max(before[0], entered_ms), max(before[1], left_ms)
     for alias in (source, *other.aliases):
         if alias != own and alias not in row.aliases and len(row.aliases) < ALIASES_MAX:
             row.aliases.append(alias)

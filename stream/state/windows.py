@@ -12,6 +12,7 @@ Every function here takes `None` for what the row has never seen.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -92,8 +93,12 @@ class Values(msgspec.Struct, array_like=True, gc=False, tag=3):
 
 
 class Steps(msgspec.Struct, array_like=True, gc=False, tag=4):
-    """Times of the latest first and second steps, ascending; `done_ms` of the latest pair."""
+    """Times of the latest first and second steps, ascending; `done_ms` of the latest pair.
 
+    A pair is a second step at most `within_ms` after a first one.
+    """
+
+    within_ms: int
     firsts: list[int] = []
     seconds: list[int] = []
     done_ms: int = 0
@@ -157,7 +162,7 @@ def add_value(kept: Kept | None, time_ms: int, value: str, resolution: int) -> V
 def add_step(kept: Kept | None, time_ms: int, *, is_second: bool, within_ms: int) -> Steps:
     """Note a step of a sequence, and the latest second one within the time after a first one."""
     if not isinstance(kept, Steps):
-        kept = Steps([], [])
+        kept = Steps(within_ms, [], [])
     steps = kept.seconds if is_second else kept.firsts
     insort(steps, time_ms)
     if len(steps) > STEPS_MAX:
@@ -266,13 +271,13 @@ def done_ms_of(kept: Kept | None) -> int | None:
     return kept.done_ms or None if isinstance(kept, Steps) else None
 
 
-def lapsed_ms_of(kept: Kept | None, within_ms: int) -> int | None:
+def lapsed_ms_of(kept: Kept | None) -> int | None:
     """When the time of the latest first step ends or has ended, where no second one followed it."""
     if not isinstance(kept, Steps) or not kept.firsts:
         return None
     if kept.seconds and kept.seconds[-1] >= kept.firsts[-1]:
         return None
-    return kept.firsts[-1] + within_ms
+    return kept.firsts[-1] + kept.within_ms
 
 
 def whole_ms(first_ms: int, kept_ms: int | None, reach_ms: int) -> int:
@@ -287,8 +292,14 @@ def whole_ms(first_ms: int, kept_ms: int | None, reach_ms: int) -> int:
     return kept_ms + reach_ms if reach_ms else NEVER_MS
 
 
-def merge_kept(kept: Kept | None, other: Kept, within_ms: int = 0) -> Kept:
-    """Join what two rows of one person have kept; `within_ms` of a sequence."""
+def merge_windows(windows: dict[str, Kept], others: Mapping[str, Kept]) -> None:
+    """Take over what another row of the same person has kept."""
+    for key, kept in others.items():
+        windows[key] = merge_kept(windows.get(key), kept)
+
+
+def merge_kept(kept: Kept | None, other: Kept) -> Kept:
+    """Join what two rows of one person have kept of one measure."""
     match kept, other:
         case Tally(), Tally():
             early, late = kept.first_ms <= other.first_ms, kept.last_ms >= other.last_ms
@@ -318,13 +329,14 @@ def merge_kept(kept: Kept | None, other: Kept, within_ms: int = 0) -> Kept:
             chosen = sorted(latest, key=lambda each: (latest[each], each))[-DISTINCT_MAX:]
             return Values({value: latest[value] for value in chosen})
         case Steps(), Steps():
-            return _merged_steps(kept, other, within_ms)
+            return _merged_steps(kept, other)
     return other
 
 
-def _merged_steps(kept: Steps, other: Steps, within_ms: int) -> Steps:
+def _merged_steps(kept: Steps, other: Steps) -> Steps:
+    within_ms = kept.within_ms
     firsts = sorted(kept.firsts + other.firsts)[-STEPS_MAX:]
-    joined = Steps(firsts, [], max(kept.done_ms, other.done_ms))
+    joined = Steps(within_ms, firsts, [], max(kept.done_ms, other.done_ms))
     for second_ms in sorted(kept.seconds + other.seconds)[-STEPS_MAX:]:
         add_step(joined, second_ms, is_second=True, within_ms=within_ms)
     return joined

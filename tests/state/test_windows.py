@@ -145,7 +145,7 @@ def test_a_sequence_is_done_by_the_latest_pair_whatever_the_order(
     assert windows.done_ms_of(kept) == max(pairs, default=None)
     latest = max(firsts, default=None)
     waits = latest is not None and not any(b >= latest for b in seconds)
-    assert windows.lapsed_ms_of(kept, within_ms) == (
+    assert windows.lapsed_ms_of(kept) == (
         latest + within_ms if waits and latest is not None else None
     )
 
@@ -187,4 +187,4 @@ def test_merged_tallies_and_steps_are_as_of_one_row() -> None:
     assert windows.merge_kept(one, Tally(1, 4, 2, 2, "w", "w")) == Tally(3, 6, 2, 7, "w", "y")
     first = windows.add_step(None, 10, is_second=False, within_ms=5)
     second = windows.add_step(None, 14, is_second=True, within_ms=5)
-    assert windows.merge_kept(first, second, 5) == Steps([10], [14], 14)
+    assert windows.merge_kept(first, second) == Steps(5, [10], [14], 14)
