@@ -68,7 +68,7 @@ def _text_names(kind: type[Struct]) -> frozenset[str]:
 
 def _tidy(content: dict[str, Any], texts: frozenset[str]) -> bool:
     cut = False
-    for name in texts & content.keys():
+    for name in texts.intersection(content):
         value = content[name]
         if isinstance(value, int | float) and not isinstance(value, bool):
             content[name] = value = label(value)
