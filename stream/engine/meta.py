@@ -32,6 +32,7 @@ class Announced(msgspec.Struct, array_like=True):
     """A version on the timeline; its content has a changelog key of its own.
 
     `begun_ms` is the broker's time of the record by which the clock reached it; 0: not yet.
+    `kept_ms` is since when rows keep the measures that are in force with it.
     """
 
     number: int
@@ -39,6 +40,7 @@ class Announced(msgspec.Struct, array_like=True):
     name: str
     active_ms: int
     begun_ms: int = 0
+    kept_ms: dict[str, int] = {}
 
 
 class Meta(msgspec.Struct, array_like=True):

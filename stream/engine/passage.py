@@ -58,10 +58,10 @@ class Passage:
         timeline = self.timeline
         timeline.restart_at(meta.base_number - len(meta.base))
         for announced in meta.base:
-            timeline.announce(self._content(announced))
+            timeline.announce(self._content(announced), announced.kept_ms)
         timeline.complete(meta.base_number)
         for announced in meta.versions:
-            timeline.announce(self._content(announced))
+            timeline.announce(self._content(announced), announced.kept_ms)
             if announced.begun_ms:
                 timeline.begun_ms[announced.number] = announced.begun_ms
         self._keys, self._number = [], 0
@@ -99,7 +99,13 @@ class Passage:
                 "build that announced it"
             ) from error
         meta.versions.append(
-            Announced(context.number, version.kind, version.name, context.active_ms)
+            Announced(
+                context.number,
+                version.kind,
+                version.name,
+                context.active_ms,
+                kept_ms=dict(context.kept_ms),
+            )
         )
         name = f"{version.kind}/{version.name}"
         self.contents[name] = version

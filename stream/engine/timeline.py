@@ -6,6 +6,8 @@ version's activation, on the same timeline as its timers.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
 from stream.clock import NEVER_MS
@@ -27,9 +29,9 @@ class Timeline:
         self.next_active_ms = NEVER_MS
         self.begun_ms: dict[int, int] = {}
 
-    def announce(self, version: Version) -> Context:
-        """Add the version's context."""
-        context = following(self.latest, version)
+    def announce(self, version: Version, kept_ms: Mapping[str, int] | None = None) -> Context:
+        """Add the version's context; at a restore with what is known of its measures."""
+        context = following(self.latest, version, kept_ms)
         self.contexts[context.number] = context
         self.latest = context
         self._look_ahead()

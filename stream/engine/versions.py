@@ -10,6 +10,7 @@ import msgspec
 from stream.clustering.model import ClusterModel, decode_model
 from stream.events.records import Version
 from stream.features.vector import DIMENSIONS
+from stream.segments.leaf_code import PAST_PREFIX
 from stream.segments.pack import Pack, load_pack
 
 DEFINITIONS = "definitions"
@@ -27,7 +28,9 @@ class UnknownVersionError(ValueError):
 class Context(msgspec.Struct, frozen=True):
     """What decides from `active_ms` on, until the next context.
 
-    `thresholds` maps "feature:rank" to the value above which a customer reaches the rank.
+    `thresholds` maps "feature:rank" to the value above which a customer reaches the rank, and
+    "~measure" to the instant since when rows keep that measure: those of `kept_ms`, which are not
+    kept since the beginning of the log.
     """
 
     number: int
@@ -36,6 +39,7 @@ class Context(msgspec.Struct, frozen=True):
     active_ms: int
     pack: Pack | None = None
     thresholds: Mapping[str, int] = {}
+    kept_ms: Mapping[str, int] = {}
     model: ClusterModel | None = None
     model_name: str = ""
 
@@ -55,8 +59,12 @@ NOTHING = Context(number=0, kind="", name="", active_ms=0)
 _thresholds = msgspec.json.Decoder(dict[str, int])
 
 
-def following(context: Context, version: Version) -> Context:
+def following(
+    context: Context, version: Version, kept_ms: Mapping[str, int] | None = None
+) -> Context:
     """The context after `context` in which `version` is in force.
+
+    `kept_ms` is since when the measures of definitions are kept, where that is known already.
 
     Raises
     ------
@@ -72,9 +80,16 @@ def following(context: Context, version: Version) -> Context:
     )
     match version.kind:
         case "definitions":
-            return msgspec.structs.replace(after, pack=load_pack(version.content))
+            pack = load_pack(version.content)
+            if kept_ms is None:
+                kept_ms = _kept_ms(context, pack, after.active_ms)
+            quantiles = {k: v for k, v in after.thresholds.items() if k[:1] != PAST_PREFIX}
+            return msgspec.structs.replace(
+                after, pack=pack, kept_ms=kept_ms, thresholds=_joined(quantiles, kept_ms)
+            )
         case "population":
-            return msgspec.structs.replace(after, thresholds=_thresholds.decode(version.content))
+            quantiles = _thresholds.decode(version.content)
+            return msgspec.structs.replace(after, thresholds=_joined(quantiles, after.kept_ms))
         case "clusters":
             model = decode_model(version.content)
             # One of other features than this build's vector has assigns nobody.
@@ -86,3 +101,18 @@ def following(context: Context, version: Version) -> Context:
             raise UnknownVersionError(
                 f"version kind {version.kind!r} is unknown: run the build that announced it"
             )
+
+
+def _kept_ms(context: Context, pack: Pack, active_ms: int) -> dict[str, int]:
+    """Since when each measure is kept: a former one's goes on, a new one's is the activation."""
+    former = {} if context.pack is None else context.pack.measures
+    found: dict[str, int] = {}
+    for key in pack.measures:
+        since_ms = context.kept_ms.get(key, 0) if key in former else active_ms
+        if since_ms > 0:
+            found[key] = since_ms
+    return found
+
+
+def _joined(quantiles: Mapping[str, int], kept_ms: Mapping[str, int]) -> dict[str, int]:
+    return {**quantiles, **{PAST_PREFIX + key: since_ms for key, since_ms in kept_ms.items()}}
