@@ -19,7 +19,7 @@ from stream.engine.settings import EngineSettings
 from stream.engine.versions import DEFINITIONS
 from stream.events.changes import Membership, SegmentChanged
 from stream.events.decoded import Decoded
-from stream.events.records import encode_record
+from stream.events.records import PATH_MAX, encode_record
 from stream.segments.pack import pack_name
 
 TICK_EVERY_MS = 10 * MINUTE_MS
@@ -93,6 +93,15 @@ class Offline:
     def members(self) -> Iterator[Membership]:
         """Every customer's segments as they now are, by customer id."""
         yield from members_of(self.engines)
+
+    def customer_of(self, identity: str) -> str:
+        """Whose an id's records are, as far as events were applied: links are followed."""
+        for _ in range(PATH_MAX):
+            target = self._forwards(identity)
+            if target is None:
+                break
+            identity = target
+        return identity
 
     def _forwards(self, customer: str) -> str | None:
         """Where the customer's row sends its records, if it does: then order matters at once.
