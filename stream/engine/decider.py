@@ -16,8 +16,9 @@ from stream.engine.versions import CLUSTER_PREFIX, Context
 from stream.events.changes import Leaf, SegmentChanged
 from stream.features.population import bucket_of
 from stream.features.vector import vector
-from stream.segments.compiler import TRUE, UNKNOWN, Unit
+from stream.segments.compiler import Unit
 from stream.segments.decision import Decide
+from stream.segments.leaf_code import TRUE, UNKNOWN
 from stream.segments.pack import Pack
 from stream.state.fold import TIMER, deadline_ms, expire
 from stream.state.row import Row
@@ -48,7 +49,7 @@ class Decider:
     """
 
     def __init__(self, settings: EngineSettings, timeline: Timeline) -> None:
-        self.settings = settings
+        self._incarnation = settings.incarnation
         self.timeline = timeline
         self.effects = Effects()
         self.record_ms = 0
@@ -144,9 +145,7 @@ class Decider:
             decide = pack.decide_everything
         return decide(row, now_ms, context.thresholds, bits, self._turned, about)
 
-    def _turned(
-        self, about: About, number: int, old: int, found: int, flip_ms: int, verdict: int
-    ) -> None:
+    def _turned(self, about: About, number: int, old: int, found: int, verdict: int) -> None:
         """Hear that a unit's leaves have other bits than before: its verdict may be another one."""
         key, row, context, now_ms, cause, at_ms = about
         assert context.pack is not None
@@ -161,17 +160,17 @@ class Decider:
             return
         true_ms = at_ms and _true_instant(unit, row, context.thresholds, verdict, (at_ms, now_ms))
         moment = Moment(key, row, context, now_ms, cause, true_ms)
-        self._switch(moment, unit, verdict, (old, found), flip_ms)
+        self._switch(moment, unit, verdict, (old, found))
 
-    def _switch(
-        self, moment: Moment, unit: Unit, verdict: int, bits: tuple[int, int], flip_ms: int
-    ) -> None:
+    def _switch(self, moment: Moment, unit: Unit, verdict: int, bits: tuple[int, int]) -> None:
         """Leave what no longer holds, then enter what does.
 
         Who leaves a segment of a group for another one is told the other's reasons as well.
         """
         row = moment.row
-        values = unit.values(row, moment.now_ms, moment.context.thresholds)
+        thresholds = moment.context.thresholds
+        values = unit.values(row, moment.now_ms, thresholds)
+        _, flip_ms, _ = unit.evaluate(row, moment.now_ms, thresholds)
         entering = verdict if unit.exclusive else 0 if verdict > 0 else -1
         for position, clause in enumerate(unit.clauses):
             if position != entering and clause.segment in row.segments:
@@ -227,9 +226,8 @@ class Decider:
     def _change_id(self, customer: str, sequence: int, *facts: str | int | bool) -> str:
         """The hash by which consumers tell a repeated change: the same log gives the same id."""
         segment, entered, time_ms, version = facts
-        kind = "entered" if entered else "exited"
-        parts = (customer, self.settings.incarnation, sequence, segment, kind, time_ms, version)
-        return xxh3_128_hexdigest("\0".join(map(str, parts)).encode())
+        turn = f"{segment}\0{'entered' if entered else 'exited'}\0{time_ms}\0{version}"
+        return xxh3_128_hexdigest(f"{customer}\0{self._incarnation}\0{sequence}\0{turn}".encode())
 
     def learn(self, key: bytes, row: Row, context: Context, now_ms: int, cause: str) -> None:
         """Offer the row to the clusters at a session's end or a purchase, and assign it."""
@@ -331,6 +329,8 @@ def _evidence(
     before, after = bits
     leaves = dict.fromkeys(n for position in positions for n in unit.clauses[position].leaves)
     return tuple(
-        Leaf(unit.texts[n], _truth(before, n), _truth(after, n), values[n])  # type: ignore[arg-type]
-        for n in leaves
+        [
+            Leaf(unit.texts[n], _truth(before, n), _truth(after, n), values[n])  # type: ignore[arg-type]
+            for n in leaves
+        ]
     )

@@ -213,7 +213,6 @@ class PartitionEngine:
         self._apply(record.key, decoded)
 
     def _apply(self, key: bytes | None, decoded: Record) -> None:
-        # One look-up by type: isinstance() costs a chain of them for most records.
         if type(decoded) in FOLDS and key is not None:
             self._event(key, decoded)  # type: ignore[arg-type]
         elif isinstance(decoded, Tick | Version):
@@ -305,21 +304,20 @@ class PartitionEngine:
         decider, now_ms = self.decider, row.time_ms
         context = self.timeline.of(row.activation)
         pack = context.pack
-        timer_ms = row.timer_ms
+        next_ms = deadline_ms(row)
         if pack is not None:
             if parts & pack.population_parts:
                 decider.count_population(row, context, now_ms)
             decide = pack.decide_touched(parts) if row.bits else pack.decide_everything
             if decide is not None:
                 flip_ms = decider.decide(decide, (key, row, context, now_ms, "event", at_ms))
-                if flip_ms < timer_ms:  # noqa: PLR1730 a call of min() costs more than the rest
-                    timer_ms = flip_ms
+                if flip_ms < next_ms:  # noqa: PLR1730 a call of min() costs more than the rest
+                    next_ms = flip_ms
         if parts & ORDERS and type(event) is OrderCompleted:
             decider.learn(key, row, context, now_ms, "event")
-        ends_ms = deadline_ms(row)
-        if ends_ms < timer_ms:  # noqa: PLR1730
-            timer_ms = ends_ms
-        row.timer_ms = timer_ms
+        timer_ms = row.timer_ms
+        if next_ms < timer_ms:
+            row.timer_ms = timer_ms = next_ms
         return timer_ms
 
     # -- time and versions --------------------------------------------------------------------

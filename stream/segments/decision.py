@@ -2,8 +2,8 @@
 
 For every set of parts that an event changes, one function is compiled from the units' own lines. It
 evaluates the leaves that read one of those parts, and loads each feature once. A leaf that reads
-none of them has the truth of the last decision: its timers have fired before the event. Where no
-leaf turns, no unit can, and nothing more is done; where one does, the whole unit is evaluated.
+none of them has the truth of the last decision, which `bits` holds: its timers have fired before
+the event. Where no leaf turns, no unit can, and nothing more is done.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import Any
 
 from stream.features.registry import Feature
 from stream.segments.compiler import Unit, bits_code, run_source
-from stream.segments.leaf_code import feature_loads
+from stream.segments.leaf_code import TRUE, feature_loads
 from stream.state.fold import TIME
 from stream.state.row import Row
 
-Turned = Callable[[Any, int, int, int, int, int], None]
-"""Hears (about, unit, bits before, bits now, flip_ms, verdict) of a unit whose leaves changed."""
+Turned = Callable[[Any, int, int, int, int], None]
+"""Hears (about, unit, bits before, bits now, verdict) of a unit whose leaves changed."""
 
 Decide = Callable[[Row, int, Mapping[str, int], list[int], Turned, Any], int]
 """decide(row, now_ms, thresholds, bits, turned, about): sets each unit's place in `bits`, calls
@@ -51,25 +51,24 @@ def compile_decision(
         "",
     ]
     name = "+".join(units[number].clauses[0].segment for number in numbers)
-    whole = {f"evaluate_{number}": units[number].evaluate for number in numbers}
-    decide: Decide = run_source("\n".join(source), name, **whole)["decide"]
+    decide: Decide = run_source("\n".join(source), name)["decide"]
     return decide
 
 
 def _unit_lines(number: int, unit: Unit, read: Sequence[int]) -> list[str]:
-    """Evaluate the unit's leaves of these numbers and, where one has turned, all of them."""
+    """Evaluate the unit's leaves of these numbers and, where one has turned, its verdict."""
     lines = [line for n in read for line in unit.leaves[n].lines]
     if any(unit.leaves[n].parts & TIME for n in read):
         lines = ["    flip = NEVER_MS", *lines]
         lines += ["    if flip < earliest:", "        earliest = flip"]
     others = [n for n in range(len(unit.leaves)) if n not in read]
-    kept = f"(old & {sum(3 << 2 * n for n in others)}) + " if others else ""
+    kept = f"(old & {sum(TRUE << 2 * n for n in others)}) + " if others else ""
     return [
         *lines,
         f"    old = bits[{number}]",
         f"    found = {kept}{bits_code(read)}",
         "    if found != old:",
-        f"        found, flip, verdict = evaluate_{number}(row, now, thresholds)",
         f"        bits[{number}] = found",
-        f"        turned(about, {number}, old, found, flip, verdict)",
+        *(f"        l{n} = old & {TRUE << 2 * n}" for n in others),
+        f"        turned(about, {number}, old, found, {unit.verdict_code})",
     ]

@@ -7,16 +7,18 @@ whatever order the records arrive.
 
 from __future__ import annotations
 
+from typing import Final
+
 from stream.events.records import CartAdded, CartRemoved, CartViewed, CheckoutStepped, Item
 from stream.state.row import Browse, Cart, CartLine, Checkout, Row
 
-CART_LINES_MAX = 50
+CART_LINES_MAX: Final = 50
 """Lines kept of a cart; the one changed longest ago is shed for a new one."""
 
-BROWSE_PRODUCTS_MAX = 20
+BROWSE_PRODUCTS_MAX: Final = 20
 """Products kept as looked at; the one seen longest ago is shed."""
 
-_UNNAMED = "?"
+_UNNAMED: Final = "?"
 
 
 def line_key(item: Item) -> str:
@@ -25,7 +27,8 @@ def line_key(item: Item) -> str:
 
 
 def _last_order_ms(row: Row) -> int:
-    return row.orders.last_ms if row.orders is not None else 0
+    orders = row.orders
+    return 0 if orders is None else orders.last_ms
 
 
 def add_to_cart(row: Row, event: CartAdded) -> None:
@@ -113,12 +116,15 @@ def look_at(row: Row, item: Item, time_ms: int) -> None:
     if browse is None:
         browse = row.browse = Browse()
     key = item.product_id or item.sku or _UNNAMED
-    if key not in browse.products and len(browse.products) >= BROWSE_PRODUCTS_MAX:
-        oldest = min(browse.products, key=lambda k: (browse.products[k], k))
-        if time_ms < browse.products[oldest]:
+    products = browse.products
+    seen_ms = products.get(key)
+    if seen_ms is None and len(products) >= BROWSE_PRODUCTS_MAX:
+        oldest = min(products, key=lambda k: (products[k], k))
+        if time_ms < products[oldest]:
             return
-        del browse.products[oldest]
-    browse.products[key] = max(browse.products.get(key, 0), time_ms)
+        del products[oldest]
+    if seen_ms is None or time_ms > seen_ms:
+        products[key] = time_ms
     browse.last_ms = max(browse.last_ms, time_ms)
 
 

@@ -10,18 +10,18 @@ import sys
 from array import array
 from collections.abc import Iterable
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from stream.clock import DAY_MS
 
 if TYPE_CHECKING:
     from stream.state.row import Row
 
-DEDUPE_WINDOW_MS = DAY_MS
-DEDUPE_IDS_MAX = 512
+DEDUPE_WINDOW_MS: Final = DAY_MS
+DEDUPE_IDS_MAX: Final = 512
 """Ids a generation; 1,024 events a day are more than a person makes, and 8 KiB of row."""
 
-ID_BYTES = 8
+ID_BYTES: Final = 8
 
 
 class MessageIds:

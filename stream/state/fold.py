@@ -7,7 +7,7 @@ a visit). The engine re-evaluates only what reads one of those parts.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from stream.events import records as r
 from stream.state import cart as intent
@@ -22,28 +22,28 @@ from stream.state.orders import (
 from stream.state.row import Row
 from stream.state.sessions import close, session_end_ms, visit
 
-ACTIVITY = 1
-SESSIONS = 2
-CART = 4
-CHECKOUT = 8
-BROWSE = 16
-ORDERS = 32
-MESSAGES = 64
-TRAITS = 128
-VISITS = 256
-PRODUCTS = 512
-EVERYTHING = 1023
+ACTIVITY: Final = 1
+SESSIONS: Final = 2
+CART: Final = 4
+CHECKOUT: Final = 8
+BROWSE: Final = 16
+ORDERS: Final = 32
+MESSAGES: Final = 64
+TRAITS: Final = 128
+VISITS: Final = 256
+PRODUCTS: Final = 512
+EVERYTHING: Final = 1023
 """Parts of a row, as bits. How many visits and product views there were are parts of their own:
 most events go on with a visit, and what asks for its number need not be decided for them."""
 
-TIME = 1024
+TIME: Final = 1024
 """What time alone can turn reads this one as well, which no event changes."""
 
-TIMER = TIME | SESSIONS | ORDERS
+TIMER: Final = TIME | SESSIONS | ORDERS
 """What a timer can change: a session ends, an order matures."""
 
 TRAITS_MAX = 50
-CHANNELS_MAX = 8
+CHANNELS_MAX: Final = 8
 
 
 class Fold(NamedTuple):
@@ -53,8 +53,9 @@ class Fold(NamedTuple):
 
 
 def _page(row: Row, event: r.PageViewed) -> None:
-    sessions = visit(row, event.time_ms)
-    sessions.pages += event.time_ms >= sessions.start_ms
+    time_ms = event.time_ms
+    sessions = visit(row, time_ms)
+    sessions.pages += time_ms >= sessions.start_ms
     sessions.total_pages += 1
 
 
@@ -67,10 +68,11 @@ def _search(row: Row, event: r.ProductsSearched) -> None:
 
 
 def _product(row: Row, event: r.ProductViewed) -> None:
-    sessions = visit(row, event.time_ms)
-    sessions.products += event.time_ms >= sessions.start_ms
+    time_ms = event.time_ms
+    sessions = visit(row, time_ms)
+    sessions.products += time_ms >= sessions.start_ms
     sessions.total_products += 1
-    intent.look_at(row, event.item, event.time_ms)
+    intent.look_at(row, event.item, time_ms)
 
 
 def _order(row: Row, event: r.OrderCompleted) -> None:
@@ -102,7 +104,7 @@ def _identify(row: Row, event: r.Identified) -> None:
 
 _INTENT = ACTIVITY | SESSIONS | CART | BROWSE
 
-FOLDS: dict[type, Fold] = {
+FOLDS: Final[dict[type, Fold]] = {
     r.PageViewed: Fold(_page, ACTIVITY | SESSIONS, False),
     r.ProductsSearched: Fold(_search, ACTIVITY | SESSIONS, False),
     r.ListViewed: Fold(None, ACTIVITY | SESSIONS, True),
@@ -126,7 +128,7 @@ FOLDS: dict[type, Fold] = {
     r.Custom: Fold(None, ACTIVITY, False),
 }
 
-OFFLINE_CHANNELS = frozenset({"store", "phone"})
+OFFLINE_CHANNELS: Final = frozenset({"store", "phone"})
 """What happens there is no visit to the shop's pages."""
 
 
@@ -149,13 +151,15 @@ def fold(row: Row, event: r.CustomerEvent) -> int:
         visit(row, time_ms)
     if apply is not None:
         apply(row, event)
-    sessions = row.sessions
+    if sessions is None:
+        sessions = row.sessions
     if sessions is not None and sessions.count != visit_count:
         parts |= VISITS
     row.events += 1
     if parts & ACTIVITY and time_ms > row.last_ms:
         row.last_ms = time_ms
-    if row.first_ms == 0 or time_ms < row.first_ms:
+    first_ms = row.first_ms
+    if first_ms == 0 or time_ms < first_ms:
         row.first_ms = time_ms
         parts |= ACTIVITY
     return parts
@@ -164,8 +168,9 @@ def fold(row: Row, event: r.CustomerEvent) -> int:
 def deadline_ms(row: Row) -> int:
     """When time alone next changes the row itself: its session ends or an order matures."""
     ends_ms = session_end_ms(row.sessions)
-    if row.orders is not None:
-        matures_ms = maturity_ms(row.orders)
+    orders = row.orders
+    if orders is not None:
+        matures_ms = maturity_ms(orders)
         if matures_ms < ends_ms:
             return matures_ms
     return ends_ms

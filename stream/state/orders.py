@@ -6,7 +6,7 @@ counts in the sums alone. Numbers are hashes of the shop's order id, 64 bits.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from xxhash import xxh3_64_intdigest
 
@@ -14,16 +14,16 @@ from stream.clock import DAY_MS, NEVER_MS
 from stream.events.records import Item, OrderCancelled, OrderCompleted, OrderRefunded
 from stream.state.row import FirstPurchase, Order, Orders, Row
 
-ORDERS_MAX = 32
+ORDERS_MAX: Final = 32
 """Orders kept one by one: 30 bytes each, about three years of a monthly buyer."""
 
-MATURITY_MS = 30 * DAY_MS
+MATURITY_MS: Final = 30 * DAY_MS
 """Until then an order may still come back; return rates count matured orders only."""
 
-OCCASION_GAP_MS = DAY_MS
-RHYTHM_PRIOR_MS = 60 * DAY_MS
-RHYTHM_MIN_MS = 7 * DAY_MS
-RHYTHM_MAX_MS = 180 * DAY_MS
+OCCASION_GAP_MS: Final = DAY_MS
+RHYTHM_PRIOR_MS: Final = 60 * DAY_MS
+RHYTHM_MIN_MS: Final = 7 * DAY_MS
+RHYTHM_MAX_MS: Final = 180 * DAY_MS
 
 SUM_MICROS_MAX = 1 << 62
 """Four times as much is the largest number of a packed row; no customer spends 4 * 10**12."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from stream.clock import MINUTE_MS, NEVER_MS
 from stream.state.row import Row, Sessions
 
-SESSION_GAP_MS = 30 * MINUTE_MS
+SESSION_GAP_MS: Final = 30 * MINUTE_MS
 
 
 def visit(row: Row, time_ms: int) -> Sessions:
@@ -18,8 +20,9 @@ def visit(row: Row, time_ms: int) -> Sessions:
     if sessions is None:
         sessions = row.sessions = Sessions(count=1, start_ms=time_ms, last_ms=time_ms, open=True)
         return sessions
-    if time_ms >= sessions.last_ms:
-        if not sessions.open or time_ms - sessions.last_ms >= SESSION_GAP_MS:
+    last_ms = sessions.last_ms
+    if time_ms >= last_ms:
+        if time_ms - last_ms >= SESSION_GAP_MS or not sessions.open:
             close(sessions)
             sessions.count += 1
             sessions.start_ms = time_ms

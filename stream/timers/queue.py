@@ -9,17 +9,18 @@ from __future__ import annotations
 
 from heapq import heapify, heappop, heappush
 from struct import Struct
+from typing import Final
 
 from stream.clock import MINUTE_MS, NEVER_MS
 
-BUCKET_MS = MINUTE_MS
+BUCKET_MS: Final = MINUTE_MS
 """Width of a far bucket: 43,200 for a month ahead, whatever the number of customers."""
 
-COMPACT_BYTES = 256
+COMPACT_BYTES: Final = 256
 """A bucket that has doubled since it was last compacted, and is larger than this, is compacted: a
 deadline that a row comes back to after every visit takes the room of two at most."""
 
-_ENTRY = Struct(">HH")
+_ENTRY: Final = Struct(">HH")
 """Milliseconds into the bucket, of which there are less than 2**16, and the length of the key that
 follows, which is a Kafka key of an accepted event and so well under 2**16."""
 

@@ -253,7 +253,7 @@ def test_units_decided_together_are_each_what_the_interpreter_finds(texts, row, 
     bits = [0] * len(units)
     told = {}
 
-    def turned(about, number, old, found, flip_ms, verdict):
+    def turned(about, number, old, found, verdict):
         assert about == "about"
         told[number] = (old, found, verdict)
 

@@ -19,12 +19,12 @@ def test_a_later_unit_sees_what_an_earlier_one_has_turned_in_the_same_pass():
     row = Row(cart=Cart(items=1))
     order = []
 
-    def turned(about, number, old, found, flip_ms, verdict):
-        order.append((number, verdict, flip_ms))
+    def turned(about, number, old, found, verdict):
+        order.append((number, verdict))
         row.segments[pack.units[number].clauses[0].segment] = START_MS
 
     pack.decide_everything(row, START_MS, {}, [0, 0, 0], turned, None)
-    assert order == [(0, 1, NEVER_MS), (1, 1, NEVER_MS), (2, 1, NEVER_MS)]
+    assert order == [(0, 1), (1, 1), (2, 1)]
 
 
 def test_what_no_unit_reads_is_not_decided():
@@ -39,7 +39,7 @@ def test_of_a_unit_only_leaves_that_read_the_parts_are_evaluated_until_one_of_th
     )
     told = []
 
-    def turned(about, number, old, found, flip_ms, verdict):
+    def turned(about, number, old, found, verdict):
         told.append((old, found, verdict))
 
     neither, filled, both = 0b0101, 0b0111, 0b1111
