@@ -8,8 +8,12 @@ from typing import Any
 
 SUBCOMMANDS = (
     "list",
+    "check",
     "show",
     "features",
+    "preview",
+    "backtest",
+    "diff",
 )
 """Each is `stream/cli/segments_NAME.py` with `add_parser(subparsers)` and `run(args)`."""
 
