@@ -20,9 +20,10 @@ NEW, REMOVED, CHANGED, SETTINGS, MOVED, SAME = (
 class Edit(msgspec.Struct, frozen=True):
     """What became of a definition.
 
-    `kind` is new, removed, changed, settings (its text is the same, yet the settings are not, which
-    is a new version as well), moved (others come before it in its exclusive group, which is no new
-    version) or same; `fields` are those that changed: name -> (old, new).
+    `kind` is new, removed, changed, settings (its text is the same, yet a setting that it names or
+    the time zone is not, which is a new version as well), moved (others come before it in its
+    exclusive group, which is no new version) or same; `fields` are those that changed: name ->
+    (old, new).
     """
 
     segment: str

@@ -29,7 +29,7 @@ from stream.cli.backtest_history import (
 from stream.cli.backtest_tables import evidence_text, output, period, print_remarks, sparkline
 from stream.cli.event_files import checked_definitions
 from stream.clock import rfc3339
-from stream.segments.source import Source
+from stream.segments.pack import Pack
 from stream.shell.collector import calm_collector
 from stream.simulation.relived import Relived
 
@@ -38,9 +38,9 @@ BUILT_IN = "built-in"
 _DESCRIPTION = """\
 Replays a history once under each of two definition files, as if each had been in force all along,
 and sets the members at the end against each other: who would join and who would leave, with the
-evidence, and by how much each segment's size differs per day. A definition's version is of its
-text and of the settings, so that an edited setting is a new version of every definition; which
-ones it makes a difference to is what the figures show.
+evidence, and by how much each segment's size differs per day. What became of a definition: new,
+removed, changed, settings (its text is the same, a setting that it names is not), moved (within
+its exclusive group) or same; one that is the same can still differ by a segment that it reads.
 """
 
 _EPILOG = """\
@@ -98,7 +98,7 @@ def run(args: argparse.Namespace) -> int:
         (after.observer, _figures(after)),
         args.examples,
     )
-    settings = edited_settings(_settings(old), _settings(new))
+    settings = edited_settings(_settings(before.pack), _settings(after.pack))
     if args.json:
         _print_json(history, before, after, found, settings)
     else:
@@ -110,8 +110,11 @@ def _figures(lived: Relived) -> dict[str, SegmentFigures]:
     return {f.segment: f for f in figures_of(lived, list(lived.pack.definitions))}
 
 
-def _settings(content: bytes) -> dict[str, Any]:
-    return dict(Source(content, "definitions").document().settings)
+def _settings(pack: Pack) -> dict[str, Any]:
+    """The settings, and what else a file says of all its segments."""
+    document = pack.document
+    about = {name: getattr(document, name) for name in ("customer", "timezone", "control")}
+    return {**msgspec.to_builtins(about), **document.settings}
 
 
 def _print_json(

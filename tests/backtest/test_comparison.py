@@ -35,9 +35,9 @@ def test_definitions_are_changed_new_and_removed():
     assert kinds(OLD, new) == {"buyer": "changed", "fan": "same", "came": "new", "gone": "removed"}
 
 
-def test_an_edited_setting_is_a_new_version_of_each():
+def test_an_edited_setting_is_a_new_version_of_who_names_it():
     new = OLD.replace("many: 2", "many: 3")
-    assert kinds(OLD, new) == {"buyer": "settings", "fan": "settings", "gone": "settings"}
+    assert kinds(OLD, new) == {"buyer": "same", "fan": "settings", "gone": "same"}
     documents = [Source(text.encode(), "f").document() for text in (OLD, new)]
     assert edited_settings(*(d.settings for d in documents)) == {"many": (2, 3)}
 
