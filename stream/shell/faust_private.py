@@ -31,7 +31,7 @@ from faust.transport.consumer import Fetcher
 from faust.transport.drivers import aiokafka as driver
 from mode import Service
 
-from stream.shell.aiokafka_private import bare_fetched
+from stream.shell.aiokafka_private import bare_fetched, keep_answers
 
 PINS = {"faust-streaming": "0.15.3", "aiokafka": "0.14.0"}
 
@@ -116,6 +116,7 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
         return consumer
 
     async def on_start(self) -> None:
+        keep_answers()
         await super().on_start()
         fetcher = self._consumer._fetcher
         fetcher._prefetch_backoff = PREFETCH_BACKOFF_S

@@ -15,7 +15,14 @@ from aiokafka.record.legacy_records import LegacyRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 
 from stream.shell import aiokafka_private
-from stream.shell.aiokafka_private import BareRecords, appender, bare_fetched, close_filled
+from stream.shell.aiokafka_private import (
+    BareRecords,
+    KeptRecords,
+    appender,
+    bare_fetched,
+    close_filled,
+    keep_answers,
+)
 
 PLACE = TopicPartition("t", 0)
 NONE, GZIP = 0, 1
@@ -103,7 +110,7 @@ LOGS = {
 
 
 def fetched(log: list[bytearray], from_offset: int, isolation: int) -> PartitionRecords:
-    records = MemoryRecords(b"".join(log))
+    records = KeptRecords(b"".join(log))
     return PartitionRecords(PLACE, records, ABORTED, from_offset, None, None, True, isolation)
 
 
@@ -170,6 +177,32 @@ def test_a_damaged_batch_is_an_error_that_names_the_partition():
     assert bare.next_fetch_offset == 3
     assert list(bare) == [], "what follows a batch that was not read would be read over a gap"
     assert bare.next_fetch_offset == 3
+
+
+def test_every_bit_of_a_batch_is_summed():
+    sound = batch(0, 2)
+    for at in range(21 * 8, len(sound) * 8):
+        damaged = bytearray(sound)
+        damaged[at // 8] ^= 1 << at % 8
+        with pytest.raises(CorruptRecordException):
+            list(BareRecords(fetched([damaged], 0, READ_COMMITTED)))
+
+
+@pytest.mark.parametrize("magic", [0, 1])
+def test_a_damaged_record_of_an_older_format_is_an_error(magic):
+    damaged = legacy(0, 3, magic)
+    damaged[-1] ^= 1
+    with pytest.raises(CorruptRecordException):
+        list(BareRecords(fetched([damaged], 0, READ_COMMITTED)))
+
+
+def test_a_fetcher_takes_answers_in_by_the_name_that_is_replaced(monkeypatch):
+    monkeypatch.setattr(fetcher, "MemoryRecords", MemoryRecords)
+    keep_answers()
+    assert fetcher.MemoryRecords is KeptRecords
+    taken = inspect.getsource(fetcher.Fetcher._proc_fetch_request)
+    assert "records = MemoryRecords(part_data[-1])" in taken
+    assert KeptRecords(bytes(batch(0, 1))).data == bytes(batch(0, 1))
 
 
 def test_records_are_copies_that_do_not_keep_the_answer():
