@@ -11,6 +11,8 @@ A worker with all of 32 partitions, two topics each, then keeps at most 64 * 5 M
 
 BACKLOG_RECORDS_MAX = 20_000
 
+SAMPLED_EACH = 8
+
 _readings = itertools.count(1)
 """Numbers no two readings share, also not those of two owners of a partition one after the other:
 the consumer's thread takes the highest for the one in force."""
@@ -62,7 +64,7 @@ class Backlog:
         if reading != self.reading:
             return False
         self._records += records
-        self._bytes += sum(len(r.value) for r in records if r.value is not None)
+        self._bytes += _bytes_about(records)
         return True
 
     def first(self, count: int) -> list[Any]:
@@ -75,8 +77,7 @@ class Backlog:
         if not 0 < count <= held:
             return
         self._last_append_ms = self._records[count - 1].timestamp
-        # Records are about alike, and the bound is no exact one: counting them again is not worth
-        # its 0.1 us a record.
+        # About, again: see `_bytes_about`.
         self._bytes -= self._bytes * count // held
         del self._records[:count]
 
@@ -84,3 +85,13 @@ class Backlog:
     def oldest_append_ms(self) -> int | None:
         """Broker's time of the oldest record that waits, or of the last that did; None: never."""
         return self._records[0].timestamp if self._records else self._last_append_ms
+
+
+def _bytes_about(records: list[Any]) -> int:
+    """What their values take, by every eighth of them.
+
+    The bound is no exact one, and records of one poll are about alike. Looking at each would cost
+    0.2 us: they were made in another thread, and nothing of them is in this core's cache.
+    """
+    sample = records[::SAMPLED_EACH]
+    return sum([len(r.value or b"") for r in sample]) * len(records) // max(1, len(sample))

@@ -59,6 +59,23 @@ def test_it_asks_for_no_more_than_its_bounds():
     assert by_bytes.has_room
 
 
+def test_a_long_poll_is_counted_by_a_part_of_it():
+    backlog = opened()
+    size = BACKLOG_BYTES_MAX // 1_000
+    backlog.add(records(990, size=size), backlog.reading)
+    assert backlog.has_room
+    backlog.add(records(11, size=size), backlog.reading)
+    assert not backlog.has_room
+
+
+def test_tombstones_take_nothing():
+    backlog = opened()
+    tombstones = [StoredRecord(n, 1_000, b"key", None) for n in range(20)]
+    assert backlog.add(tombstones, backlog.reading)
+    assert backlog.has_room
+    assert len(backlog) == 20
+
+
 def test_it_knows_how_long_its_oldest_record_has_waited():
     backlog = opened()
     assert backlog.oldest_append_ms is None
