@@ -14,6 +14,8 @@ SUBCOMMANDS = (
     "preview",
     "backtest",
     "diff",
+    "lift",
+    "report",
 )
 """Each is `stream/cli/segments_NAME.py` with `add_parser(subparsers)` and `run(args)`."""
 

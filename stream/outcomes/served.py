@@ -1,8 +1,10 @@
 """Who is served well: each segment as of the time of what happened, against the rest.
 
-A visit counts for the segments that the customer was in when it began, an order for those of the
-moment before it, a return for those of its order. The rest is what all customers did outside of
-the segment: others, and the same customers before they entered it and after they left.
+A visit counts for the segments that the customer was in when it began, and so do the orders made
+in it and what comes back of them: else who starts to explore and then buys would have a visitor's
+visit and an explorer's order. An order outside of any visit counts for the segments of its moment.
+The rest is what all customers did outside of the segment: others, and the same customers before
+they entered it and after they left.
 
 Each figure is a ratio of sums over customers. Its uncertainty comes from customers, who are
 independent, and not from visits, which are not: by linearisation (delta method), a customer weighs
@@ -208,8 +210,12 @@ class ServiceReport:
                 return
         if len(customer.orders) >= ORDERS_MAX:
             del customer.orders[next(iter(customer.orders))]
-        customer.orders[number] = _Order(customer.segments, record, revenue_micros, revenue_micros)
-        for tally in _tallies(customer, customer.segments):
+        visit = customer.visit
+        segments = customer.segments
+        if visit is not None and record.time_ms - visit.last_ms < SESSION_GAP_MS:
+            segments = visit.segments
+        customer.orders[number] = _Order(segments, record, revenue_micros, revenue_micros)
+        for tally in _tallies(customer, segments):
             tally.order(record, revenue_micros)
 
     def _refund(self, customer: _Customer, record: OrderRefunded) -> None:
