@@ -22,10 +22,14 @@ RULE = (
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """What an id stands for: its own events and revenue, or another id that it forwards to."""
+    """What an id stands for: another id that it forwards to, or who it is itself.
+
+    `is_customer` is so for an id with events of its own that the definitions' `customer` condition
+    counts, where they have one.
+    """
 
     forward_to: str | None
-    events: int
+    is_customer: bool
     revenue_micros: int
 
 
@@ -51,7 +55,7 @@ class Coverage(msgspec.Struct, frozen=True):
 
 def is_actionable(definition: Definition) -> bool:
     """Whether being in the segment makes something happen, by the rule above."""
-    if getattr(definition, "shadow", False) or not definition.action.channels:
+    if definition.shadow or not definition.action.channels:
         return False
     return definition.group is None or definition.action.enabled
 
@@ -63,7 +67,7 @@ def coverage(
     covered_now: Set[str],
     covered_ever: Set[str],
 ) -> Coverage:
-    """Coverage of the customers that there are at the end.
+    """Coverage of the customers that there are at the end; the revenue is theirs alone.
 
     Parameters
     ----------
@@ -86,7 +90,7 @@ def coverage(
             now.add(person)
         if customer in covered_ever:
             ever.add(person)
-    people = [name for name, s in after.items() if s.forward_to is None and s.events]
+    people = [name for name, s in after.items() if s.is_customer]
     everything = sum(revenue[name] for name in people)
 
     def outside(covered: Set[str]) -> Uncovered:

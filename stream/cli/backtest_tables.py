@@ -20,6 +20,9 @@ MATRIX_MAX = 16
 
 PLAIN_WIDTH = 140
 _BARS = "▁▂▃▄▅▆▇█"
+_TIMES = ("since(", "until(")
+"""Leaves whose value is a time in seconds begin so."""
+
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
 
 
@@ -71,10 +74,19 @@ def evidence_text(evidence: Sequence[Leaf]) -> str:
     """The comparisons as they now are, each with the value that it looked at."""
     parts = []
     for leaf in evidence:
-        value = round(leaf.value, 3) if isinstance(leaf.value, float) else leaf.value
         sign = {True: "", False: "not ", None: "unknown: "}[leaf.after]
+        value = _value_text(leaf)
         parts.append(f"{sign}{leaf.leaf}" + ("" if value is None else f" [{value}]"))
     return ", ".join(parts)
+
+
+def _value_text(leaf: Leaf) -> str | None:
+    value = leaf.value
+    if isinstance(value, bool | str | None):
+        return None if value is None else str(value)
+    if leaf.leaf.startswith(_TIMES):
+        return duration(round(value))
+    return f"{value:g}"
 
 
 def figures_table(title: str, figures: Sequence[SegmentFigures]) -> Table:

@@ -29,10 +29,14 @@ from stream.cli.backtest_tables import (
 )
 from stream.cli.event_files import checked_definitions
 from stream.cli.failure import CommandFailedError
+from stream.segments.lint import lint
+from stream.segments.reading import Reading
 from stream.shell.collector import calm_collector
 from stream.simulation.relived import Relived
 
 CHARTS = (".png", ".svg")
+MEASURED_RULES = ("overlap", "size")
+"""What lint says of members, which only a history has."""
 
 _DESCRIPTION = """\
 Replays a history under the definitions, and shows per segment: members at the end and per day,
@@ -101,6 +105,14 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def warnings_on(lived: Relived) -> list[str]:
+    """Segments of nearly the same members, of hardly anybody, of nearly everybody."""
+    members = {name: lived.observer.members(name).keys() for name in lived.pack.definitions}
+    reading = Reading(lived.definitions, "definitions")
+    found = lint(reading, members=members, customers=lived.customers)
+    return [f"{w.segment} {w.message}" for w in found if w.rule in MEASURED_RULES]
+
+
 def _print_json(
     history: History,
     lived: Relived,
@@ -116,6 +128,7 @@ def _print_json(
         ],
         "overlap": overlaps,
         "coverage": msgspec.to_builtins(covered),
+        "warnings": warnings_on(lived),
     }
     print(json.dumps(found, indent=1, ensure_ascii=False))
 
@@ -137,4 +150,6 @@ def _print(
         console.print(overlap_table(figures, overlaps))
     for line in coverage_lines(covered):
         console.print(line, markup=False, soft_wrap=True)
+    for warning in warnings_on(lived):
+        console.print(f"warning: {warning}", markup=False, soft_wrap=True)
     print_remarks(history, notes_on(lived))

@@ -56,7 +56,10 @@ exit codes: 0 done; 1 there is no event in the files; 2 called wrongly, or a fil
 
 
 class Overlap(msgspec.Struct, frozen=True):
-    """Members of both, as a share of the previewed segment's and of the other one's."""
+    """Members of both, as a share of the previewed segment's and of the other one's.
+
+    Beside definitions in force, one of the same name is the one in force.
+    """
 
     segment: str
     members: int
@@ -144,7 +147,7 @@ def _shown(
     overlaps = []
     for other in sorted(beside.stays):
         common = shared(members, beside.members(other))
-        if common and other != name:
+        if common and (other != name or beside is not observer):
             of_other = common / len(beside.members(other))
             found = Overlap(other, common, round(common / len(members), 4), round(of_other, 4))
             overlaps.append(found)

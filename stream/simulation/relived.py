@@ -18,6 +18,7 @@ from stream.events.decoded import Decoded
 from stream.events.envelope import RejectedEventError
 from stream.events.records import PATH_MAX
 from stream.segments.pack import Pack, load_pack
+from stream.segments.rules import CUSTOMER
 from stream.simulation.offline import Offline
 
 Standings = dict[str, Standing]
@@ -28,6 +29,7 @@ Told = Callable[[int], None]
 class Relived(msgspec.Struct, frozen=True):
     """What is left of a run when it has ended: no rows, only what was observed and who is who.
 
+    definitions       the text of those that were in force; of a log, of its last ones
     begin_ms, end_ms  the period that figures are of
     before, after     what every id stood for at both ends
     rejected          events that no record can hold, as (reason, customer)
@@ -35,7 +37,7 @@ class Relived(msgspec.Struct, frozen=True):
     """
 
     observer: Observer
-    pack: Pack
+    definitions: bytes
     begin_ms: int
     end_ms: int
     before: Standings
@@ -44,9 +46,14 @@ class Relived(msgspec.Struct, frozen=True):
     unknown: tuple[str, ...] = ()
 
     @property
+    def pack(self) -> Pack:
+        """The definitions, compiled."""
+        return load_pack(self.definitions)
+
+    @property
     def customers(self) -> int:
-        """Different people at the end, as far as they are known to be the same."""
-        return sum(s.forward_to is None and s.events > 0 for s in self.after.values())
+        """Different people at the end, as far as they are known to be the same, that count."""
+        return sum(standing.is_customer for standing in self.after.values())
 
     def coverage(self) -> Coverage:
         """Customers and revenue of the period in no actionable segment."""
@@ -61,14 +68,29 @@ class Relived(msgspec.Struct, frozen=True):
         )
 
 
-def standings(engines: Iterable[PartitionEngine]) -> Standings:
+def standings(engines: Iterable[PartitionEngine], definitions: bytes | None) -> Standings:
     """What every id stands for as of the last batch; unpacks every row."""
+    pack = None if definitions is None else load_pack(definitions)
+    is_asked = pack is not None and pack.document.customer is not None
     found: Standings = {}
     for engine in engines:
         for key, row in engine.store.rows():
+            counts = row.events > 0 and (not is_asked or CUSTOMER in row.shadows)
             revenue_micros = 0 if row.orders is None else row.orders.revenue_micros
-            found[key.decode()] = Standing(row.forward_to, row.events, revenue_micros)
+            found[key.decode()] = Standing(
+                row.forward_to, counts and row.forward_to is None, revenue_micros
+            )
     return found
+
+
+def out_of_shadow(definitions: bytes) -> bytes:
+    """The definitions with none in shadow: what they would tell, they do tell."""
+    document = load_pack(definitions).document
+    if not any(definition.shadow for definition in document.segments):
+        return definitions
+    shown = tuple(msgspec.structs.replace(d, shadow=False) for d in document.segments)
+    # JSON is YAML.
+    return msgspec.json.encode(msgspec.structs.replace(document, segments=shown))
 
 
 def sampled(events: Sequence[Decoded], share: float) -> list[Decoded]:
@@ -113,7 +135,7 @@ def relive_events(
         As in `Observer`.
     """
     from_ms, until_ms = period
-    offline = Offline(EngineSettings(), definitions)
+    offline = Offline(EngineSettings(), out_of_shadow(definitions))
     observer = Observer(from_ms or 0, explained)
     rejected: list[tuple[RejectedEventError, str]] = []
     before: Standings | None = {} if from_ms is None else None
@@ -124,7 +146,7 @@ def relive_events(
             break
         if before is None and time_ms >= observer.start_ms:
             observer.take(offline.finish(observer.start_ms - 1))
-            before = standings(offline.engines)
+            before = standings(offline.engines, definitions)
         try:
             observer.take(offline.apply(decoded))
         except RejectedEventError as error:
@@ -133,11 +155,11 @@ def relive_events(
         if told is not None and not number & 0xFFF:
             told(number)
     observer.take(offline.finish(until_ms))
-    after = standings(offline.engines)
+    after = standings(offline.engines, definitions)
     end_ms = max(last_ms, until_ms or 0)
     return Relived(
         observer=observer,
-        pack=load_pack(definitions),
+        definitions=definitions,
         begin_ms=events[0].time_ms if from_ms is None and events else min(from_ms or 0, end_ms),
         end_ms=end_ms,
         before=after if before is None else before,

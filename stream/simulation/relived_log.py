@@ -21,13 +21,14 @@ from stream.events.records import Tick, Version, decode_record, encode_record
 from stream.segments.leaf_code import percentile_key
 from stream.segments.pack import load_pack, pack_name
 from stream.simulation.offline import LogReplay
-from stream.simulation.relived import Relived, Standings, standings
+from stream.simulation.relived import Relived, Standings, out_of_shadow, standings
 
 
 class LogEdit(msgspec.Struct, frozen=True):
     """What of a log is replayed otherwise than it was written.
 
-    definitions  in force from the start instead of those that the log announces
+    definitions  in force from the start instead of those that the log announces, and none of
+                 them in shadow; those of the log that are in shadow stay there
     until_ms     nothing after it happens, and time ends there
     share        of the customers, by the hash of the key; a key's log is whole, merges included
     """
@@ -40,12 +41,9 @@ class LogEdit(msgspec.Struct, frozen=True):
         """What goes before a partition's first record."""
         if self.definitions is None:
             return []
-        version = Version(
-            kind=DEFINITIONS,
-            name=pack_name(self.definitions),
-            active_ms=0,
-            content=self.definitions,
-        )
+        content = out_of_shadow(self.definitions)
+        name = pack_name(content)
+        version = Version(kind=DEFINITIONS, name=name, active_ms=0, content=content)
         return [StoredRecord(record.offset, record.timestamp, None, encode_record(version))]
 
     def edited(self, record: StoredRecord, decoded: Any) -> StoredRecord | None:
@@ -112,13 +110,9 @@ class LogRun:
     def end(self) -> Relived | None:
         """What was observed; None where no definitions stand in the log and none were given."""
         observer, edit, engines = self._observer, self._edit, self._replay.engines
-        contexts = [engine.timeline.latest for engine in engines.values()]
-        packs = [context.pack for context in contexts if context.pack is not None]
-        if edit.definitions is not None:
-            packs = [load_pack(edit.definitions)]
-        if not packs:
+        definitions = edit.definitions or self._announced()
+        if definitions is None:
             return None
-        pack = packs[0]
         after: Standings = {}
         before: Standings = {}
         for partition in self._seen:
@@ -130,17 +124,28 @@ class LogRun:
             end_ms = max((engine.clock_ms for engine in engines.values()), default=0)
             end_ms = max(end_ms, observer.last_ms)
         begin_ms = min(self._first_ms, observer.first_ms)
-        known = {name for context in contexts for name in context.thresholds}
-        asked = {percentile_key(f, rank) for f, ranks in pack.percentiles.items() for rank in ranks}
+        told = {name for e in engines.values() for name in e.timeline.latest.thresholds}
+        percentiles = load_pack(definitions).percentiles.items()
+        asked = {percentile_key(feature, rank) for feature, ranks in percentiles for rank in ranks}
         return Relived(
             observer=observer,
-            pack=pack,
+            definitions=definitions,
             begin_ms=min(begin_ms if self._from_ms is None else self._from_ms, end_ms),
             end_ms=end_ms,
             before=before,
             after=after,
-            unknown=tuple(sorted(asked - known)),
+            unknown=tuple(sorted(asked - told)),
         )
+
+    def _announced(self) -> bytes | None:
+        """The definitions that are in force at the log's end, by its own word."""
+        for engine in self._replay.engines.values():
+            pack = engine.timeline.latest.pack
+            for version in engine.passage.contents.values():
+                is_one = pack is not None and version.kind == DEFINITIONS
+                if is_one and load_pack(version.content) is pack:
+                    return version.content
+        return None
 
     def _is_beginning(self, partition: int, time_ms: int) -> bool:
         if self._from_ms is None or partition in self._before:
@@ -151,7 +156,8 @@ class LogRun:
         self._observer.take(self._replay.apply(partition, records))
 
     def _standings(self, partition: int) -> Standings:
-        return standings([self._replay.engines[partition]])
+        definitions = self._edit.definitions or self._announced()
+        return standings([self._replay.engines[partition]], definitions)
 
 
 def _decoded(record: StoredRecord) -> Any:

@@ -8,8 +8,10 @@ from stream.backtest.coverage import Standing, coverage, is_actionable
 from stream.segments.definition import Action, Definition
 
 
-def standing(revenue: float = 0.0, forward_to: str | None = None, events: int = 1) -> Standing:
-    return Standing(forward_to, events, int(revenue * 1e6))
+def standing(
+    revenue: float = 0.0, forward_to: str | None = None, is_customer: bool = True
+) -> Standing:
+    return Standing(forward_to, is_customer and forward_to is None, int(revenue * 1e6))
 
 
 @pytest.mark.parametrize(
@@ -50,8 +52,8 @@ def test_an_id_that_forwards_counts_for_whom_it_forwards_to():
     """The guest's 40 of before the period are the customer's now: no new revenue."""
     before = {"guest": standing(40), "u": standing(5)}
     after = {
-        "device": standing(forward_to="guest", events=0),
-        "guest": standing(forward_to="u", events=0),
+        "device": standing(forward_to="guest"),
+        "guest": standing(forward_to="u"),
         "u": standing(65),
         "other": standing(20),
     }
@@ -66,5 +68,13 @@ def test_ids_that_forward_in_a_circle_end_the_search():
     assert (found.customers, found.revenue, found.at_end.customers_share) == (1, 1.0, 1.0)
 
 
-def test_a_row_without_events_is_no_customer():
-    assert coverage((), {}, {"shared": standing(events=0)}, set(), set()).customers == 0
+def test_who_is_no_customer_is_left_out_with_the_revenue():
+    after = {"shared": standing(is_customer=False), "staff": standing(9, is_customer=False)}
+    found = coverage((), {}, {**after, "u": standing(1)}, set(), set())
+    assert (found.customers, found.revenue) == (1, 1.0)
+
+
+def test_a_definition_in_shadow_is_not_actionable():
+    action = Action(channels=("email",))
+    definition = Definition(name="s", purpose="p", enter="e", shadow=True, action=action)
+    assert not is_actionable(definition)

@@ -113,6 +113,25 @@ def test_only_the_segments_asked_for_are_shown(shop: Path, capsys: pytest.Captur
     assert found["coverage"]["actionable"] == ["stirring"]
 
 
+def test_nearly_the_same_members_and_extreme_sizes_are_warned_of(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+):
+    """a and b buy, c does not: two of three are over 60%, nobody is under 1%."""
+    (shop / "segments.yaml").write_text(
+        SEGMENTS
+        + "  - {name: payer, purpose: p, enter: orders.revenue > 0}\n"
+        + "  - {name: rich, purpose: p, enter: orders.revenue > 1000}\n",
+        encoding="utf-8",
+    )
+    found = backtest(shop, capsys)["warnings"]
+    assert [warning.split(";")[0] for warning in found] == [
+        "buyer holds 66.7% of 3 customers",
+        "payer holds 66.7% of 3 customers",
+        "payer has 100% of its members in common with buyer",
+        "rich holds 0.0% of 3 customers",
+    ]
+
+
 def test_the_table_is_for_people(shop: Path, capsys: pytest.CaptureFixture[str]):
     assert cli.main(
         ["segments", "backtest", str(shop / "events.jsonl"),

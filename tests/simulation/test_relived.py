@@ -177,3 +177,28 @@ def test_a_sample_holds_all_events_of_whom_it_holds():
     assert 0.2 < len(people) / len({d.key for d in history}) < 0.6
     linked = {lesser: key for d in part for lesser, key in d.links}
     assert linked.keys() & {d.key for d in history} <= people
+
+
+HIDDEN = b"""\
+segments:
+  - {name: seen, purpose: p, enter: orders.count >= 1}
+  - {name: hidden, purpose: p, enter: "sessions.count >= 1", shadow: true}
+"""
+
+
+def test_a_definition_in_shadow_has_figures_and_keeps_its_version():
+    found = relive_events(events(), HIDDEN, (None, None))
+    spoken = relive_events(events(), HIDDEN.replace(b", shadow: true", b""), (None, None))
+    assert turns(found.observer) == turns(spoken.observer)
+    assert turns(found.observer)["hidden"][0] > 20
+    assert found.pack.definitions["hidden"].shadow
+    assert found.coverage() == spoken.coverage()
+
+
+def test_who_counts_as_a_customer_is_what_the_definitions_say():
+    """Buyers alone: the others are in no rate."""
+    found = relive_events(events(), b"customer: orders.count >= 1\n" + HIDDEN, (None, None))
+    everybody = relive_events(events(), HIDDEN, (None, None))
+    assert found.customers == len(everybody.observer.members("seen"))
+    assert 0 < found.customers < everybody.customers
+    assert found.coverage().customers == found.customers
