@@ -99,7 +99,9 @@ class Attribution:
         """Take a segment change; the customer's exposure, if it is one."""
         self.advance(change.time_ms)
         plan = self.plans.get(change.segment)
-        if plan is None or not change.entered or not (change.action or change.control):
+        if plan is None or not plan.is_enabled or not change.entered:
+            return
+        if not (change.action or change.control):
             return
         if change.historic or change.initial:
             self.skipped += 1

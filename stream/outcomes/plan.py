@@ -42,6 +42,7 @@ class Plan(NamedTuple):
     has_value   whether the event's money is summed up (`value: revenue`)
     within_ms   the definition's own horizon, None without
     kind        message, or suppress: then the control group is the one that is not suppressed
+    is_enabled  whether the action is on
     """
 
     segment: str
@@ -50,6 +51,7 @@ class Plan(NamedTuple):
     has_value: bool
     within_ms: int | None
     kind: str
+    is_enabled: bool
     control_share: float
     variants: tuple[Variant, ...]
 
@@ -100,7 +102,7 @@ def plans_of(content: bytes, file: str = "definitions") -> tuple[dict[str, Plan]
 def programme_plan() -> Plan:
     """Orders and their revenue after the first action of any segment."""
     return Plan(PROGRAMME, ORDER_COMPLETED, success_of(ORDER_COMPLETED), True, None, "message",
-                0.0, ())  # fmt: skip
+                True, 0.0, ())  # fmt: skip
 
 
 def _plan(definition: Definition, success: Success | None, within_ms: int | None) -> Plan:
@@ -113,6 +115,7 @@ def _plan(definition: Definition, success: Success | None, within_ms: int | None
         success is not None and success.value == "revenue",
         within_ms,
         action.kind,
+        action.enabled,
         action.control,
         action.variants,
     )

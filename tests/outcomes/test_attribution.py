@@ -31,7 +31,8 @@ NOBODY_HELD = Draw()
 def plan(event: str = "Order Completed", **fields: Any) -> Plan:
     values: dict[str, Any] = {
         "segment": "cart", "event": event, "is_success": success_of(event), "has_value": True,
-        "within_ms": None, "kind": "message", "control_share": 0.0, "variants": (), **fields,
+        "within_ms": None, "kind": "message", "is_enabled": True, "control_share": 0.0,
+        "variants": (), **fields,
     }  # fmt: skip
     return Plan(**values)
 
@@ -131,6 +132,11 @@ def test_what_is_told_twice_counts_once():
 def test_a_change_that_does_not_act_exposes_nobody(fields: dict[str, Any]):
     found = told(entered("a", "cart", 0, **fields), *by("a", order(1, "A", 4)), at(91))
     assert found.cells == {}
+
+
+def test_an_action_that_is_off_exposes_nobody_and_holds_nobody_back():
+    held = entered("a", "cart", 0, action={}, control=True)
+    assert told(entered("a", "cart", 0), held, of=plan(is_enabled=False)).cells == {}
 
 
 def test_a_control_group_is_exposed_to_nothing_and_counts():

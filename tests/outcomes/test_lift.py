@@ -25,8 +25,8 @@ def outcome(
 ) -> list[LiftRow]:
     """Rows of a population in which each variant converts more often by its effect."""
     plan = Plan(
-        "cart", "Order Completed", success_of("Order Completed"), True, 7 * DAY_MS, kind, 0.25,
-        VARIANTS,
+        "cart", "Order Completed", success_of("Order Completed"), True, 7 * DAY_MS, kind, True,
+        0.25, VARIANTS,
     )  # fmt: skip
     attribution = Attribution({"cart": plan}, DRAW)
     random = Random(7)
