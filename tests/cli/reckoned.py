@@ -31,14 +31,22 @@ def stays_by_segment(changes: Path) -> dict[str, list[Stay]]:
     lines.sort(key=lambda line: (line["subject"], int(line["sequence"])))
     found: dict[str, list[Stay]] = defaultdict(list)
     for line in lines:
-        stays, customer, time_ms = found[line["data"]["segment"]], line["subject"], line["time"]
-        if line["type"].endswith("entered"):
-            stays.append(Stay(customer, instant_ms(time_ms)))
-        else:
-            last = [stay for stay in stays if stay.customer == customer][-1]
-            assert last.exit_ms is None
-            last.exit_ms, last.merged = instant_ms(time_ms), line["data"]["cause"] == "merge"
+        entered, merged = line["type"].endswith("entered"), line["data"]["cause"] == "merge"
+        stays = found[line["data"]["segment"]]
+        turn(stays, line["subject"], instant_ms(line["time"]), entered=entered, merged=merged)
     return found
+
+
+def turn(
+    stays: list[Stay], customer: str, time_ms: int, *, entered: bool, merged: bool = False
+) -> None:
+    """Note the customer's next turn in a segment."""
+    if entered:
+        stays.append(Stay(customer, time_ms))
+        return
+    last = next(stay for stay in reversed(stays) if stay.customer == customer)
+    assert last.exit_ms is None
+    last.exit_ms, last.merged = time_ms, merged
 
 
 def figures(stays: list[Stay], begin_ms: int, end_ms: int) -> dict[str, Any]:
