@@ -10,6 +10,7 @@ from xxhash import xxh3_128_hexdigest
 from stream.clock import NEVER_MS, day_of
 from stream.clustering.news import news
 from stream.engine.effects import Effects, LearnPoint
+from stream.engine.hysteresis import WAITING, may_turn_ms, remember, waited
 from stream.engine.settings import HISTORIC_AFTER_MS, VALIDITY_MS, EngineSettings
 from stream.engine.timeline import Timeline
 from stream.engine.versions import CLUSTER_PREFIX, Context
@@ -20,6 +21,8 @@ from stream.segments.compiler import Unit
 from stream.segments.decision import Decide
 from stream.segments.leaf_code import TRUE, UNKNOWN
 from stream.segments.pack import Pack
+from stream.segments.rules import CUSTOMER
+from stream.segments.stay import Stay
 from stream.state.fold import TIMER, deadline_ms, expire
 from stream.state.row import Row
 
@@ -56,6 +59,7 @@ class Decider:
         self.members: dict[str, int] = {}
         self.deltas: dict[int, dict[str, dict[int, int]]] = {}
         self.open_day = 0
+        self._again_ms = NEVER_MS
         self.changed: dict[bytes, Row] = {}
 
     def advance(self, key: bytes, row: Row, until_ms: int) -> bool:
@@ -111,6 +115,8 @@ class Decider:
         if pack is not None and row.forward_to is None and row.events:
             if context.kind == "definitions":
                 self._drop_removed(Moment(key, row, former, now_ms, "definition"), pack)
+                if row.windows or row.past or row.shadows:
+                    _forget_removed(row, pack)
                 row.bits = []
                 flip_ms = self.decide(pack.decide_everything, (*about, "definition", None))
                 moved = self.count_population(row, context, now_ms)
@@ -143,13 +149,16 @@ class Decider:
         if pack is not None and len(bits) != len(pack.units):
             bits = row.bits = [0] * len(pack.units)
             decide = pack.decide_everything
-        return decide(row, now_ms, context.thresholds, bits, self._turned, about)
+        self._again_ms = NEVER_MS
+        flip_ms = decide(row, now_ms, context.thresholds, bits, self._turned, about)
+        return flip_ms if flip_ms < self._again_ms else self._again_ms  # noqa: FURB136 no call
 
     def _turned(self, about: About, number: int, old: int, found: int, verdict: int) -> None:
         """Hear that a unit's leaves have other bits than before: its verdict may be another one."""
         key, row, context, now_ms, cause, at_ms = about
         assert context.pack is not None
-        unit, segments = context.pack.units[number], row.segments
+        unit = context.pack.units[number]
+        segments = row.shadows if unit.is_silent else row.segments
         if unit.exclusive:
             if verdict < 0 or (
                 unit.clauses[verdict].segment in segments
@@ -158,9 +167,29 @@ class Decider:
                 return
         elif verdict == 0 or (verdict > 0) == (unit.clauses[0].segment in segments):
             return
+        if unit.stay is not None and self._waits(about, number, unit.stay, segments):
+            return
         true_ms = at_ms and _true_instant(unit, row, context.thresholds, verdict, (at_ms, now_ms))
         moment = Moment(key, row, context, now_ms, cause, true_ms)
         self._switch(moment, unit, verdict, (old, found))
+
+    def _waits(self, about: About, number: int, stay: Stay, held: dict[str, int]) -> bool:
+        """Whether a turn is too soon; then it is asked for again when it may come.
+
+        An edited definition lets go of whom it no longer means at once.
+        """
+        _, row, context, now_ms, cause, _ = about
+        assert context.pack is not None
+        segment = context.pack.units[number].clauses[0].segment
+        if cause == "definition" and segment in held:
+            return False
+        may_ms = may_turn_ms(row, stay, segment, held)
+        if may_ms <= now_ms:
+            return False
+        if may_ms < NEVER_MS:
+            row.bits[number] |= WAITING
+            self._again_ms = min(self._again_ms, may_ms)
+        return True
 
     def _switch(self, moment: Moment, unit: Unit, verdict: int, bits: tuple[int, int]) -> None:
         """Leave what no longer holds, then enter what does.
@@ -171,15 +200,22 @@ class Decider:
         thresholds = moment.context.thresholds
         values = unit.values(row, moment.now_ms, thresholds)
         _, flip_ms, _ = unit.evaluate(row, moment.now_ms, thresholds)
+        held = row.shadows if unit.is_silent else row.segments
         entering = verdict if unit.exclusive else 0 if verdict > 0 else -1
         for position, clause in enumerate(unit.clauses):
-            if position != entering and clause.segment in row.segments:
+            if position != entering and clause.segment in held:
                 reasons = (position, entering) if entering >= 0 else (position,)
                 evidence = _evidence(unit, reasons, bits, values)
-                self.tell(moment, clause.segment, evidence, flip_ms)
-        if entering >= 0 and unit.clauses[entering].segment not in row.segments:
+                if unit.stay is not None and bits[0] & WAITING:
+                    since_ms = held[clause.segment]
+                    evidence = (*evidence, waited(unit.stay, since_ms, moment.now_ms))
+                self.tell(moment, clause.segment, evidence, flip_ms, unit)
+        if entering >= 0 and unit.clauses[entering].segment not in held:
             segment = unit.clauses[entering].segment
-            self.tell(moment, segment, _evidence(unit, (entering,), bits, values), flip_ms)
+            evidence = _evidence(unit, (entering,), bits, values)
+            if unit.stay is not None and bits[0] & WAITING:
+                evidence = (*evidence, waited(unit.stay, None, moment.now_ms))
+            self.tell(moment, segment, evidence, flip_ms, unit)
 
     def tell(
         self,
@@ -187,41 +223,53 @@ class Decider:
         segment: str,
         evidence: tuple[Leaf, ...] = (),
         flip_ms: int = NEVER_MS,
+        unit: Unit | None = None,
     ) -> None:
-        """Turn a membership over, and say so: a member leaves, another customer enters."""
+        """Turn a membership over, and say so: a member leaves, another customer enters.
+
+        A silent unit's turns are measured, and told to nobody.
+        """
         key, row, context, now_ms, cause, at_ms = moment
-        entered = segment not in row.segments
+        silent = unit is not None and unit.is_silent
+        held = row.shadows if silent else row.segments
+        entered = segment not in held
         if entered:
-            row.segments[segment] = now_ms
+            held[segment] = now_ms
         else:
-            del row.segments[segment]
-        row.sequence += 1
-        row.changed_ms = now_ms
+            del held[segment]
+        if unit is not None and unit.stay is not None and unit.stay.remembers:
+            remember(row, segment, now_ms, entered=entered)
         self.members[segment] = self.members.get(segment, 0) + (1 if entered else -1)
-        self.changed[key] = row
+        if not silent:
+            row.sequence += 1
+            row.changed_ms = now_ms
+            self.changed[key] = row
         customer = key.decode()
         version = context.version_of(segment)
-        self.effects.changes.append(
-            SegmentChanged(
-                id=self._change_id(customer, row.sequence, segment, entered, now_ms, version),
-                customer=customer,
-                segment=segment,
-                entered=entered,
-                time_ms=now_ms,
-                sequence=row.sequence,
-                definition=version,
-                cause=cause,
-                evidence=evidence,
-                next_flip_ms=None if flip_ms >= NEVER_MS else flip_ms,
-                segments=tuple(sorted(row.segments)),
-                historic=self.record_ms - now_ms > HISTORIC_AFTER_MS,
-                initial=cause == "definition",
-                valid_until_ms=min(flip_ms, now_ms + VALIDITY_MS),
-                control=False,
-                action=context.action_of(segment) if entered else {},
-                at_ms=at_ms,
-            )
+        stamp = context.stamp_of(customer, segment)
+        change = SegmentChanged(
+            id=self._change_id(customer, row.sequence, segment, entered, now_ms, version),
+            customer=customer,
+            segment=segment,
+            entered=entered,
+            time_ms=now_ms,
+            sequence=row.sequence,
+            definition=version,
+            cause=cause,
+            evidence=evidence,
+            next_flip_ms=None if flip_ms >= NEVER_MS else flip_ms,
+            segments=tuple(sorted(row.segments)),
+            historic=self.record_ms - now_ms > HISTORIC_AFTER_MS,
+            initial=cause == "definition",
+            valid_until_ms=min(flip_ms, now_ms + VALIDITY_MS),
+            control=stamp.holdout is not None,
+            action=context.action_of(segment) if entered else {},
+            at_ms=at_ms,
+            variant=stamp.variant,
+            holdout=stamp.holdout,
+            not_before_ms=context.not_before_ms(customer, segment, now_ms),
         )
+        (self.effects.shadow_changes if silent else self.effects.changes).append(change)
 
     def _change_id(self, customer: str, sequence: int, *facts: str | int | bool) -> str:
         """The hash by which consumers tell a repeated change: the same log gives the same id."""
@@ -288,6 +336,14 @@ class Decider:
             counts = self.deltas.setdefault(day, {}).setdefault(feature, {})
             counts[known] = counts.get(known, 0) - 1
         row.buckets = {}
+
+
+def _forget_removed(row: Row, pack: Pack) -> None:
+    """Keep no more of the past than the definitions ask for."""
+    row.windows = {key: kept for key, kept in row.windows.items() if key in pack.measures}
+    row.past = {name: past for name, past in row.past.items() if name in pack.definitions}
+    silent = {name for name, one in pack.definitions.items() if one.shadow} | {CUSTOMER}
+    row.shadows = {name: since for name, since in row.shadows.items() if name in silent}
 
 
 def has_behaviour(row: Row) -> bool:

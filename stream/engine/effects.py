@@ -95,6 +95,7 @@ class Effects:
     rows         changelog key -> packed row, or None for a tombstone; the meta record included
     forwards     (customer id, record) for the customer's partition
     changes      in the order in which they happened
+    shadow_changes  of silent definitions, of which nobody is told
     memberships  customer id -> the customer's segments now, or None where nothing is left
     """
 
@@ -107,11 +108,13 @@ class Effects:
         "memberships",
         "population",
         "rows",
+        "shadow_changes",
         "timer_lag_ms",
     )
 
     def __init__(self) -> None:
         self.changes: list[SegmentChanged] = []
+        self.shadow_changes: list[SegmentChanged] = []
         self.counts = Counts()
         self.dead: list[DeadRecord] = []
         self.forwards: list[tuple[str, CustomerEvent | Link | Merge]] = []
@@ -130,6 +133,7 @@ class Effects:
     def extend(self, later: Effects) -> None:
         """Add the effects of the records that follow."""
         self.changes += later.changes
+        self.shadow_changes += later.shadow_changes
         self.counts.add(later.counts)
         self.dead += later.dead
         self.forwards += later.forwards

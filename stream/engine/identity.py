@@ -79,6 +79,9 @@ class Identity:
         row.cluster = None
         for segment in sorted(row.segments):
             decider.tell(Moment(key, row, context, now_ms, "merge"), segment)
+        for segment in row.shadows:
+            decider.members[segment] -= 1
+        row.shadows = {}
         decider.leave_population(row, now_ms)
         kept = Row(
             sequence=row.sequence,

@@ -129,7 +129,11 @@ class PartitionEngine:
                 f"the changelog is of incarnation {self.meta.incarnation!r}, "
                 f"this worker is set to {self.settings.incarnation!r}; set SHOAL_INCARNATION to it"
             )
-        self.decider.members = yield from index_rows(self.store, self.timers)
+        contexts = self.timeline.contexts.values()
+        silent = any(one.pack is not None and one.pack.has_silent for one in contexts)
+        self.decider.members = yield from index_rows(
+            self.store, self.timers, counts_shadows=silent
+        )
 
     def _load_meta(self) -> None:
         """Stand where the committed meta record says."""
@@ -306,6 +310,7 @@ class PartitionEngine:
         pack = context.pack
         next_ms = deadline_ms(row)
         if pack is not None:
+            parts |= pack.collect(row, event, now_ms)
             if parts & pack.population_parts:
                 decider.count_population(row, context, now_ms)
             decide = pack.decide_touched(parts) if row.bits else pack.decide_everything
@@ -374,17 +379,11 @@ class PartitionEngine:
         self._committed = pack_meta(self.meta)
         for key, row in self.decider.changed.items():
             customer = key.decode()
-            effects.memberships[customer] = (
-                Membership(customer, dict(row.segments), row.sequence, row.changed_ms)
-                if row.segments
-                else None
-            )
+            now = Membership(customer, dict(row.segments), row.sequence, row.changed_ms)
+            effects.memberships[customer] = now if row.segments else None
 
     def _rollback(
-        self,
-        histograms: Histograms,
-        contents: dict[str, Version],
-        members: dict[str, int],
+        self, histograms: Histograms, contents: dict[str, Version], members: dict[str, int]
     ) -> None:
         """Stand as before the batch. Of the timers, only those that were due have been taken."""
         for key in self.store.rollback():

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Generator
 
 from stream.engine.store import RowStore
-from stream.state.codec import unpack_head
+from stream.state.codec import unpack, unpack_head
 from stream.timers.queue import TimerQueue
 
 INDEX_ROWS = 1_000
 """Rows of a step: some 2 ms, so that others on the same thread get their turn in between."""
 
 
-def index_rows(store: RowStore, timers: TimerQueue) -> Generator[int, None, dict[str, int]]:
+def index_rows(
+    store: RowStore, timers: TimerQueue, *, counts_shadows: bool
+) -> Generator[int, None, dict[str, int]]:
     """Schedule all rows, step by step: yields rows done, returns how many are in each segment.
 
-    Nobody may change rows meanwhile.
+    `counts_shadows` counts silent memberships as well, for which rows are read to their end: four
+    times the cost. Nobody may change rows meanwhile.
     """
     members: dict[str, int] = {}
     timers.clear()
@@ -25,6 +28,9 @@ def index_rows(store: RowStore, timers: TimerQueue) -> Generator[int, None, dict
             yield done
         head = unpack_head(packed)
         schedule(key, head.timer_ms)
-        for segment in head.segments:
+        held = [*head.segments]
+        if counts_shadows:
+            held += unpack(packed).shadows
+        for segment in held:
             members[segment] = members.get(segment, 0) + 1
     return members

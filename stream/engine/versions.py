@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+from xxhash import xxh3_64_intdigest
 
 from stream.clustering.model import ClusterModel, decode_model
 from stream.events.records import Version
 from stream.features.vector import DIMENSIONS
+from stream.outcomes.assignment import TREATED, Assignment, assign
 from stream.segments.leaf_code import PAST_PREFIX
 from stream.segments.pack import Pack, load_pack
 
@@ -48,6 +50,23 @@ class Context(msgspec.Struct, frozen=True):
         if segment.startswith(CLUSTER_PREFIX):
             return self.model_name
         return "" if self.pack is None else self.pack.versions.get(segment, "")
+
+    def stamp_of(self, customer: str, segment: str) -> Assignment:
+        """The control group and the variant of a customer, where the segment has an action."""
+        definition = None if self.pack is None else self.pack.definitions.get(segment)
+        if self.pack is None or definition is None or not definition.action.channels:
+            return TREATED
+        action, everybody = definition.action, self.pack.document.control
+        return assign(
+            customer, segment, everybody.salt, action.control, everybody.share, action.variants
+        )
+
+    def not_before_ms(self, customer: str, segment: str, now_ms: int) -> int | None:
+        """When a change may be acted on, where its definition spreads waves by customer."""
+        jitter_ms = 0 if self.pack is None else self.pack.jitters.get(segment, 0)
+        if not jitter_ms:
+            return None
+        return now_ms + xxh3_64_intdigest(f"{segment}\0{customer}".encode()) % jitter_ms
 
     def action_of(self, segment: str) -> dict[str, Any]:
         """The action of a segment that is on by default; nothing for the others."""

@@ -40,6 +40,12 @@ class SegmentChanged(msgspec.Struct, frozen=True):
     action: dict[str, Any]
     at_ms: int | None = None
     """The true instant of the flip, where it is before `time_ms`: told of by a late event."""
+    variant: str | None = None
+    """Of the action, sticky by customer; None where it has none, and for who is left alone."""
+    holdout: str | None = None
+    """The control group that the customer is in: segment, global, or None."""
+    not_before_ms: int | None = None
+    """Where the definition spreads its waves: nobody acts on the change before this instant."""
 
 
 class Membership(msgspec.Struct, frozen=True):

@@ -23,6 +23,7 @@ EXITED: Final = "shoal.segment.exited"
 def encode_change(change: SegmentChanged, shop: str) -> bytes:
     """The bytes of a change on `segment-changes`, and of a line of `shoal replay --changes`."""
     next_flip_ms, valid_until_ms, at_ms = change.next_flip_ms, change.valid_until_ms, change.at_ms
+    not_before_ms = change.not_before_ms
     return _encode(
         PublishedChange(
             specversion="1.0",
@@ -48,6 +49,9 @@ def encode_change(change: SegmentChanged, shop: str) -> bytes:
                 control=change.control,
                 action=change.action,
                 at=msgspec.UNSET if at_ms is None else rfc3339(at_ms),
+                variant=change.variant or msgspec.UNSET,
+                holdout=change.holdout or msgspec.UNSET,  # type: ignore[arg-type]  # of these two
+                not_before=msgspec.UNSET if not_before_ms is None else rfc3339(not_before_ms),
             ),
         )
     )

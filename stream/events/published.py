@@ -36,7 +36,10 @@ class ChangeData(msgspec.Struct, frozen=True):
 
     `historic` changes are old news and `initial` ones a definition's first reading of everyone:
     neither should act, nor should one after its `valid_until`. `control` marks the customers who
-    are left alone to measure against. `at` is the true instant, where a late event told of it.
+    are left alone to measure against, and `holdout` says by which group: the segment's own or the
+    global one, which is the same for all segments. `variant` is which of the action's variants the
+    others get. Nobody acts before `not_before`: it spreads waves. `at` is the true instant, where a
+    late event told of it.
     """
 
     customer: str
@@ -52,6 +55,9 @@ class ChangeData(msgspec.Struct, frozen=True):
     control: bool
     action: dict[str, Any]
     at: Instant | msgspec.UnsetType = msgspec.UNSET
+    variant: str | msgspec.UnsetType = msgspec.UNSET
+    holdout: Literal["segment", "global"] | msgspec.UnsetType = msgspec.UNSET
+    not_before: Instant | msgspec.UnsetType = msgspec.UNSET
 
 
 class PublishedChange(msgspec.Struct, frozen=True):

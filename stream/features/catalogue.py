@@ -30,6 +30,8 @@ FUNCTIONS = {
     "distinct_turns_ms": windows.distinct_turns_ms,
     "done_ms_of": windows.done_ms_of,
     "lapsed_ms_of": windows.lapsed_ms_of,
+    "has_waited": windows.has_waited,
+    "waits_until_ms": windows.waits_until_ms,
     "whole_ms": windows.whole_ms,
 }
 """Names that a feature's code may call."""

@@ -190,6 +190,12 @@ class Arithmetic:
             raise self.unknown(node)
         return FEATURES[text]
 
+    def happened(self, node: ast.Call) -> Feature:
+        """The flag of a sequence that stands by itself."""
+        found = self.measures.happened(node)
+        self.features[found.name] = found
+        return found
+
     def trait(self, node: ast.Call, kind: str) -> Feature:
         """The feature of a trait that is compared with a value of a kind."""
         match node:

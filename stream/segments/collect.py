@@ -1,8 +1,8 @@
 """What the definitions in force keep of an event: one function for each record, compiled once.
 
-`collect(row, event, now_ms)` lets the measures that listen to the record take it in, and says
-whether one of them did. Only what a measure asks for is computed, and records that none listens to
-cost nothing.
+`collect(row, event, now_ms)` lets the measures that listen to the record take it in, and gives the
+record's bit of the row's parts where one of them did, else 0. Only what a measure asks for is
+computed, and records that none listens to cost one look-up.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from zoneinfo import ZoneInfo
 from stream.segments.local_time import LocalClock
 from stream.segments.measures import Measure, Step
 from stream.state import windows
+from stream.state.parts import event_part
 from stream.state.row import Row
 
-Collect = Callable[[Row, Any, int], bool]
+Collect = Callable[[Row, Any, int], int]
 
 _SCOPE = {
     name: getattr(windows, name) for name in ("tally", "add_to_bucket", "add_value", "add_step")
@@ -29,7 +30,7 @@ def compile_collectors(measures: Iterable[Measure], zone: ZoneInfo) -> dict[type
     for measure in measures:
         for number, step in enumerate(measure.steps):
             for record in step.records:
-                lines.setdefault(record, []).extend(_lines(measure, step, number))
+                lines.setdefault(record, []).extend(_lines(record, measure, step, number))
     return {record: _compiled(record, body, zone) for record, body in lines.items()}
 
 
@@ -40,7 +41,7 @@ def _compiled(record: type, body: list[str], zone: ZoneInfo) -> Collect:
     ]
     if any("local." in line for line in body):
         source.append("    local = local_time(time_ms)")
-    source += ["    collected = False", *body, "    return collected"]
+    source += ["    part = 0", *body, "    return part"]
     scope: dict[str, Any] = {**_SCOPE, "local_time": LocalClock(zone).at}
     code = compile("\n".join(source) + "\n", f"<collect {record.__name__}>", "exec")
     exec(code, scope)  # noqa: S102 text of our own making
@@ -48,9 +49,9 @@ def _compiled(record: type, body: list[str], zone: ZoneInfo) -> Collect:
     return collect
 
 
-def _lines(measure: Measure, step: Step, number: int) -> list[str]:
+def _lines(record: type, measure: Measure, step: Step, number: int) -> list[str]:
     """Statements by which one measure takes in an event."""
-    take = ["collected = True", *_take(measure, step, number)]
+    take = [f"part = {event_part(record)}", *_take(measure, step, number)]
     if step.items:
         body = [
             "found = 0",

@@ -45,6 +45,7 @@ from stream.segments.leaf_code import (
 )
 from stream.segments.measures import Measure
 from stream.segments.stay import Stay
+from stream.state.fold import TIME
 from stream.state.row import Row
 
 Value = float | int | str | bool | None
@@ -142,6 +143,9 @@ def compile_unit(rules: tuple[Rule, ...], *, exclusive: bool) -> Unit:
     registry = registry_of(rules)
     coded = tuple(leaf_code(n, leaf, registry) for n, leaf in enumerate(leaves))
     features = tuple(dict.fromkeys(feature for leaf in coded for feature in leaf.features))
+    if rules[0].stay is not None:
+        # A change that waits is asked for again by a timer, whatever its leaves read.
+        coded = tuple(msgspec.structs.replace(each, parts=each.parts | TIME) for each in coded)
     verdict_code = _group_verdict(trees) if exclusive else _single_verdict(*trees[0])
     source = "\n".join(
         [

@@ -181,17 +181,13 @@ class _Parser:
                 func=ast.Name(id="in_segment"), args=[ast.Constant(value=str(name))], keywords=[]
             ):
                 found = InSegment(text, name)
-            case ast.Call(func=ast.Name(id="trait")):
-                feature = self.arithmetic.trait(node, FLAG)
-                code, _ = self.arithmetic.reading(feature, [])
-                found = Comparison(
-                    text, Side(code, (feature.name,), kind=FLAG), "==", Side("True", kind=FLAG)
-                )
-            case ast.Call(func=ast.Name(id="sequence")):
-                # By itself it says that the instant has come.
-                name = self.arithmetic.feature(node).name
-                zero = Side("0", constant=0, kind=DURATION)
-                found = Comparison(text, Side("", since=name, kind=DURATION), ">=", zero)
+            case ast.Call(func=ast.Name(id="trait" | "sequence" as word)):
+                arithmetic = self.arithmetic
+                of_trait = word == "trait"
+                flag = arithmetic.trait(node, FLAG) if of_trait else arithmetic.happened(node)
+                code, _ = arithmetic.reading(flag, [])
+                said = Side(code, (flag.name,), kind=FLAG)
+                found = Comparison(text, said, "==", Side("True", kind=FLAG))
             case ast.Attribute() | ast.Name():
                 side = self.side(node)
                 if side.kind != FLAG:

@@ -169,6 +169,8 @@ def _known_lines(
 def _partial(number: int, leaf: Comparison) -> str:
     """The truth by a count of a part of the past."""
     left = leaf.left
+    if left.features and left.features[0].startswith("happened:"):
+        return f"{mark(number, TRUE)} if {left.code} else 0"
     is_count = (
         len(left.features) == 1
         and left.code == variable(left.features[0])

@@ -121,9 +121,22 @@ class MeasureParser:
         """
         assert isinstance(node.func, ast.Name)
         function = node.func.id
-        found = self._sequence(node) if function == "sequence" else self._measure(function, node)
-        known = self.reads.setdefault(found.feature.name, found)
-        return known.feature
+        if function == "sequence":
+            return self._known(_instant_of(*self._sequence(node)))
+        return self._known(self._measure(function, node))
+
+    def happened(self, node: ast.Call) -> Feature:
+        """The flag of a sequence that stands by itself: it has happened, or its wait has ended.
+
+        Raises
+        ------
+        ConditionError
+            As `read`.
+        """
+        return self._known(_flag_of(*self._sequence(node)))
+
+    def _known(self, found: Read) -> Feature:
+        return self.reads.setdefault(found.feature.name, found).feature
 
     def _measure(self, function: str, node: ast.Call) -> Read:
         named = _arguments(node, ("within", "before", "where"))
@@ -155,7 +168,8 @@ class MeasureParser:
                 return _end(function, step)
         return _sum(function, step, span)
 
-    def _sequence(self, node: ast.Call) -> Read:
+    def _sequence(self, node: ast.Call) -> tuple[Measure, bool]:
+        """What a sequence keeps, and whether its second step is negated."""
         named = _arguments(node, ("then", "within"))
         if len(node.args) != 1 or "then" not in named or "within" not in named:
             raise ConditionError(
@@ -167,17 +181,8 @@ class MeasureParser:
         if isinstance(second, ast.UnaryOp) and isinstance(second.op, ast.Not):
             is_negated, second = True, second.operand
         steps = (self._filtered(node.args[0]), self._filtered(second))
-        within_ms = self._time(named["within"])
-        measure = _measure("steps", steps, Span(within_ms, 0, 0))
-        kept = f"row.windows.get({measure.key!r})"
-        if is_negated:
-            code = f"lapsed_ms_of({kept})"
-            about = "When the wait for the second event of a sequence ends or has ended."
-        else:
-            code, about = f"done_ms_of({kept})", "When a sequence was last completed."
-        name = f"{'lapsed' if is_negated else 'done'}:{measure.key}"
-        feature = Feature(name, code, "instant", 0, about, nullable=True)
-        return _read(measure, feature, is_partial=False)
+        span = Span(self._time(named["within"]), 0, 0)
+        return _measure("steps", steps, span), is_negated
 
     def _filtered(self, node: ast.expr) -> Step:
         """A step of a sequence: EVENT, or EVENT(where=...)."""
@@ -324,6 +329,31 @@ def _read(measure: Measure, feature: Feature, *, is_partial: bool = True) -> Rea
         is_lower_bound_at_first=is_partial,
     )
     return Read(measure, found)
+
+
+def _instant_of(measure: Measure, is_negated: bool) -> Read:
+    """When a sequence was last completed, or when the wait for its second step ends or ended."""
+    kept = f"row.windows.get({measure.key!r})"
+    name, about = f"done:{measure.key}", "When a sequence was last completed."
+    if is_negated:
+        name, about = f"lapsed:{measure.key}", "When the wait for a second step ends or has ended."
+    code = f"{'lapsed' if is_negated else 'done'}_ms_of({kept})"
+    feature = Feature(name, code, "instant", 0, about, nullable=True)
+    return _read(measure, feature, is_partial=False)
+
+
+def _flag_of(measure: Measure, is_negated: bool) -> Read:
+    """Whether a sequence was ever completed, or the latest wait for its second step was in vain."""
+    kept = f"row.windows.get({measure.key!r})"
+    if is_negated:
+        about = "A second step did not follow the latest first one in time."
+        name, code = f"waited:{measure.key}", f"has_waited({kept}, now)"
+        flag = Feature(name, code, "flag", 0, about, turns=f"waits_until_ms({kept}, now)")
+        return _read(measure, flag)
+    code, about = f"(done_ms_of({kept}) is not None)", "A sequence was completed."
+    found = _read(measure, Feature(f"happened:{measure.key}", code, "flag", 0, about))
+    # What was completed before it was kept is not known to be missing, ever.
+    return Read(measure, msgspec.structs.replace(found.feature, reach_ms=0))
 
 
 def _sum(function: str, step: Step, span: Span) -> Read:

@@ -8,12 +8,13 @@ rename the others.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 
 import msgspec
 from xxhash import xxh3_64_hexdigest
 
+from stream.events.records import CustomerEvent
 from stream.features.catalogue import FEATURES
 from stream.segments.collect import compile_collectors
 from stream.segments.compiler import Rule, TooManyLeavesError, Unit, compile_unit, value_of
@@ -22,6 +23,7 @@ from stream.segments.definition import Definition, Document
 from stream.segments.local_time import zone_of
 from stream.segments.rules import CUSTOMER, rules_of
 from stream.segments.source import Source
+from stream.state.row import Row
 
 ENGINE_VERSION = 1
 """Version of the rules' meaning; a change of it is a new version of every definition."""
@@ -42,6 +44,7 @@ class Pack:
     percentiles  population features and the ranks that conditions ask for
     by_population  units that a population version can change, through other segments included
     measures     what rows keep of past events, by key
+    jitters      over how long the telling of a segment's changes is spread, where it is
     collectors   for each record that some measure listens to, what keeps it
     """
 
@@ -50,6 +53,7 @@ class Pack:
         name: str,
         document: Document,
         units: tuple[Unit, ...],
+        rules: Sequence[Rule],
         settings: Mapping[str, float],
     ) -> None:
         self.name = name
@@ -60,7 +64,9 @@ class Pack:
             d.name: msgspec.to_builtins(d.action) if d.action.enabled else {}
             for d in document.segments
         }
+        self.jitters = {rule.segment: rule.jitter_ms for rule in rules if rule.jitter_ms}
         self.units = units
+        self.has_silent = any(unit.is_silent for unit in units)
         self.measures = {m.key: m for unit in units for m in unit.measures}
         zone = zone_of(document.timezone)
         self.collectors = compile_collectors(self.measures.values(), zone)
@@ -78,6 +84,11 @@ class Pack:
         self.decide_everything = compile_decision(units, self.everything)
         self.decide_by_population = compile_decision(units, self.by_population)
         self._touched: dict[int, Decide | None] = {}
+
+    def collect(self, row: Row, event: CustomerEvent, now_ms: int) -> int:
+        """Keep what measures ask of an event; its bit of the row's parts where one did, else 0."""
+        take = self.collectors.get(type(event))
+        return 0 if take is None else take(row, event, now_ms)
 
     def touched(self, parts: int) -> tuple[int, ...]:
         """The units that read one of the row's parts."""
@@ -135,7 +146,7 @@ def load_pack(content: bytes, file: str = "definitions") -> Pack:
     document = source.document()
     settings = source.settings(document)
     rules = rules_of(source, document, settings)
-    return Pack(pack_name(content), document, _units(source, document, rules), settings)
+    return Pack(pack_name(content), document, _units(source, document, rules), rules, settings)
 
 
 def _units(source: Source, document: Document, rules: list[Rule]) -> tuple[Unit, ...]:

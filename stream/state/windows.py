@@ -280,6 +280,18 @@ def lapsed_ms_of(kept: Kept | None) -> int | None:
     return kept.firsts[-1] + kept.within_ms
 
 
+def has_waited(kept: Kept | None, now_ms: int) -> bool:
+    """Whether the time of the latest first step has passed without a second one."""
+    at_ms = lapsed_ms_of(kept)
+    return at_ms is not None and at_ms <= now_ms
+
+
+def waits_until_ms(kept: Kept | None, now_ms: int) -> int:
+    """When that time ends, where it still runs, or NEVER_MS."""
+    at_ms = lapsed_ms_of(kept)
+    return NEVER_MS if at_ms is None or at_ms <= now_ms else at_ms
+
+
 def whole_ms(first_ms: int, kept_ms: int | None, reach_ms: int) -> int:
     """From when on what is kept is the whole past that a measure asks for; 0: always was.
 

@@ -32,6 +32,9 @@ CHANGE = SegmentChanged(
     control=False,
     action={"channels": ["email"]},
     at_ms=1_795_256_099_000,
+    variant="plain",
+    holdout="segment",
+    not_before_ms=1_795_256_160_000,
 )
 
 
@@ -47,6 +50,8 @@ def test_a_change_reads_back_as_it_was_written():
     assert read.data.next_flip == "2026-11-28T09:15:00.000Z"
     assert read.data.evidence[0].value == 3600
     assert read.data.at == "2026-11-21T10:14:59.000Z"
+    assert (read.data.variant, read.data.holdout) == ("plain", "segment")
+    assert read.data.not_before == "2026-11-21T10:16:00.000Z"
 
 
 def test_a_change_has_the_declared_fields_and_no_others():

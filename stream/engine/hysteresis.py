@@ -1,0 +1,41 @@
+"""When a membership may turn, where its definition asks for patience.
+
+A turn that comes too soon waits: its unit's bits are marked, so that it is asked for again when the
+time has come, or sooner by an event. Where the condition has changed its mind until then, nothing
+is told.
+"""
+
+from __future__ import annotations
+
+from stream.clock import NEVER_MS
+from stream.events.changes import Leaf
+from stream.segments.conditions import LEAVES_MAX
+from stream.segments.stay import Stay
+from stream.state.row import Row
+
+WAITING = 1 << (2 * LEAVES_MAX)
+"""Set among a unit's bits while a turn of it waits."""
+
+
+def may_turn_ms(row: Row, stay: Stay, segment: str, held: dict[str, int]) -> int:
+    """From when on a member may leave, or another customer may enter; `NEVER_MS`: not again."""
+    if segment in held:
+        return stay.may_leave_ms(held[segment])
+    entered_ms, left_ms = row.past.get(segment, (0, 0))
+    return stay.may_enter_ms(entered_ms, left_ms)
+
+
+def remember(row: Row, segment: str, now_ms: int, *, entered: bool) -> None:
+    """Note a turn of a segment whose rules ask for what was before."""
+    entered_ms, left_ms = row.past.get(segment, (0, 0))
+    row.past[segment] = (now_ms, left_ms) if entered else (entered_ms, now_ms)
+
+
+def waited(stay: Stay, since_ms: int | None, now_ms: int) -> Leaf:
+    """What evidence says of a turn that had to wait."""
+    if since_ms is not None:
+        text, value = f"min_stay {stay.min_stay_ms // 1000} s", (now_ms - since_ms) // 1000
+    else:
+        seconds = min(max(stay.cooldown_ms, stay.reentry_ms), NEVER_MS) // 1000
+        text, value = f"cooldown or re-entry {seconds} s", seconds
+    return Leaf(text, before=False, after=True, value=value)
