@@ -11,6 +11,7 @@ SUBCOMMANDS = (
     "check",
     "show",
     "features",
+    "readiness",
     "preview",
     "backtest",
     "diff",

@@ -7,9 +7,21 @@ from collections.abc import Iterable
 import msgspec
 
 from stream.clock import NEVER_MS
-from stream.events.kinds import kind_of
-from stream.events.records import CustomerEvent
+from stream.events.kinds import CUSTOM, kind_of
+from stream.events.records import Custom, CustomerEvent
 from stream.features.properties import PROPERTIES_OF
+
+NAMES_MAX = 500
+"""Names of events; some clients put an id into them."""
+
+
+def custom_event(name: str) -> str:
+    """What a shop's own event is called among the others.
+
+    >>> custom_event("Payment Failed")
+    'Custom: Payment Failed'
+    """
+    return f"{CUSTOM}: {name}"
 
 
 class Seen(msgspec.Struct):
@@ -28,7 +40,7 @@ class Seen(msgspec.Struct):
 class Inventory:
     """Counts of a stream; feed it with `observe`, in any order. About 5 us an event.
 
-    events      name of an event -> how often it came
+    events      name of an event -> how often it came; a shop's own by `custom_event`, too
     properties  (name of an event, property) -> on how many of them it came
     """
 
@@ -42,9 +54,17 @@ class Inventory:
         name, time_ms = kind_of(record), record.time_ms
         self.total.add(time_ms)
         self.events.setdefault(name, Seen()).add(time_ms)
+        if type(record) is Custom:
+            self._observe_custom(record.name, time_ms)
         for found in PROPERTIES_OF[name]:
             if found.carried(record):
                 self.properties.setdefault((name, found.name), Seen()).add(time_ms)
+
+    def _observe_custom(self, name: str, time_ms: int) -> None:
+        """A shop's own event, by its name as well; of very many names the first."""
+        key = custom_event(name)
+        if key in self.events or len(self.events) < NAMES_MAX:
+            self.events.setdefault(key, Seen()).add(time_ms)
 
     def seen(self, names: Iterable[str]) -> Seen:
         """How often any of the events came."""

@@ -6,13 +6,16 @@ conditions' leaves, too, and the lines where things stand.
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Mapping
 
 from msgspec import structs
 
-from stream.events.kinds import IDENTIFIED, named
+from stream.events.kinds import CUSTOM, IDENTIFIED, named
+from stream.events.records import Custom
 from stream.features.catalogue import FEATURES
+from stream.features.inventory import custom_event
 from stream.features.needs import NEEDS, Carried, Events, Need
 from stream.features.properties import PROPERTIES
 from stream.features.registry import Feature
@@ -67,7 +70,7 @@ class Reading:
         if measure is None:
             return Need((IDENTIFIED,), ((IDENTIFIED,),))
         need = _need_of(measure)
-        if self.made[name].name.startswith("lapsed:"):  # who never sends the second waits in vain
+        if self.made[name].name.startswith("waited:"):  # who never sends the second waits in vain
             need = structs.replace(need, must=need.must[:1], should=need.must[1:])
         return need
 
@@ -122,6 +125,7 @@ def features_of(leaf: Leaf) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
+_CUSTOM_NAME = re.compile(r"event\.name == ('.*'|\".*\")$")
 _FIELD = re.compile(r"\b(event|item)\.(\w+)")
 
 
@@ -134,6 +138,9 @@ def _need_of(measure: Measure) -> Need:
 
 
 def _events_of(step: Step) -> Events:
+    if step.records == (Custom,):
+        found = _CUSTOM_NAME.search(step.test)
+        return (custom_event(ast.literal_eval(found[1])),) if found else (CUSTOM,)
     return tuple(name for kind in step.records for name in named(kind, step.test))
 
 

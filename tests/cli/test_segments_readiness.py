@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+import gzip
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stream.cli import main as cli
+
+Calls = list[dict[str, Any]]
+
+
+def call(event: str, at: str, **properties: Any) -> dict[str, Any]:
+    return {
+        "type": "track", "event": event, "userId": "u", "timestamp": at,
+        "messageId": f"{event} {at}", "properties": properties,
+    }  # fmt: skip
+
+
+ORDERS = [
+    call("Order Completed", f"2026-01-0{n}T00:00:00Z", order_id=f"{n}", revenue=9.5)
+    for n in range(1, 6)
+]
+
+
+def told(
+    capsys: pytest.CaptureFixture[str], path: Path, *words: str, code: int = 0
+) -> dict[str, Any]:
+    assert cli.main(["segments", "readiness", str(path), *words, "--json"]) == code
+    captured = capsys.readouterr()
+    found: dict[str, Any] = json.loads(captured.out)
+    found["verdicts"] = {each["name"]: each["verdict"] for each in found["definitions"]}
+    return found
+
+
+@pytest.fixture
+def events(tmp_path: Path) -> Path:
+    path = tmp_path / "events.jsonl"
+    write(path, ORDERS)
+    return path
+
+
+def write(path: Path, calls: Calls) -> None:
+    path.write_text("".join(json.dumps(each) + "\n" for each in calls), encoding="utf-8")
+
+
+def test_orders_alone_make_the_journey_work_and_leave_carts_blind(
+    events: Path, capsys: pytest.CaptureFixture[str]
+):
+    found = told(capsys, events)
+    assert found["verdicts"]["at_risk"] == "works"
+    assert found["verdicts"]["abandoned_cart"] == "blind"
+    assert (found["events"], found["lines"], found["rejected"]) == (5, 5, {})
+    assert (found["from"], found["to"]) == ("2026-01-01T00:00:00.000Z", "2026-01-05T00:00:00.000Z")
+    (carried,) = found["carried"]
+    assert (carried["event"], carried["count"]) == ("Order Completed", 5)
+    assert carried["properties"]["revenue"] == 1.0
+    assert carried["properties"]["list_price"] == 0.0
+
+
+def test_the_table_says_why_what_to_send_and_what_came(
+    events: Path, capsys: pytest.CaptureFixture[str]
+):
+    assert cli.main(["segments", "readiness", str(events)]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "abandoned_cart* blind" in said
+    assert "To send: " in said
+    assert "Order Refunded events" in said
+    assert "Order Completed 5 2026-01-01 revenue 100%, order_id 100%" in said
+
+
+def test_strict_fails_where_a_definition_with_its_action_on_is_blind(
+    events: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    told(capsys, events, "--strict", code=1)
+    shop = tmp_path / "shop.yaml"
+    text = "- {name: cart, purpose: p, enter: cart.items > 0, action: {enabled: true}}\n"
+    shop.write_text(text.replace("true", "false"), encoding="utf-8")
+    told(capsys, events, "--strict", "--segments", str(shop), code=0)
+    shop.write_text(text, encoding="utf-8")
+    told(capsys, events, "--strict", "--segments", str(shop), code=1)
+
+
+def test_the_reference_fills_in_what_the_events_leave_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    path, reference = tmp_path / "e.jsonl", tmp_path / "r.jsonl"
+    products = [{"product_id": "a", "price": 3}]
+    write(path, [call("Order Completed", "2026-01-01T00:00:00Z", products=products)])
+    write(reference, [{"type": "product", "id": "a", "list_price": 5}])
+    shop = tmp_path / "shop.yaml"
+    shop.write_text("- {name: x, purpose: p, enter: orders.discount_share > 0.5}", "utf-8")
+    words = ["--segments", str(shop)]
+    assert told(capsys, path, *words)["verdicts"]["x"] == "blind"
+    assert told(capsys, path, *words, "--reference", str(reference))["verdicts"]["x"] == "works"
+
+
+def test_several_files_and_packed_ones_are_one_stream(
+    events: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    packed = tmp_path / "more.jsonl.gz"
+    more = call("Products Searched", "2025-12-01T00:00:00Z", results_count=0)
+    packed.write_bytes(gzip.compress(json.dumps(more).encode()))
+    found = told(capsys, events, str(packed))
+    assert found["events"] == 6
+    assert found["from"] == "2025-12-01T00:00:00.000Z"
+
+
+def test_what_is_no_event_is_counted_and_nothing_but_that_fails(
+    events: Path, capsys: pytest.CaptureFixture[str]
+):
+    events.write_text(events.read_text("utf-8") + "nonsense\n", encoding="utf-8")
+    assert told(capsys, events)["rejected"] == {"not_json": 1}
+    events.write_text("nonsense\n", encoding="utf-8")
+    assert cli.main(["segments", "readiness", str(events)]) == 1
+    assert "no line could be read as an event" in capsys.readouterr().err
+    events.write_text("", encoding="utf-8")
+    assert cli.main(["segments", "readiness", str(events)]) == 1
+    assert "there is no event of a customer" in capsys.readouterr().err
+
+
+def test_a_file_that_is_not_there_is_a_wrong_call(capsys: pytest.CaptureFixture[str]):
+    assert cli.main(["segments", "readiness", "nowhere.jsonl"]) == 2
+    assert "cannot read nowhere.jsonl" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("simulated") / "shop.jsonl"
+    words = ["--customers", "60", "--days", "21", "--seed", "1", "--out", str(path)]
+    assert cli.main(["simulate", *words]) == 0
+    return path
+
+
+def test_a_simulated_shop_makes_every_definition_of_the_pack_work(
+    simulated: Path, capsys: pytest.CaptureFixture[str]
+):
+    found = told(capsys, simulated, "--strict")
+    built_in = {
+        "lapsed", "at_risk", "won_back", "loyal", "regular", "new_customer", "one_time_buyer",
+        "exploring", "new_visitor", "abandoned_cart", "abandoned_checkout", "abandoned_browse",
+        "high_value", "serial_returner",
+    }  # fmt: skip
+    assert {name: found["verdicts"][name] for name in built_in} == dict.fromkeys(built_in, "works")
+
+
+def test_what_a_simulated_shop_carries_is_what_its_lines_say(
+    simulated: Path, capsys: pytest.CaptureFixture[str]
+):
+    """Counted from the lines by other means: the JSON as it was sent."""
+    calls = [json.loads(line) for line in simulated.read_text("utf-8").splitlines()]
+    names = Counter(each.get("event", each["type"]) for each in calls)
+    found = {each["event"]: each for each in told(capsys, simulated)["carried"]}
+    assert found["Page Viewed"]["count"] == names["page"] + names["screen"]
+    assert found["Custom"]["count"] == names["Payment Failed"]
+    assert found["Custom: Payment Failed"]["count"] == names["Payment Failed"]
+    for name in ("Product Added", "Order Completed", "Email Opened", "Order Refunded"):
+        assert found[name]["count"] == names[name]
+    orders = [each["properties"] for each in calls if each.get("event") == "Order Completed"]
+    for name in ("store", "gift", "payment_method"):
+        sent = sum(each.get(name) is not None for each in orders)
+        assert found["Order Completed"]["properties"][name] == round(sent / len(orders), 4)
+    assert found["Order Completed"]["since"] == min(
+        each["timestamp"] for each in calls if each.get("event") == "Order Completed"
+    )
+
+
+@pytest.mark.parametrize(
+    ("left_out", "blind"),
+    [
+        ({"Product Added", "Cart Viewed", "Wishlist Product Added to Cart"}, {"abandoned_cart"}),
+        ({"Order Refunded"}, {"serial_returner"}),
+        ({"Product Viewed"}, {"abandoned_browse"}),
+        (
+            {
+                "Checkout Started",
+                "Checkout Step Viewed",
+                "Checkout Step Completed",
+                "Payment Info Entered",
+            },
+            {"abandoned_checkout"},
+        ),
+    ],
+    ids=["carts", "refunds", "products", "checkouts"],
+)
+def test_a_shop_that_leaves_events_out_is_blind_for_what_rests_on_them(
+    left_out: set[str],
+    blind: set[str],
+    simulated: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+):
+    calls = [json.loads(line) for line in simulated.read_text("utf-8").splitlines()]
+    path = tmp_path / "less.jsonl"
+    write(path, [each for each in calls if each.get("event") not in left_out])
+    built_in = {
+        "abandoned_cart", "abandoned_checkout", "abandoned_browse", "serial_returner", "at_risk",
+        "high_value",
+    }  # fmt: skip
+    verdicts = told(capsys, path)["verdicts"]
+    assert {name for name in built_in if verdicts[name] == "blind"} == blind
