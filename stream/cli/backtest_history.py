@@ -132,10 +132,23 @@ def days_of(lived: Relived) -> list[str]:
 
 def notes_on(lived: Relived) -> list[str]:
     """What the history cannot tell."""
-    return [
+    notes = [
         f"percentile {name} is in no version of the log: conditions on it stay unknown"
         for name in lived.unknown
     ]
+    notes += [
+        f"{name} was in shadow: to see what it would tell, name the definitions with --segments"
+        for name in lived.hidden
+    ]
+    first, last = rfc3339(lived.begin_ms), rfc3339(lived.end_ms)
+    for name, definition in lived.pack.definitions.items():
+        begins, ends = definition.valid_from, definition.valid_until
+        # Dates and instants alike begin with the day.
+        if begins is not None and begins[:10] > last[:10]:
+            notes.append(f"{name} is valid from {begins}, after this history: nobody can be in it")
+        if ends is not None and ends[:10] < first[:10]:
+            notes.append(f"{name} was valid until {ends}, before this history")
+    return notes
 
 
 def figures_of(lived: Relived, names: list[str]) -> list[SegmentFigures]:
@@ -145,7 +158,8 @@ def figures_of(lived: Relived, names: list[str]) -> list[SegmentFigures]:
 
 def chosen_segments(lived: Relived, asked: list[str] | None) -> list[str]:
     """The segments asked for, else all: as defined, then the learned ones."""
-    known = list(dict.fromkeys((*lived.pack.definitions, *sorted(lived.observer.stays))))
+    defined = [name for name in lived.pack.definitions if name not in lived.hidden]
+    known = list(dict.fromkeys((*defined, *sorted(lived.observer.stays))))
     if not asked:
         return known
     check_names(asked, known)

@@ -107,7 +107,8 @@ def run(args: argparse.Namespace) -> int:
 
 def warnings_on(lived: Relived) -> list[str]:
     """Segments of nearly the same members, of hardly anybody, of nearly everybody."""
-    members = {name: lived.observer.members(name).keys() for name in lived.pack.definitions}
+    defined = [name for name in lived.pack.definitions if name not in lived.hidden]
+    members = {name: lived.observer.members(name).keys() for name in defined}
     reading = Reading(lived.definitions, "definitions")
     found = lint(reading, members=members, customers=lived.customers)
     return [f"{w.segment} {w.message}" for w in found if w.rule in MEASURED_RULES]

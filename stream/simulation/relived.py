@@ -34,6 +34,7 @@ class Relived(msgspec.Struct, frozen=True):
     before, after     what every id stood for at both ends
     rejected          events that no record can hold, as (reason, customer)
     unknown           percentiles that the definitions ask for and the history never told
+    hidden            segments that a log kept in shadow: they have no figures
     """
 
     observer: Observer
@@ -44,6 +45,7 @@ class Relived(msgspec.Struct, frozen=True):
     after: Standings
     rejected: tuple[tuple[RejectedEventError, str], ...] = ()
     unknown: tuple[str, ...] = ()
+    hidden: tuple[str, ...] = ()
 
     @property
     def pack(self) -> Pack:

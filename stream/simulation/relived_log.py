@@ -125,7 +125,9 @@ class LogRun:
             end_ms = max(end_ms, observer.last_ms)
         begin_ms = min(self._first_ms, observer.first_ms)
         told = {name for e in engines.values() for name in e.timeline.latest.thresholds}
-        percentiles = load_pack(definitions).percentiles.items()
+        pack = load_pack(definitions)
+        hidden = tuple(name for name, one in pack.definitions.items() if one.shadow)
+        percentiles = pack.percentiles.items()
         asked = {percentile_key(feature, rank) for feature, ranks in percentiles for rank in ranks}
         return Relived(
             observer=observer,
@@ -135,6 +137,7 @@ class LogRun:
             before=before,
             after=after,
             unknown=tuple(sorted(asked - told)),
+            hidden=() if edit.definitions is not None else hidden,
         )
 
     def _announced(self) -> bytes | None:

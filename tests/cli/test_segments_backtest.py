@@ -132,6 +132,16 @@ def test_nearly_the_same_members_and_extreme_sizes_are_warned_of(
     ]
 
 
+def test_a_definition_that_is_not_valid_yet_is_said_to_be_so(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+):
+    late = SEGMENTS.replace("enter: orders.count >= 1", "enter: orders.count >= 1\n    valid_from: "
+                            "2026-04-01")  # fmt: skip
+    (shop / "segments.yaml").write_text(late, encoding="utf-8")
+    (note,) = backtest(shop, capsys)["notes"]
+    assert note.startswith("buyer is valid from 2026-04-01, after this history")
+
+
 def test_the_table_is_for_people(shop: Path, capsys: pytest.CaptureFixture[str]):
     assert cli.main(
         ["segments", "backtest", str(shop / "events.jsonl"),

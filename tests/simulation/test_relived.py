@@ -202,3 +202,12 @@ def test_who_counts_as_a_customer_is_what_the_definitions_say():
     assert found.customers == len(everybody.observer.members("seen"))
     assert 0 < found.customers < everybody.customers
     assert found.coverage().customers == found.customers
+
+
+def test_what_a_log_kept_in_shadow_has_figures_under_given_definitions_only():
+    run = recorded(HIDDEN)
+    as_it_was, given = relived(run, LogEdit()), relived(run, LogEdit(definitions=HIDDEN))
+    assert (as_it_was.hidden, given.hidden) == (("hidden",), ())
+    assert "hidden" not in turns(as_it_was.observer)
+    assert turns(as_it_was.observer)["seen"] == turns(given.observer)["seen"]
+    assert turns(given.observer)["hidden"][0] > 20
