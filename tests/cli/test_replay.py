@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import gzip
 import json
 import os
@@ -16,6 +15,7 @@ import pytest
 from stream.cli import main as cli
 from stream.clock import rfc3339
 from stream.simulation.traffic import TrafficConfig, generate
+from tests.cli.dumps import dump
 from tests.engine.recorded import recording
 from tests.state.shopping import DAY, HOUR, MINUTE, START_MS
 
@@ -218,18 +218,7 @@ def test_an_empty_file_is_no_error(shop: Path, capsys: pytest.CaptureFixture[str
 def test_a_dump_of_the_log_replays_to_the_changes_of_the_run(shop: Path):
     """Partitions interleaved in one file, as the dump writes them."""
     run = recording(1, 3)
-    with (shop / "log.jsonl").open("w") as dump:
-        for number in range(max(map(len, run.logs))):
-            for partition, log in enumerate(run.logs):
-                for record in log[number : number + 1]:
-                    line = {
-                        "partition": partition,
-                        "offset": record.offset,
-                        "timestamp": record.timestamp,
-                        "key": record.key and base64.b64encode(record.key).decode(),
-                        "value": base64.b64encode(record.value).decode(),
-                    }
-                    dump.write(json.dumps(line) + "\n")
+    dump(run, shop / "log.jsonl")
     assert replayed(shop, "--log", "--shop", "s", files=("log.jsonl",)) == 0
     found = (shop / "changes.jsonl").read_bytes().splitlines()
     assert sorted(found) == sorted(run.changes)
