@@ -96,9 +96,11 @@ class Source:
     def _mark(self, node: yaml.Node | None, path: tuple[str | int, ...]) -> None:
         if node is None:
             return
-        self.lines[path] = node.start_mark.line + 1
+        self.lines.setdefault(path, node.start_mark.line + 1)
         if len(self.lines) > NODES_MAX:
-            raise self.error(path, f"is one of more than {NODES_MAX} values; write fewer aliases")
+            raise self.error(
+                path[:1], f"is one of more than {NODES_MAX} values; write fewer aliases"
+            )
         if isinstance(node, yaml.ScalarNode) and _LONE.search(node.value):
             raise self.error(path, "holds half a character, which no UTF-8 has; take it out")
         if isinstance(node, yaml.MappingNode):
@@ -107,8 +109,9 @@ class Source:
                 if key.tag not in _KEYS:
                     self.lines[field] = key.start_mark.line + 1
                     raise self.error(field, "is no text, and a field's name is one; quote it")
-                if field in self.lines:
-                    self.lines[field] = key.start_mark.line + 1
+                is_again = field in self.lines
+                self.lines[field] = key.start_mark.line + 1
+                if is_again:
                     raise self.error(field, "is written twice; keep one")
                 self._mark(value, field)
         elif isinstance(node, yaml.SequenceNode):
