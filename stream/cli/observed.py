@@ -17,9 +17,11 @@ from stream.cli.event_files import (
 )
 from stream.clock import rfc3339
 from stream.engine.settings import EngineSettings
+from stream.events.changes import SegmentChanged
 from stream.events.decoded import Decoded
 from stream.events.envelope import RejectedEventError
 from stream.outcomes.feed import Feed, Observer
+from stream.segments.rules import CUSTOMER
 from stream.shell.collector import calm_collector
 from stream.simulation.offline import Offline
 
@@ -57,6 +59,7 @@ def observe(args: argparse.Namespace, definitions: bytes, observer: Observer) ->
     events = source.ordered(args.file)
     fail_if_all_were_rejected(sum(source.rejected.values()), source.lines)
     offline = Offline(EngineSettings(), definitions)
+    offline.keep_shadow_changes = True
     feed = Feed(observer)
     clock_ms = -1
     with progress_bar() as progress:
@@ -74,8 +77,7 @@ def observe(args: argparse.Namespace, definitions: bytes, observer: Observer) ->
                 clock_ms = now_ms
             if not number % PROGRESS_EVERY:
                 progress.update(task, completed=number)
-        for change in offline.finish(until_ms):
-            feed.change(change)
+        _tell(offline, offline.finish(until_ms), feed)
         end_ms = max(until_ms, events[-1].time_ms) if events else until_ms
         feed.finish(end_ms)
     return {
@@ -94,8 +96,17 @@ def _apply(offline: Offline, decoded: Decoded, feed: Feed) -> None:
         feed.merged(source, target, decoded.time_ms)
     if decoded.record is not None:
         feed.event(offline.customer_of(decoded.key), decoded.record)
+    _tell(offline, changes, feed)
+
+
+def _tell(offline: Offline, changes: list[SegmentChanged], feed: Feed) -> None:
+    """Pass on what changed, and of what nobody is told, who counts as a customer."""
     for change in changes:
         feed.change(change)
+    for change in offline.shadow_changes:
+        if change.segment == CUSTOMER:
+            feed.change(change)
+    offline.shadow_changes.clear()
 
 
 def _joined(offline: Offline, own: list[str]) -> Iterator[tuple[str, str]]:

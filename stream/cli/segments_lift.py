@@ -25,10 +25,10 @@ def add_parser(subparsers: Any) -> None:
         help=__doc__,
         description="Replays events and attributes each segment's success to its exposures, within "
         "the definition's own time and 3, 30 and 90 days. Treated customers are compared with a "
-        "control group, drawn by hash, so it must be the shares and the salt that the actions were "
-        "sent by. The intervals hold at every look (95%). Only changes that act count: the "
-        "definition's action is enabled, and the change was told in time. A suppression's control "
-        "group is not suppressed.",
+        "control group, as each change says by the definitions' shares and salt; they, or the "
+        "options that override them, must be what the actions were sent by. The intervals hold at "
+        "every look (95%). Only changes that act count: the action is enabled, and the change was "
+        "told in time. A suppression's control group is not suppressed.",
         epilog="example: shoal segments lift events.jsonl.gz --control 0.1 --global-control 0.05\n"
         "exit codes: 0 done; 1 somewhere significantly more of the treated opted out; 2 called "
         "wrongly",
@@ -55,12 +55,10 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """0 done, 1 a guardrail is broken."""
     content = checked_definitions(args.segments)
-    plans, defined = plans_of(content)
-    draw = Draw(
-        defined.salt if args.salt is None else args.salt,
-        args.control,
-        defined.global_share if args.global_control is None else args.global_control,
-    )
+    plans, draw = plans_of(content)
+    if args.control or args.global_control is not None or args.salt is not None:
+        share = draw.global_share if args.global_control is None else args.global_control
+        draw = Draw(draw.salt if args.salt is None else args.salt, args.control, share)
     attribution = Attribution(plans, draw)
     summary = observe(args, content, attribution)
     rows = lift_of(attribution)

@@ -14,6 +14,7 @@ from stream.cli.observed import add_input, observe, wide_console
 from stream.outcomes.demand import Alternative, Demand, MissedDemand
 from stream.outcomes.served import Figure, Served, ServiceReport
 from stream.outcomes.visits import MEASURES
+from stream.segments.pack import load_pack
 
 ROWS = 20
 
@@ -52,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
         else:
             _print_demand(missed[: args.rows], instead[: args.rows])
         return 0
-    report = ServiceReport()
+    report = ServiceReport(has_condition=load_pack(content).document.customer is not None)
     summary = observe(args, content, report)
     served = report.report()
     if args.json:

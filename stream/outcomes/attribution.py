@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from heapq import heappop, heappush
+from typing import cast
 
 import msgspec
 from xxhash import xxh3_64_intdigest
@@ -31,7 +32,7 @@ from stream.events.records import (
     OrderCompleted,
     OrderRefunded,
 )
-from stream.outcomes.assignment import Assignment
+from stream.outcomes.assignment import Assignment, Holdout
 from stream.outcomes.order_book import OrderBook
 from stream.outcomes.plan import Draw, Plan, programme_plan, value_micros
 from stream.outcomes.recent import Recent
@@ -57,7 +58,9 @@ _ORDERS = (OrderCompleted, OrderCancelled, OrderRefunded)
 
 
 def group_of(change: SegmentChanged, plan: Plan, draw: Draw) -> Assignment:
-    """The control group and variant of a change: the one place where they are drawn."""
+    """The control group and variant of a change, as it says or as the draw has it."""
+    if draw.stamped:
+        return Assignment(cast("Holdout | None", change.holdout), change.variant)
     return plan.assignment(change.customer, draw)
 
 

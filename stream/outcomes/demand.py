@@ -205,7 +205,7 @@ class Demand:
     def _buy(self, customer: str, order: OrderCompleted) -> None:
         wants = self._wants.get(customer, {})
         bought = {v for v in map(variant_of, order.items) if v is not None}
-        products = {product for product, _ in bought}
+        products = sorted({product for product, _ in bought})
         for variant in [v for v in wants if v[0] in products]:
             want = wants.pop(variant)
             if want.last_ms + WANTED_MS < order.time_ms:
@@ -220,9 +220,11 @@ class Demand:
             else:
                 sums.switched += 1
             self._count_in_stock(variant, want, bought=1)
+        begin_ms = order.time_ms - WANTED_MS
+        instead = sorted({v[0] for v, want in wants.items() if want.last_ms >= begin_ms})
         for product in products:
             self._buyers[product] = self._buyers.get(product, 0) + 1
-            for other in {v[0] for v, w in wants.items() if w.last_ms + WANTED_MS >= order.time_ms}:
+            for other in instead:
                 self._pair(product, other)
         if customer in self._wants and not wants:
             del self._wants[customer]

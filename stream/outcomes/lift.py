@@ -6,6 +6,9 @@ at all, so the difference is that of everything; `control_group` says which it i
 segment `*` is the whole programme: everybody's first action of any segment against the global
 control group.
 
+What is refunded after a window's end is taken off when it is: a look soon after the end sees
+revenue before returns, of both groups alike.
+
 Each interval holds on its own with 95%; of a table of twenty rows without any effect, one is
 expected to be wrong at some time.
 """

@@ -26,12 +26,13 @@ ORDER_COMPLETED = "Order Completed"
 
 class Draw(NamedTuple):
     """How customers are drawn: the salt's name, the share of the global control group, and the
-    segments' share where an action has none.
+    segments' share where an action has none. Where it is `stamped`, the changes say it themselves.
     """
 
     salt: str = "shoal"
     control_share: float = 0.0
     global_share: float = 0.0
+    stamped: bool = False
 
 
 class Plan(NamedTuple):
@@ -96,7 +97,8 @@ def plans_of(content: bytes, file: str = "definitions") -> tuple[dict[str, Plan]
             path = ("segments", at, "success", "within")
             within_ms = int(source.number(path, success.within, settings))
         plans[definition.name] = _plan(definition, success, within_ms)
-    return plans, Draw(salt=document.control.salt, global_share=document.control.share)
+    control = document.control
+    return plans, Draw(salt=control.salt, global_share=control.share, stamped=True)
 
 
 def programme_plan() -> Plan:

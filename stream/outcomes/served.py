@@ -18,7 +18,7 @@ served better, not that being in it did that.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from math import sqrt
 from typing import Literal, NamedTuple
 
@@ -41,6 +41,7 @@ from stream.outcomes.intervals import EVENTS_MIN, GROUP_MIN, interval_of
 from stream.outcomes.plan import amount_micros
 from stream.outcomes.recent import Recent
 from stream.outcomes.visits import MEASURES, Measure, Tally, Visit
+from stream.segments.rules import CUSTOMER
 from stream.state.orders import order_number
 from stream.state.sessions import SESSION_GAP_MS
 
@@ -94,9 +95,10 @@ class _Order(NamedTuple):
 
 
 class _Customer:
-    __slots__ = ("orders", "segments", "tallies", "visit")
+    __slots__ = ("counts", "orders", "segments", "tallies", "visit")
 
-    def __init__(self) -> None:
+    def __init__(self, counts: bool) -> None:
+        self.counts = counts
         self.segments: tuple[str, ...] = ()
         self.tallies: dict[str, Tally] = {}
         self.orders: dict[int, _Order] = {}
@@ -108,17 +110,18 @@ class ServiceReport:
 
     Parameters
     ----------
-    is_customer
-        By the definitions' `customer:` condition, asked at the time of the event: who counts.
+    has_condition
+        Whether the definitions say by `customer:` what counts as a customer. Then a visit counts
+        where that held as it began, as told by the changes of the membership `CUSTOMER`.
 
     `left_out` counts events of customers beyond `CUSTOMERS_MAX`, `foreign` orders in another
     currency than the first, whose money is not added up.
     """
 
-    def __init__(self, is_customer: Callable[[str], bool] = lambda _: True) -> None:
+    def __init__(self, has_condition: bool = False) -> None:
         self.left_out = self.foreign = self.repeated = 0
         self.currency: str | None = None
-        self._is_customer = is_customer
+        self._has_condition = has_condition
         self._customers: dict[str, _Customer] = {}
         self._messages = Recent()
         self._changes = Recent()
@@ -131,7 +134,11 @@ class ServiceReport:
             self.repeated += 1
             return
         customer = self._customer(change.customer)
-        if customer is not None:
+        if customer is None:
+            return
+        if change.segment == CUSTOMER:
+            customer.counts = change.entered
+        else:
             customer.segments = change.segments
 
     def event(self, customer: str, record: CustomerEvent) -> None:
@@ -142,16 +149,15 @@ class ServiceReport:
         if not self._messages.is_news((customer, record.message_id)):
             self.repeated += 1
             return
-        counts = self._is_customer(customer)
         if not isinstance(record, _SILENT):
-            self._visit(found, record, counts)
+            _visit(found, record)
         if isinstance(record, OrderCompleted):
-            self._order(found, record, counts)
+            self._order(found, record)
         elif isinstance(record, OrderRefunded):
             self._refund(found, record)
         elif isinstance(record, OrderCancelled):
             _cancel(found, record)
-        elif isinstance(record, MessageResponded) and record.action in OPT_OUTS and counts:
+        elif isinstance(record, MessageResponded) and record.action in OPT_OUTS and found.counts:
             for tally in _tallies(found, found.segments):
                 tally.opted_out = 1
 
@@ -163,7 +169,7 @@ class ServiceReport:
         mine = self._customers.get(target)
         if mine is None:
             self._customers[target] = theirs
-            theirs.segments = ()
+            theirs.segments, theirs.counts = (), not self._has_condition
             return
         if theirs.visit is not None and mine.visit is not None:
             _end(theirs, theirs.visit)
@@ -183,21 +189,14 @@ class ServiceReport:
             if len(self._customers) >= CUSTOMERS_MAX:
                 self.left_out += 1
                 return None
-            found = self._customers[name] = _Customer()
+            found = self._customers[name] = _Customer(counts=not self._has_condition)
         return found
 
-    def _visit(self, customer: _Customer, record: CustomerEvent, counts: bool) -> None:
-        visit, time_ms = customer.visit, record.time_ms
-        if visit is None or time_ms - visit.last_ms >= SESSION_GAP_MS:
-            if visit is not None:
-                _end(customer, visit)
-            visit = customer.visit = Visit(time_ms, customer.segments, counts)
-        visit.last_ms = max(visit.last_ms, time_ms)
-        visit.pages += isinstance(record, PageViewed | ProductViewed)
-        visit.bought |= isinstance(record, OrderCompleted)
-
-    def _order(self, customer: _Customer, record: OrderCompleted, counts: bool) -> None:
+    def _order(self, customer: _Customer, record: OrderCompleted) -> None:
         number = order_number(record.order_id, record.message_id)
+        visit, segments, counts = customer.visit, customer.segments, customer.counts
+        if visit is not None and record.time_ms - visit.last_ms < SESSION_GAP_MS:
+            segments, counts = visit.segments, visit.is_customer
         if number in customer.orders or not counts:
             return
         revenue_micros = record.revenue_micros
@@ -210,10 +209,6 @@ class ServiceReport:
                 return
         if len(customer.orders) >= ORDERS_MAX:
             del customer.orders[next(iter(customer.orders))]
-        visit = customer.visit
-        segments = customer.segments
-        if visit is not None and record.time_ms - visit.last_ms < SESSION_GAP_MS:
-            segments = visit.segments
         customer.orders[number] = _Order(segments, record, revenue_micros, revenue_micros)
         for tally in _tallies(customer, segments):
             tally.order(record, revenue_micros)
@@ -262,6 +257,18 @@ class ServiceReport:
             visits=sum(tally.visits for tally in members),
             figures=[_figure(measure, pairs) for measure in MEASURES],
         )
+
+
+def _visit(customer: _Customer, record: CustomerEvent) -> None:
+    """Let an event be part of the open visit, or begin one."""
+    visit, time_ms = customer.visit, record.time_ms
+    if visit is None or time_ms - visit.last_ms >= SESSION_GAP_MS:
+        if visit is not None:
+            _end(customer, visit)
+        visit = customer.visit = Visit(time_ms, customer.segments, customer.counts)
+    visit.last_ms = max(visit.last_ms, time_ms)
+    visit.pages += isinstance(record, PageViewed | ProductViewed)
+    visit.bought |= isinstance(record, OrderCompleted)
 
 
 def _tally(customer: _Customer, segment: str) -> Tally:

@@ -46,6 +46,8 @@ class Offline:
         self.dead: list[DeadRecord] = []
         self.learned: list[LearnPoint] = []
         self.keep_learned = False
+        self.shadow_changes: list[SegmentChanged] = []
+        self.keep_shadow_changes = False
         self._pending: list[list[StoredRecord]] = [[] for _ in range(partitions)]
         self._sent = self.router.nothing()
         self._offsets = [0] * partitions
@@ -136,6 +138,8 @@ class Offline:
         self.dead += effects.dead
         if self.keep_learned:
             self.learned += effects.learned
+        if self.keep_shadow_changes:
+            self.shadow_changes += effects.shadow_changes
         for customer, record in effects.forwards:
             key = customer.encode()
             target = self.router.partition_of(key)

@@ -21,8 +21,8 @@ segments:
 """
 
 
-def report(folder: Path, lines: list[str], *words: str) -> int:
-    (folder / "segments.yaml").write_text(SEGMENTS, encoding="utf-8")
+def report(folder: Path, lines: list[str], *words: str, definitions: str = SEGMENTS) -> int:
+    (folder / "segments.yaml").write_text(definitions, encoding="utf-8")
     (folder / "events.jsonl").write_text("\n".join(lines), encoding="utf-8")
     return cli.main(
         ["segments", "report", str(folder / "events.jsonl"),
@@ -51,6 +51,22 @@ def test_what_a_member_did_is_told_from_what_was_done_before(
     assert figures["basket_value"]["segment"] == 50
     assert figures["basket_value"]["rest"] == 30
     assert figures["conversion"]["word"] == "too little data"
+
+
+def test_who_is_no_customer_by_the_definitions_is_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    condition = 'customer: not trait("staff")\n'
+    lines = []
+    for name in ("staff", "usual"):
+        ids = {"userId": name}
+        order = call(START_MS, "Order Completed", ids, order_id=name, revenue=30)
+        known = {"type": "identify", "messageId": f"i{name}", "traits": {"staff": name == "staff"}}
+        lines += [json.dumps(json.loads(order) | known), order]
+        lines.append(call(START_MS + DAY, "Product Viewed", ids, product_id="P"))
+    assert report(tmp_path, lines, "--json", definitions=condition + SEGMENTS) == 0
+    (buyer,) = printed(capsys)["segments"]
+    assert buyer["customers"] == 1
 
 
 def test_missed_demand_by_product_and_size(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

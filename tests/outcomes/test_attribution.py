@@ -233,4 +233,13 @@ segments:
     assert (cart.control_share, [v.weight for v in cart.variants]) == (0.2, [1, 3])
     assert (cart.control_is, returner.control_is) == ("not contacted", "not suppressed")
     assert not returner.is_of_orders
-    assert draw == Draw("spring", 0.0, 0.05)
+    assert draw == Draw("spring", 0.0, 0.05, stamped=True)
+
+
+def test_a_stamped_change_says_its_group_itself():
+    held = entered("a", "cart", 0, control=True, holdout="segment")
+    treated = entered("b", "cart", 0, variant="plain")
+    found = told(held, treated, at(91), draw=Draw(stamped=True))
+    assert {(holdout, variant) for _, _, holdout, variant in found.cells} == {
+        ("segment", None), (None, "plain"),
+    }  # fmt: skip

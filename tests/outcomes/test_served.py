@@ -11,6 +11,7 @@ from stream.clock import MINUTE_MS
 from stream.events.records import CustomerEvent
 from stream.outcomes import served as module
 from stream.outcomes.served import Figure, Served, ServiceReport
+from stream.segments.rules import CUSTOMER
 from tests.outcomes.stories import (
     answered,
     cancelled,
@@ -128,14 +129,18 @@ def test_an_id_that_turns_out_to_be_somebody_known_is_the_same_customer():
     assert both(report, "pages_per_visit") == (1.0, 1.0)
 
 
-def test_only_customers_by_the_condition_count():
+def test_only_customers_by_the_condition_count_as_of_the_visits_begin():
     report = told(
-        entered("a", "vip", 0), entered("staff", "vip", 0),
+        entered("a", "vip", 0), entered("a", CUSTOMER, 0.5, segments=("vip",)),
+        entered("staff", "vip", 0),
         *by("a", page(1)), *by("staff", page(1), order(1, "A", 9)),
-        report=ServiceReport(lambda customer: customer != "staff"),
+        left("a", CUSTOMER, 2, "vip"),
+        *by("a", page(3), order(3, "B", 9), answered(4, "unsubscribed")),
+        report=ServiceReport(has_condition=True),
     )  # fmt: skip
-    assert only(report).customers == 1
+    assert (only(report).customers, only(report).visits) == (1, 1)
     assert both(report, "conversion") == (0.0, None)
+    assert both(report, "opt_out_rate") == (0.0, None)
 
 
 def crowd(difference: float, seed: int = 5) -> ServiceReport:
