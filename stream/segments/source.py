@@ -52,6 +52,24 @@ _HINTS = {
 """What to do about an error that begins so, or has these words."""
 
 
+_FILE_HINT = "write `segments:` and a list of segments below"
+_CONDITION_HINTS = {
+    "is no feature": "`shoal segments features` lists what there is",
+    "does not read": "write one like cart.items > 0 and orders.count >= 1",
+    "operator that is not": "there are < <= > >= == !=",
+}
+_YAML_HINTS = {
+    "mapping values": "put a text with a colon in quotes",
+    "'\\t'": "indent by blanks",
+    "special characters": "take them out",
+    "another document": "keep one",
+    "undefined alias": "write it out",
+    "a value cannot be read": "write it plainly, or in quotes",
+    "constructor for the tag": "take the tag out",
+}
+"""What to do where a problem has these words; else the YAML is to be mended."""
+
+
 class _Loader(yaml.SafeLoader):
     """Leaves dates as the text that they are, and says where a value is none."""
 
@@ -66,7 +84,7 @@ class _Loader(yaml.SafeLoader):
             return super().construct_object(node, deep)
         except ValueError as error:
             raise yaml.constructor.ConstructorError(
-                None, None, f"a value cannot be read ({error})", node.start_mark
+                None, None, f"a value cannot be read ({str(error)[:60]})", node.start_mark
             ) from None
 
 
@@ -105,7 +123,7 @@ class Source:
             raise self.error(path, "holds half a character, which no UTF-8 has; take it out")
         if isinstance(node, yaml.MappingNode):
             for key, value in node.value:
-                field = (*path, str(key.value))
+                field = (*path, str(key.value) if isinstance(key, yaml.ScalarNode) else "?")
                 if key.tag not in _KEYS:
                     self.lines[field] = key.start_mark.line + 1
                     raise self.error(field, "is no text, and a field's name is one; quote it")
@@ -154,7 +172,8 @@ class Source:
             path.append(wrong)
         else:
             hints = (hint for words, hint in _HINTS.items() if words in message)
-            message += f"; {next(hints, 'correct it')}"
+            hint = next(hints, "correct it")
+            message += f"; {hint if path else _FILE_HINT}"
         return self.error(tuple(path), message)
 
     def settings(self, document: Document) -> dict[str, float]:
@@ -195,7 +214,11 @@ class Source:
         try:
             condition = parse(text, settings)
         except ConditionError as error:
-            raise self.error(path, f"column {error.column + 1}: {error}") from None
+            message = str(error)
+            if ";" not in message:
+                hints = (hint for words, hint in _CONDITION_HINTS.items() if words in message)
+                message += "".join(f"; {hint}" for hint in hints)
+            raise self.error(path, f"column {error.column + 1}: {message}") from None
         return msgspec.structs.replace(
             condition, leaves=tuple(self._placed(path, leaf, known) for leaf in condition.leaves)
         )
@@ -215,14 +238,21 @@ class Source:
 
 
 def _yaml_problem(error: yaml.YAMLError, content: bytes) -> str:
-    """Line and problem; of bytes that are no text, the line on which they stand."""
+    """Line, problem, and what to do; of bytes that are no text, the line on which they stand."""
     if isinstance(error, yaml.reader.ReaderError):
         before = content[: error.position]
         if error.encoding == "unicode":  # then the position counts characters
             text = content.decode("utf-8", "replace")[: error.position]
             before = text.encode("utf-8", "replace")
         line = before.count(b"\n") + 1
-        return f"{line}: {error.reason} (byte or character {error.position})"
-    mark = getattr(error, "problem_mark", None)
-    problem = getattr(error, "problem", None) or "is not YAML"
-    return f"{mark.line + 1 if mark else 1}: {problem}"
+        problem = error.reason
+        if error.encoding != "unicode":
+            problem += f" (byte {error.position}); save the file as UTF-8"
+    else:
+        mark = getattr(error, "problem_mark", None)
+        line = mark.line + 1 if mark else 1
+        problem = getattr(error, "problem", None) or "is not YAML"
+    if ";" not in problem:
+        hints = (hint for words, hint in _YAML_HINTS.items() if words in problem)
+        problem += f"; {next(hints, 'mend the YAML')}"
+    return f"{line}: {problem}"
