@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -14,11 +15,11 @@ from stream.cli.backtest_history import History
 from stream.clock import rfc3339
 from stream.events.changes import Leaf
 
-SPARK_WIDTH = 24
-MATRIX_MAX = 16
-"""Segments whose overlaps fit a terminal side by side."""
+SPARK_WIDTH, SPARK_MIN = 24, 8
+NAME_WIDTH, CELL_WIDTH = 24, 6
+"""Characters that a numbered segment and a share take in the table of overlaps."""
 
-PLAIN_WIDTH = 140
+PLAIN_WIDTH = 120
 _BARS = "▁▂▃▄▅▆▇█"
 _TIMES = ("since(", "until(")
 """Leaves whose value is a time in seconds begin so."""
@@ -89,42 +90,75 @@ def _value_text(leaf: Leaf) -> str | None:
     return f"{value:g}"
 
 
-def figures_table(title: str, figures: Sequence[SegmentFigures]) -> Table:
-    """Size, flow, time spent and flapping, a row a segment."""
-    table = Table(title=title)
+def plain_table(title: str, min_width: int | None = None) -> Table:
+    """A table of segments without frame, as narrow as it can be; names are never cut."""
+    table = Table(
+        title=title, box=SIMPLE_HEAD, show_edge=False, pad_edge=False, min_width=min_width
+    )
     table.add_column("segment", overflow="fold")
-    for heading in ("members", "size per day", "entries", "exits", "in/day", "out/day",
-                    "mean stay", "median", "back in 24 h", "7 d"):  # fmt: skip
-        table.add_column(heading, justify="left" if heading == "size per day" else "right")
+    return table
+
+
+def spark_width(width: int, taken: int) -> int:
+    """Characters for a series in a table of which other columns take so many."""
+    return max(SPARK_MIN, min(SPARK_WIDTH, width - taken))
+
+
+def size_table(title: str, figures: Sequence[SegmentFigures], width: int) -> Table:
+    """Size and flow, a row a segment."""
+    table = plain_table(title)
+    bars = spark_width(width, 67)
+    for heading in ("members", "entries", "exits", "in/day", "out/day"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("per day", no_wrap=True)
     for f in figures:
         table.add_row(
             f.segment,
             f"{f.members:,}",
-            sparkline(f.size),
             f"{f.entries:,}",
             f"{f.exits:,}",
             f"{f.entries_per_day:,.1f}",
             f"{f.exits_per_day:,.1f}",
-            duration(f.stay_mean_s),
-            duration(f.stay_median_s),
-            f"{f.flaps_24h_per_100:.1f}",
-            f"{f.flaps_7d_per_100:.1f}",
+            sparkline(f.size, bars),
         )
-    table.caption = "stays: those that ended; back: per 100 entries, so soon after the own exit"
+    return table
+
+
+def stay_table(figures: Sequence[SegmentFigures]) -> Table:
+    """Time spent and flapping, of those that anybody entered."""
+    table = plain_table("Stays")
+    for heading in ("ended", "mean", "median", "now for", "back 24 h", "7 d"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for f in figures:
+        if f.entries or f.members_start:
+            table.add_row(
+                f.segment,
+                f"{f.stays:,}",
+                duration(f.stay_mean_s),
+                duration(f.stay_median_s),
+                duration(f.member_median_s),
+                f"{f.flaps_24h_per_100:.1f}%",
+                f"{f.flaps_7d_per_100:.1f}%",
+            )
+    table.caption = (
+        "mean and median of stays that ended; now for: median of those who are in it; back: "
+        "of the entries, those so soon after the own exit"
+    )
     return table
 
 
 def overlap_table(
-    figures: Sequence[SegmentFigures], overlaps: Mapping[str, Mapping[str, float]]
+    figures: Sequence[SegmentFigures], overlaps: Mapping[str, Mapping[str, float]], width: int
 ) -> Table:
-    """Which share of the row's members is in the column's segment."""
-    largest = sorted(figures, key=lambda f: -f.members)[:MATRIX_MAX]
+    """Which share of the row's members is in the column's segment, as many as fit `width`."""
+    columns_max = max(2, (width - NAME_WIDTH) // CELL_WIDTH)
+    largest = sorted(figures, key=lambda f: -f.members)[:columns_max]
     names = [f.segment for f in figures if f in largest and f.members]
     left_out = sum(f.members > 0 for f in figures) - len(names)
-    table = Table(title="Overlap at the end: of the row's members, in the column's segment")
-    table.add_column("segment", overflow="fold")
+    title = "Overlap at the end: of the row's members, in the column's segment"
+    table = plain_table(title, len(title))
     for number, _ in enumerate(names, 1):
-        table.add_column(str(number), justify="right")
+        table.add_column(str(number), justify="right", no_wrap=True)
     for number, name in enumerate(names, 1):
         shares = [overlaps[name].get(other, 0.0) for other in names]
         cells = [percent(share) if share else "" for share in shares]

@@ -21,11 +21,12 @@ from stream.cli.backtest_history import (
 )
 from stream.cli.backtest_tables import (
     coverage_lines,
-    figures_table,
     output,
     overlap_table,
     period,
     print_remarks,
+    size_table,
+    stay_table,
 )
 from stream.cli.event_files import checked_definitions
 from stream.cli.failure import CommandFailedError
@@ -146,9 +147,12 @@ def _print(
         f"Backtest: {period(lived.begin_ms, lived.end_ms)}, {len(days_of(lived))} days, "
         f"{lived.customers:,} customers"
     )
-    console.print(figures_table(title, figures))
+    tables = [size_table(title, figures, console.width), stay_table(figures)]
     if overlaps:
-        console.print(overlap_table(figures, overlaps))
+        tables.append(overlap_table(figures, overlaps, console.width))
+    for table in tables:
+        console.print(table)
+        console.print()
     for line in coverage_lines(covered):
         console.print(line, markup=False, soft_wrap=True)
     for warning in warnings_on(lived):

@@ -8,7 +8,6 @@ from typing import Any
 
 import msgspec
 from rich.console import Console
-from rich.table import Table
 
 from stream.backtest.comparison import (
     SAME,
@@ -26,7 +25,15 @@ from stream.cli.backtest_history import (
     figures_of,
     notes_on,
 )
-from stream.cli.backtest_tables import evidence_text, output, period, print_remarks, sparkline
+from stream.cli.backtest_tables import (
+    evidence_text,
+    output,
+    period,
+    plain_table,
+    print_remarks,
+    spark_width,
+    sparkline,
+)
 from stream.cli.event_files import checked_definitions
 from stream.clock import rfc3339
 from stream.segments.pack import Pack
@@ -171,11 +178,12 @@ def _print(
     console = output()
     for name, (old, new) in settings.items():
         console.print(f"setting {name}: {old} -> {new}", markup=False)
-    table = Table(title=f"Old against new: {period(after.begin_ms, after.end_ms)}")
-    table.add_column("segment", overflow="fold")
-    table.add_column("definition")
-    for heading in ("members", "join", "leave", "entries", "exits", "size, new less old"):
-        table.add_column(heading, justify="left" if heading.startswith("size") else "right")
+    table = plain_table(f"Old against new: {period(after.begin_ms, after.end_ms)}")
+    bars = spark_width(console.width, 79)
+    table.add_column("text", no_wrap=True)
+    for heading in ("members", "join", "leave", "entries", "exits"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("new-old", no_wrap=True)
     shown = [d for d in found if d.edit.kind != SAME or _differs(d)]
     for d in shown:
         table.add_row(
@@ -186,7 +194,7 @@ def _print(
             f"{d.leaves:,}" if d.leaves else "",
             _moved(d.entries_old, d.entries_new),
             _moved(d.exits_old, d.exits_new),
-            sparkline(d.net_size) if any(d.net_size) else "",
+            sparkline(d.net_size, bars) if any(d.net_size) else "",
         )
     unchanged = len(found) - len(shown)
     if unchanged:
@@ -204,7 +212,7 @@ def _differs(found: Difference) -> bool:
 
 
 def _moved(old: int, new: int) -> str:
-    return f"{new:,}" if old == new else f"{old:,} -> {new:,}"
+    return f"{new:,}" if old == new else f"{old:,}→{new:,}"
 
 
 def _print_one(console: Console, found: Difference) -> None:

@@ -145,7 +145,7 @@ def test_the_table_is_for_people(shop: Path, capsys: pytest.CaptureFixture[str])
     ) == 0  # fmt: skip
     said = capsys.readouterr().out
     assert "setting many: 2 -> 3" in said
-    assert "2 -> 1" in said
+    assert "2→1" in said
     assert "b leaves, never comes in now; entered before 2026-03-03T01:00:00Z" in said
 
 
