@@ -107,7 +107,7 @@ def spark_width(width: int, taken: int) -> int:
 def size_table(title: str, figures: Sequence[SegmentFigures], width: int) -> Table:
     """Size and flow, a row a segment."""
     table = plain_table(title)
-    bars = spark_width(width, 67)
+    bars = spark_width(width, 68)
     for heading in ("members", "entries", "exits", "in/day", "out/day"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("per day", no_wrap=True)
