@@ -61,7 +61,27 @@ def flips(reading: Reading, name: str) -> tuple[Flip, ...]:
                     found += [Flip(when, leaf.text, decider) for when in _times(reading, leaf)]
                 case Calendar():
                     found.append(Flip(f"for all at {rfc3339(leaf.at_ms)}", leaf.text, decider))
+        found += [Flip(when, text, decider) for when, text in _spells(reading, decider)]
     return tuple(dict.fromkeys(found))
+
+
+def _spells(reading: Reading, name: str) -> list[tuple[str, str]]:
+    """What the definition's own times hold back or bring about, and the field that says so."""
+    definition = reading.definitions[name]
+    said = {
+        "valid_from": "{} at the shop, when it begins",
+        "valid_until": "{} at the shop, when it ends",
+        "min_stay": "{} after it was entered, when an exit that was due comes",
+        "cooldown": "{} after it was left, when an entry that was due comes",
+    }
+    values = {field: getattr(definition, field) for field in said}
+    found = [
+        (words.format(values[f]), f"{f}: {values[f]}") for f, words in said.items() if values[f]
+    ]
+    if definition.reentry and definition.reentry.startswith("once per "):
+        span = definition.reentry.removeprefix("once per ")
+        found.append((f"{span} after it was entered", f"reentry: {definition.reentry}"))
+    return found
 
 
 def deciders(reading: Reading, name: str) -> tuple[str, ...]:

@@ -121,6 +121,49 @@ def test_time_flips_of_named_segments_and_of_the_groups_members_above_count(
     ]
 
 
+def test_a_definitions_own_times_are_among_its_flips(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    path = tmp_path / "own.yaml"
+    path.write_text(
+        "- {name: own, purpose: p, enter: orders.count >= 1, valid_from: 2026-11-20,\n"
+        "   valid_until: 2026-12-01, min_stay: 1 * HOUR, cooldown: 2 * DAY,\n"
+        "   reentry: once per 30 * DAY}\n",
+        encoding="utf-8",
+    )
+    found = shown(capsys, str(path), "own")
+    assert found["times"] == [
+        "2026-11-20 at the shop, when it begins",
+        "2026-12-01 at the shop, when it ends",
+        "1 * HOUR after it was entered, when an exit that was due comes",
+        "2 * DAY after it was left, when an entry that was due comes",
+        "30 * DAY after it was entered",
+    ]
+    assert "cooldown: 2 * DAY" in said(capsys, "show", "own", "--segments", str(path))
+
+
+def test_measures_and_traits_are_shown_as_they_are_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    path = tmp_path / "measures.yaml"
+    path.write_text(
+        "- name: tea\n  purpose: p\n"
+        "  enter: count(order_completed, within=90 * DAY, where=category == 'tea') >= 2\n"
+        "    and trait('vip') and since(last(page_viewed)) > 3 * DAY\n",
+        encoding="utf-8",
+    )
+    found = shown(capsys, str(path), "tea")
+    counted = "count(order_completed, within=90 * DAY, where=category == 'tea')"
+    assert [each["name"] for each in found["features"]] == [
+        counted, "trait('vip')", "last(page_viewed)",
+    ]  # fmt: skip
+    assert found["times"] == [
+        f"as events come into or leave {counted}",
+        "3 days and 1 ms after last(page_viewed)",
+    ]
+    assert set(found["events"]) == {"Order Completed", "Identified", "Page Viewed"}
+
+
 def test_what_hangs_on_a_definition_is_told_both_ways(
     shop: str, capsys: pytest.CaptureFixture[str]
 ):

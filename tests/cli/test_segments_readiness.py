@@ -75,11 +75,11 @@ def test_the_table_says_why_what_to_send_and_what_came(
 def test_strict_fails_where_a_definition_with_its_action_on_is_blind(
     events: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
-    told(capsys, events, "--strict", code=1)
+    assert told(capsys, events, "--strict", code=1)["verdicts"]["abandoned_cart"] == "blind"
     shop = tmp_path / "shop.yaml"
     text = "- {name: cart, purpose: p, enter: cart.items > 0, action: {enabled: true}}\n"
     shop.write_text(text.replace("true", "false"), encoding="utf-8")
-    told(capsys, events, "--strict", "--segments", str(shop), code=0)
+    assert told(capsys, events, "--strict", "--segments", str(shop))["verdicts"]["cart"] == "blind"
     shop.write_text(text, encoding="utf-8")
     told(capsys, events, "--strict", "--segments", str(shop), code=1)
 
