@@ -13,7 +13,7 @@ from stream.features.catalogue import FEATURES
 from stream.features.needs import NEEDS
 from stream.segments.describe import duration_words
 from stream.segments.kinds import Duration
-from stream.segments.language import FUNCTIONS, KINDS, OPERATORS, TIME_UNITS
+from stream.segments.language import EVENTS, FUNCTIONS, KINDS, OPERATORS, TIME_UNITS
 
 
 def add_parser(subparsers: Any) -> None:
@@ -63,6 +63,7 @@ def vocabulary(settings: Mapping[str, float]) -> dict[str, Any]:
         "units": {name: duration_words(value) for name, value in TIME_UNITS.items()},
         "functions": FUNCTIONS,
         "operators": OPERATORS,
+        "events": EVENTS,
     }
 
 
@@ -86,6 +87,9 @@ def _print(found: dict[str, Any]) -> None:
         console.print(f"\n{title}", style="bold")
         for name, about in found[title].items():
             console.print(f"  {name}: {about}", highlight=False, markup=False)
+    console.print("\nevents of measures, with their properties", style="bold")
+    for name, properties in found["events"].items():
+        console.print(f"  {name}: {', '.join(properties)}", highlight=False, markup=False)
 
 
 def shortened(events: list[str], shown_max: int = 4) -> str:

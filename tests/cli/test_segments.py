@@ -10,6 +10,7 @@ import pytest
 from stream.cli import main as cli
 from stream.cli.segments import SUBCOMMANDS
 from stream.features.catalogue import FEATURES
+from stream.segments.arithmetic import OFFERED
 
 FILE = """\
 settings: {patience: 90 * MINUTE, many: 3}
@@ -225,6 +226,9 @@ def test_features_lists_the_whole_language(shop: str, capsys: pytest.CaptureFixt
     assert found["settings"] == {"patience": "1 hour 30 minutes", "many": 3}
     assert found["units"]["WEEK"] == "7 days"
     assert any(name.startswith("since(") for name in found["functions"])
+    offered = {name.partition("(")[0] for name in found["functions"]}
+    assert set(OFFERED.split(", ")) | {"bought", "habit", "ratio_to_past"} == offered
+    assert "category" in found["events"]["order_completed"]
     text = said(capsys, "features")
     assert "returns.rate" in text
     assert "HOUR: 1 hour" in text
