@@ -49,6 +49,10 @@ longest horizon that is 120 days of 2,000 exposures a day with four horizons."""
 CUSTOMERS_MAX = 2_000_000
 """Customers of segments that are known to have had their first window: 60 bytes each."""
 
+BYSTANDERS_MAX = 100_000
+"""Customers without a window whose latest orders are known: an update of an order from before the
+exposure is no new order, and who orders as a guest and then logs in did order. 500 bytes each."""
+
 OPT_OUTS = frozenset({"unsubscribed", "marked_spam", "bounced"})
 
 CellKey = tuple[str, int, str | None, str | None]
@@ -95,6 +99,7 @@ class Attribution:
         self._windows = 0
         self._changes = Recent()
         self._messages = Recent()
+        self._bystanders: dict[str, _Person] = {}
 
     # -- what happens ---------------------------------------------------------------------------
 
@@ -121,12 +126,14 @@ class Attribution:
             )
 
     def event(self, customer: str, record: CustomerEvent) -> None:
-        """Take a customer's event; only those who were exposed are looked at."""
+        """Take a customer's event; of those who were not exposed, the orders are remembered."""
         self.advance(record.time_ms)
+        is_order = isinstance(record, _ORDERS)
         person = self._people.get(customer)
         if person is None:
-            return
-        is_order = isinstance(record, _ORDERS)
+            if not is_order:
+                return
+            person = self._bystander(customer)
         if not (
             is_order
             or isinstance(record, MessageResponded)
@@ -145,21 +152,27 @@ class Attribution:
         self._success(person, record)
 
     def merged(self, source: str, target: str) -> None:
-        """Two ids are one customer: the earlier exposure stands, with its group."""
-        theirs = self._people.pop(source, None)
+        """Two ids are one customer: the earlier exposure stands, with its group.
+
+        Orders that either of them placed since it was exposed count for both.
+        """
+        theirs = self._people.pop(source, None) or self._bystanders.pop(source, None)
         if theirs is None:
             return
         for window in theirs.windows:
             window.customer = target
             self._is_first(window.plan.segment, target)
-        mine = self._people.get(target)
-        if mine is None:
-            self._people[target] = theirs
-            return
+        mine = self._people.get(target) or self._bystander(target)
+        _share_orders(mine, theirs)
+        _share_orders(theirs, mine)
         mine.book.merge(theirs.book)
         kept = sorted((*mine.windows, *theirs.windows), key=lambda w: w.start_ms)
         mine.windows = []
+        first: set[tuple[str, int]] = set()
         for window in kept:
+            if (window.plan.segment, window.horizon_ms) in first:
+                window.demote()
+            first.add((window.plan.segment, window.horizon_ms))
             if not window.settled and _is_open(
                 mine, window.plan, window.horizon_ms, window.start_ms
             ):
@@ -167,6 +180,9 @@ class Attribution:
                 self._windows -= 1
             else:
                 mine.windows.append(window)
+        if mine.windows:
+            self._bystanders.pop(target, None)
+            self._people[target] = mine
 
     def advance(self, time_ms: int) -> None:
         """Let time pass: windows that have ended join their sums, old ones go."""
@@ -196,7 +212,8 @@ class Attribution:
             self.left_out += 1
             return
         if person is None:
-            person = self._people[customer] = _Person()
+            person = self._people[customer] = self._bystander(customer)
+            del self._bystanders[customer]
         is_first = self._is_first(plan.segment, customer)
         for horizon_ms in horizons:
             key = (plan.segment, horizon_ms, group.holdout, group.variant)
@@ -207,6 +224,15 @@ class Attribution:
             person.windows.append(window)
             self._windows += 1
             self._push(window.end_ms, window)
+
+    def _bystander(self, customer: str) -> _Person:
+        """Somebody without a window, whose orders may belong to one under another id."""
+        person = self._bystanders.get(customer)
+        if person is None:
+            if len(self._bystanders) >= BYSTANDERS_MAX:
+                del self._bystanders[next(iter(self._bystanders))]
+            person = self._bystanders[customer] = _Person()
+        return person
 
     def _is_first(self, segment: str, customer: str) -> bool:
         number = xxh3_64_intdigest(f"{segment}\0{customer}".encode())
@@ -249,6 +275,14 @@ class Attribution:
         person.windows.remove(window)
         if not person.windows:
             del self._people[window.customer]
+
+
+def _share_orders(source: _Person, target: _Person) -> None:
+    """Let the orders of one count in the windows of the other, as far as it does not know them."""
+    for step in source.book.steps_beyond(target.book):
+        for window in target.windows:
+            if window.plan.is_of_orders and window.holds(step.time_ms):
+                window.count(step.orders, step.micros if window.plan.has_value else 0)
 
 
 def _is_open(person: _Person, plan: Plan, horizon_ms: int, time_ms: int) -> bool:

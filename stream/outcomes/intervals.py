@@ -65,6 +65,11 @@ class Moments:
         self.count += 1
         self.revise(0, value)
 
+    def remove(self, value: int) -> None:
+        """Take a customer out again."""
+        self.revise(value, 0)
+        self.count -= 1
+
     def revise(self, before: int, after: int) -> None:
         """Let a customer's value be another one."""
         self.nonzero += (after != 0) - (before != 0)

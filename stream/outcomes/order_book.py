@@ -64,6 +64,14 @@ class OrderBook:
             return self._refund(record)
         return None
 
+    def steps_beyond(self, other: OrderBook) -> list[Step]:
+        """The standing orders that the other book does not know."""
+        return [
+            Step(order.time_ms, 1, order.net_micros)
+            for number, order in self._orders.items()
+            if not order.cancelled and number not in other._orders
+        ]
+
     def merge(self, other: OrderBook) -> None:
         """Take the orders of another id of the same customer."""
         for number, order in other._orders.items():

@@ -103,6 +103,14 @@ class Window:
             cell.micros.add(self.micros)
             cell.opted_out.add(self.opted_out)
 
+    def demote(self) -> None:
+        """Be a later window of its customer, who had one before under another id."""
+        if self.is_first and self.settled:
+            self.cell.converted.remove(self.conversions > 0)
+            self.cell.micros.remove(self.micros)
+            self.cell.opted_out.remove(self.opted_out)
+        self.is_first = False
+
     def withdraw(self) -> None:
         """Be as if it had not been opened: the customer was in it under another id."""
         self.withdrawn = True

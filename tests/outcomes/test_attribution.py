@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from stream.clock import DAY_MS, HOUR_MS
-from stream.events.records import MICROS, CustomerEvent
+from stream.events.records import MICROS, CustomerEvent, OrderUpdated
 from stream.outcomes import attribution as module
 from stream.outcomes.attribution import Attribution
 from stream.outcomes.plan import PROGRAMME, Draw, Plan, plans_of, success_of
@@ -180,6 +180,57 @@ def test_who_was_unknown_keeps_the_window_under_the_new_name():
     found.event("known", order(2, "A", 10))
     found.advance(at(200))
     assert cell(found, 3).converted.total == 1
+
+
+def test_an_order_from_before_is_no_success_however_often_it_is_told_afterwards():
+    update = OrderUpdated(at(1), 5, at(1), order_id="A", revenue_micros=30 * MICROS)
+    story = [
+        *by("a", order(0, "A", 40)), entered("a", "cart", 0, cause="event"),
+        *by("a", update, order(2, "A", 30)),
+    ]  # fmt: skip
+    assert cell(told(*story, at(91)), 3).converted.total == 0
+    alone = [entered("a", "cart", 0), *by("a", update)]
+    assert cell(told(*alone, at(91)), 3).micros.total == 30 * MICROS
+
+
+def test_what_either_id_ordered_counts_for_the_customer():
+    found = told(
+        entered("known", "cart", 0), entered("anonymous", "cart", 1),
+        *by("anonymous", order(2, "A", 10), order(2.5, "B", 90), cancelled(2.6, "B")),
+        *by("known", order(2.7, "C", 5)),
+    )  # fmt: skip
+    found.merged("anonymous", "known")
+    found.event("known", refunded(2.8, "A", 4))
+    found.advance(at(200))
+    short = cell(found, 3)
+    assert (short.windows, short.converted.total, short.micros.total) == (1, 1, 11 * MICROS)
+
+
+def test_a_guests_order_counts_for_who_logs_in():
+    found = told(entered("known", "cart", 0), *by("guest", order(1, "A", 10)))
+    found.merged("guest", "known")
+    found.advance(at(200))
+    assert cell(found, 3).micros.total == 10 * MICROS
+
+
+def test_bystanders_are_bounded(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(module, "BYSTANDERS_MAX", 1)
+    story = [*by("guest", order(1, "A", 10)), *by("other", order(1, "B", 10))]
+    found = told(entered("known", "cart", 0), *story)
+    found.merged("guest", "known")
+    found.merged("other", "known")
+    found.advance(at(200))
+    assert cell(found, 3).micros.total == 10 * MICROS
+
+
+def test_of_two_ids_windows_only_the_customers_first_is_in_the_intervals():
+    story = [entered("anonymous", "cart", 0), entered("known", "cart", 5)]
+    found = told(*story, *by("known", order(6, "A", 10)), at(10))
+    assert cell(found, 3).converted.count == 2
+    found.merged("anonymous", "known")
+    short = cell(found, 3)
+    assert (short.converted.count, short.converted.total, short.micros.total) == (1, 0, 0)
+    assert (short.windows, short.conversions) == (2, 1)
 
 
 def test_money_of_another_currency_is_not_added_up():
