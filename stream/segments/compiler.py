@@ -67,6 +67,8 @@ class Unit(msgspec.Struct, frozen=True):
     leaves        code of the leaves, by their number
     verdict_code  expression of the verdict
     is_silent     it is decided and measured, and nobody is told
+    asked         the leaves as they were parsed, by their number
+    trees         for each clause, the trees over them to enter and to leave
     """
 
     clauses: tuple[Clause, ...]
@@ -83,6 +85,8 @@ class Unit(msgspec.Struct, frozen=True):
     measures: tuple[Measure, ...] = ()
     stay: Stay | None = None
     is_silent: bool = False
+    asked: tuple[Leaf, ...] = ()
+    trees: tuple[tuple[Tree, Tree | None], ...] = ()
 
 
 class Rule(msgspec.Struct, frozen=True):
@@ -177,6 +181,8 @@ def compile_unit(rules: tuple[Rule, ...], *, exclusive: bool) -> Unit:
         measures=tuple(dict.fromkeys(measure for rule in rules for measure in rule.measures)),
         stay=rules[0].stay,
         is_silent=rules[0].is_silent,
+        asked=tuple(leaves),
+        trees=tuple(trees),
     )
 
 
