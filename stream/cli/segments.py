@@ -17,6 +17,7 @@ SUBCOMMANDS = (
     "diff",
     "lift",
     "report",
+    "forecast",
 )
 """Each is `stream/cli/segments_NAME.py` with `add_parser(subparsers)` and `run(args)`."""
 
