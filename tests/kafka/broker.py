@@ -167,7 +167,10 @@ class Broker:
         words = [*_java(libraries), tool, "format", "-t", cluster, "-c", str(properties)]
         done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
         if done.returncode != 0:
-            raise BrokerUnavailableError(f"formatting the data folder failed: {done.stdout[-500:]}")
+            said = (done.stderr or done.stdout)[-500:]
+            raise BrokerUnavailableError(
+                f"formatting the data folder failed ({done.returncode}): {said}"
+            )
 
     def _make_keystore(self) -> Path:
         keystore = self.folder / "keystore.p12"
