@@ -215,7 +215,8 @@ class _Parser:
         one, other, sign = self.side(left), self.side(right), _COMPARISONS[op]
         if TRAIT in (one.kind, other.kind):
             one, other = self.trait_sides((left, one), (right, other), node)
-        if other.is_alone:
+        if other.is_alone or (other.features and not (one.features or one.is_alone)):
+            # What is compared stands on the left: evidence shows its value, not the constant's.
             one, other, sign = other, one, _MIRRORED[sign]
         if other.is_alone:
             raise ConditionError(

@@ -17,6 +17,7 @@ import msgspec
 from stream.features.registry import Feature, Registry
 from stream.segments.arithmetic import variable
 from stream.segments.conditions import Calendar, Comparison, InSegment, Leaf, Side
+from stream.segments.kinds import DURATION
 from stream.state.fold import EVERYTHING, TIME
 
 UNKNOWN, FALSE, TRUE = 0, 1, 3
@@ -291,6 +292,8 @@ def _guarded(side: Side, registry: Registry) -> str:
     nullable = [variable(name) for name in side.features if registry[name].nullable]
     # What is computed may be beyond 64 bits, which JSON's readers cannot take.
     shown = f"round(float({side.code}), 6)" if _computes(side) else side.code
+    if side.kind == DURATION:
+        shown = f"int({side.code} // 1000)"
     if not nullable:
         return shown
     return f"(None if {' or '.join(f'{name} is None' for name in nullable)} else {shown})"
