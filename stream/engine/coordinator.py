@@ -20,7 +20,7 @@ from xxhash import xxh3_64_hexdigest
 from stream.clock import DAY_MS, day_of
 from stream.engine.effects import PopulationSnapshot
 from stream.engine.router import POPULATION_LEAD_MS
-from stream.engine.versions import CLUSTERS, DEFINITIONS, POPULATION
+from stream.engine.versions import CLUSTERS, DEFINITIONS, PAST, POPULATION
 from stream.events.records import Control, Tick, Version
 from stream.features.population import add_counts, threshold
 from stream.segments.leaf_code import percentile_key
@@ -145,6 +145,7 @@ class Coordinator:
         if DEFINITIONS not in self.state.names and DEFINITIONS not in self._versions:
             return None
         control += self._news(DEFINITIONS)
+        control += self._news(PAST)
         control += self._news(CLUSTERS)
         self._finish_days()
         least = self.watermark_ms()

@@ -18,6 +18,7 @@ from stream.segments.pack import Pack, load_pack
 DEFINITIONS = "definitions"
 POPULATION = "population"
 CLUSTERS = "clusters"
+PAST = "past"
 
 CLUSTER_PREFIX = "cluster:"
 """Segments that the learned model decides, by cluster id."""
@@ -76,6 +77,18 @@ class Context(msgspec.Struct, frozen=True):
 NOTHING = Context(number=0, kind="", name="", active_ms=0)
 
 _thresholds = msgspec.json.Decoder(dict[str, int])
+_past = msgspec.json.Decoder(dict[str, tuple[int, int]])
+
+
+def read_past(content: bytes) -> dict[str, tuple[int, int]]:
+    """A version of the past: measure -> (since when it was kept, since when it now is, 0: ever).
+
+    Raises
+    ------
+    msgspec.DecodeError
+        For what is none.
+    """
+    return _past.decode(content)
 
 
 def following(
@@ -106,6 +119,13 @@ def following(
             return msgspec.structs.replace(
                 after, pack=pack, kept_ms=kept_ms, thresholds=_joined(quantiles, kept_ms)
             )
+        case "past":
+            if kept_ms is None:
+                kept_ms = _reaching_back(context.kept_ms, read_past(version.content))
+            quantiles = {k: v for k, v in after.thresholds.items() if k[:1] != PAST_PREFIX}
+            return msgspec.structs.replace(
+                after, kept_ms=kept_ms, thresholds=_joined(quantiles, kept_ms)
+            )
         case "population":
             quantiles = _thresholds.decode(version.content)
             return msgspec.structs.replace(after, thresholds=_joined(quantiles, after.kept_ms))
@@ -130,6 +150,19 @@ def _kept_ms(context: Context, pack: Pack, active_ms: int) -> dict[str, int]:
         since_ms = context.kept_ms.get(key, 0) if key in former else active_ms
         if since_ms > 0:
             found[key] = since_ms
+    return found
+
+
+def _reaching_back(
+    kept_ms: Mapping[str, int], past: Mapping[str, tuple[int, int]]
+) -> dict[str, int]:
+    """Since when measures are kept, of which the past was added; said of another time, nothing."""
+    found: dict[str, int] = {}
+    for key, since_ms in kept_ms.items():
+        before_ms, now_ms = past.get(key, (0, 0))
+        reached_ms = now_ms if before_ms == since_ms and now_ms < since_ms else since_ms
+        if reached_ms > 0:
+            found[key] = reached_ms
     return found
 
 

@@ -110,6 +110,9 @@ class Metrics:
             LAG_BUCKETS_S,
         )
         self.versions = self._counter("versions_announced", "Versions announced", "kind")
+        self.definitions_refused = self._counter(
+            "definitions_refused", "Contents of the definitions topic that do not load, left out"
+        )
 
     def _partitions(self) -> None:
         self.ready = self._gauge("ready", "1 when every assigned partition is being worked on")

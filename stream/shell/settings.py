@@ -57,6 +57,7 @@ class Settings:
     topic_prefix      before every topic's name: several installations on one broker
     events_topic      the raw topic, where the shop already has one
     segments          file with the segment definitions; None: the built-in pack
+    segments_at_start  yield to definitions that were published by command, or publish nevertheless
     clusters          learn clusters and assign customers to them
     cluster_interval_s  between two cluster models, at least
     http_socket       where to listen instead of host and port; a parent of processes sets it
@@ -88,6 +89,7 @@ class Settings:
     source_stall_s: float = 60.0
     log_level: str = "INFO"
     security: Security = Security()
+    segments_at_start: str = "yield"
 
     def topic(self, name: str) -> str:
         """A registered topic's name on this broker."""
@@ -130,6 +132,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         source_stall_s=read.number("SOURCE_STALL_S", 60, 1, 86_400),
         log_level=read.text("LOG_LEVEL", "INFO", _one_of("DEBUG", "INFO", "WARNING", "ERROR")),
         security=_security(read),
+        segments_at_start=read.text("SEGMENTS_AT_START", "yield", _one_of("yield", "publish")),
     )
 
 

@@ -18,15 +18,14 @@ from stream.clock import LATENESS_MS
 from stream.engine.coordinator import STATE_KEY, Coordinator, Decision, SourceReport
 from stream.engine.router import ALIGNMENT_MS
 from stream.engine.versions import CLUSTERS as CLUSTERS_KIND
-from stream.engine.versions import DEFINITIONS as DEFINITIONS_KIND
 from stream.events.records import Version, encode_record
 from stream.events.topics import CLOCK, CUSTOMER_EVENTS, DEFINITIONS, LEARNED, MODELS
-from stream.segments.pack import pack_name
 from stream.shell.delivery import DeliveryAbortedError, OwnershipLostError
 from stream.shell.learning import CLUSTERS_PREFIX, POPULATION_PREFIX, decode_snapshot
 from stream.shell.log_reader import LogReader
 from stream.shell.merging import CLUSTERS_KEY, ModelMerger, model_name
 from stream.shell.outbox import NO_HEADERS, Outbox
+from stream.shell.published import PublishedDefinitions
 from stream.shell.reporting import decode_report
 from stream.shell.workshop import Workshop
 
@@ -75,18 +74,25 @@ class TimeKeeper:
         stuck = StuckSources(self._shop, coordinator)
         awaited = AwaitedDay(self._shop, coordinator)
         merger = ModelMerger(self._shop.settings)
+        published = PublishedDefinitions(self._shop, coordinator)
         try:
             async with LogReader(self._shop.settings, topics) as reader:
                 async for records in reader.to_end():
                     for record in records:
                         if record.topic == self._clock.topic and record.key == STATE_KEY:
                             coordinator.resume(record.value)
+                        elif record.topic == self._definitions.topic:
+                            published.collect(record)
                         else:
                             self._hear_or_skip(coordinator, stuck, merger, record)
+                published.resume()
                 logger.info("keeping time from clock %d", coordinator.state.clock_ms)
                 while True:
                     for record in await reader.poll(POLL_MS):
-                        self._hear_or_skip(coordinator, stuck, merger, record)
+                        if record.topic == self._definitions.topic:
+                            published.hear(record)
+                        else:
+                            self._hear_or_skip(coordinator, stuck, merger, record)
                     stuck.exclude()
                     awaited.give_up()
                     outbox = self._decided(coordinator)
@@ -104,7 +110,7 @@ class TimeKeeper:
     ) -> None:
         """Take a record; one that is none of ours does not stop the clock."""
         try:
-            if record.key is None and record.topic != self._definitions.topic:
+            if record.key is None:
                 raise ValueError("it has no key")
             if record.value is not None:
                 self._hear(coordinator, stuck, merger, record)
@@ -122,8 +128,6 @@ class TimeKeeper:
             # Its own decisions come back, too; it knows them.
             if record.key != STATE_KEY:
                 stuck.heard(decode_report(record.value))
-        elif record.topic == self._definitions.topic:
-            coordinator.version(DEFINITIONS_KIND, pack_name(record.value), record.value)
         elif record.topic == self._models.topic:
             merger.announced(record.value)
             coordinator.version(CLUSTERS_KIND, model_name(record.value), record.value)
