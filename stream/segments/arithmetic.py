@@ -28,8 +28,10 @@ from stream.segments.kinds import (
     TEXT,
     ConditionError,
     Duration,
+    with_article,
 )
 from stream.segments.measures import FUNCTIONS_OF_EVENTS, MeasureParser
+from stream.segments.sugar import expand
 
 UNITS = {
     "SECOND": SECOND_MS,
@@ -44,6 +46,9 @@ ARITHMETIC_DEPTH_MAX = 50
 NUMBER_MAX = 1e15
 """Above it a number is a slip; and milliseconds of 30,000 years are below it."""
 
+
+CONSTANT_MAX = 1e18
+"""Of what is computed from numbers: the milliseconds of 30 million years."""
 
 _ARITHMETIC = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
 _OPERATORS: dict[type[ast.operator], Callable[[float, float], float]] = {
@@ -102,6 +107,7 @@ class Arithmetic:
                     raise self.slip(operand, kind)
                 return f"(-{code})", kind
             case ast.BinOp(left=left, op=op, right=right) if type(op) in _ARITHMETIC:
+                self.constant(node)
                 return self.operation(left, _ARITHMETIC[type(op)], right, used, depth + 1)
             case ast.Name(id=name) if name in UNITS:
                 return repr(UNITS[name]), DURATION
@@ -129,6 +135,8 @@ class Arithmetic:
         message = f"{name}() is not offered; there are {OFFERED}"
         if name in ("since", "until", "percentile"):
             message = f"{name}() stands alone on its side; move the rest to the other one"
+        elif name in ("in_segment", "bought", "habit"):
+            message = f'{name}() stands by itself, as in {name}("NAME"); join it by and, or'
         return ConditionError(message, node.col_offset)
 
     def operation(
@@ -138,7 +146,8 @@ class Arithmetic:
         one, kind = self.value(left, used, depth)
         other, other_kind = self.value(right, used, depth)
         if sign == "/" and self.constant(right) == 0:
-            raise ConditionError("divides by zero", right.col_offset)
+            message = "divides by zero; divide by what is never nothing, or compare the two"
+            raise ConditionError(message, right.col_offset)
         result = _RESULTS.get((kind, sign, other_kind))
         if result is None:
             at = left if kind in (FLAG, TEXT) else right
@@ -148,9 +157,13 @@ class Arithmetic:
     def slip(self, node: ast.expr, kind: str) -> ConditionError:
         """A value of a kind that nothing can be computed with at its place."""
         text = ast.get_source_segment(self.source, node) or ""
-        hint = "; a time is written like 30 * DAY" if kind == NUMBER else ""
+        hint = "; compare it instead"
+        if kind == NUMBER:
+            hint = "; a time is written like 30 * DAY"
+        elif kind == INSTANT:
+            hint = "; subtract another instant, or write since()"
         return ConditionError(
-            f"computes with {text!r}, which is a {kind} and does not go there{hint}",
+            f"computes with {text!r}, which is {with_article(kind)} and does not go there{hint}",
             node.col_offset,
         )
 
@@ -163,6 +176,8 @@ class Arithmetic:
                 return self.reading(self.feature(node), used)
             case ast.Call(func=ast.Name(id="trait")):
                 return self.reading(self.trait(node, NUMBER), used)
+            case ast.Call(func=ast.Name(id="ratio_to_past")):
+                return self.value(expand(node), used)
             case ast.Call(func=ast.Name(id=name)):
                 raise self.misplaced(name, node)
         raise self.unknown(node)
@@ -213,7 +228,8 @@ class Arithmetic:
         _, kind = self.value(node, used)
         constant = self.constant(node)
         if kind != DURATION or constant is None or used:
-            raise ConditionError("is a time, such as 30 * DAY", node.col_offset)
+            message = "a time without features goes here; write one like 30 * DAY"
+            raise ConditionError(message, node.col_offset)
         return constant
 
     def unknown(self, node: ast.expr) -> ConditionError:
@@ -231,18 +247,23 @@ class Arithmetic:
             case ast.UnaryOp(operand=operand):
                 inner = self.constant(operand)
                 return None if inner is None else -inner
-            case ast.BinOp(left=left, op=op, right=right):
-                one, other = self.constant(left), self.constant(right)
-                if one is None or other is None:
-                    return None
-                try:
-                    return _OPERATORS[type(op)](one, other)
-                except ArithmeticError as error:
-                    raise ConditionError(f"cannot be computed: {error}", node.col_offset) from None
+            case ast.BinOp(left=left, op=op, right=right) if type(op) in _OPERATORS:
+                return self._computed(self.constant(left), type(op), self.constant(right), node)
             case ast.Name(id=name):
                 return UNITS.get(name, self.settings.get(name))
-            case _:
-                return None
+        return None
+
+    def _computed(
+        self, one: float | None, op: type[ast.operator], other: float | None, node: ast.expr
+    ) -> float | None:
+        """Two constants together; what divides by zero is refused where it stands."""
+        if one is None or other is None or (op is ast.Div and other == 0):
+            return None
+        found = _OPERATORS[op](one, other)
+        if not abs(found) <= CONSTANT_MAX:
+            message = f"is beyond {CONSTANT_MAX:g}; write a smaller number"
+            raise ConditionError(message, node.col_offset)
+        return found
 
 
 def variable(feature: str) -> str:

@@ -15,13 +15,14 @@ from stream.segments.local_time import LocalClock
 from stream.segments.measures import Measure, Step
 from stream.state import windows
 from stream.state.parts import event_part
+from stream.state.room import millionths
 from stream.state.row import Row
 
 Collect = Callable[[Row, Any, int], int]
 
 _SCOPE = {
     name: getattr(windows, name) for name in ("tally", "add_to_bucket", "add_value", "add_step")
-}
+} | {"millionths": millionths}
 
 
 def compile_collectors(measures: Iterable[Measure], zone: ZoneInfo) -> dict[type, Collect]:
@@ -81,7 +82,7 @@ def _each(measure: Measure, step: Step) -> list[str]:
     if measure.kind == "values":
         inner.append(_add_value(measure))
     elif _adds(measure, step):
-        inner += [f"total += {_scaled(step)}", "shown = value"]
+        inner = ["found += 1", f"total += {_scaled(step)}", "shown = value"]
     return [f"value = {step.value}", "if value is not None:", *_indented(inner)]
 
 
@@ -96,7 +97,7 @@ def _scaled(step: Step) -> str:
         case "money":
             return "value"
         case "number":
-            return "round(value * 1000000)"
+            return "millionths(value)"
     return "0"
 
 
@@ -104,16 +105,19 @@ def _take(measure: Measure, step: Step, number: int) -> list[str]:
     key, span = repr(measure.key), measure.span
     kept = f"windows.get({key})"
     total = "total" if step.value else "0"
+    values = ", found" if step.value and step.items else ""
     match measure.kind:
         case "tally":
             value = "shown" if step.value else "None"
-            return [f"windows[{key}] = tally({kept}, time_ms, {total}, {value})"]
+            return [f"windows[{key}] = tally({kept}, time_ms, {total}, {value}{values})"]
         case "buckets":
             times = f"time_ms, now_ms, {span.within_ms + span.before_ms}, {span.resolution_ms}"
-            return [f"windows[{key}] = add_to_bucket({kept}, {times}, {total})"]
+            return [f"windows[{key}] = add_to_bucket({kept}, {times}, {total}{values})"]
         case "values":
             return [] if step.items else [_add_value(measure)]
-    which = f"is_second={bool(number)}, within_ms={span.within_ms}"
+    first, second = measure.steps
+    apart_ms = int(not set(first.records).isdisjoint(second.records))
+    which = f"is_second={bool(number)}, within_ms={span.within_ms}, apart_ms={apart_ms}"
     return [f"windows[{key}] = add_step({kept}, time_ms, {which})"]
 
 

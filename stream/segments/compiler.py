@@ -125,8 +125,12 @@ class TooManyLeavesError(ValueError):
     """Definitions that are decided together ask more than a row has room for."""
 
 
-def compile_unit(rules: tuple[Rule, ...], *, exclusive: bool) -> Unit:
+def compile_unit(
+    rules: tuple[Rule, ...], *, exclusive: bool, parts_of: Mapping[str, int] | None = None
+) -> Unit:
     """The unit of one rule, or of all rules of an exclusive group in their order.
+
+    `parts_of` tells of the segments that they ask for which parts of a row can turn them.
 
     Raises
     ------
@@ -145,7 +149,7 @@ def compile_unit(rules: tuple[Rule, ...], *, exclusive: bool) -> Unit:
     if len(leaves) > LEAVES_MAX:
         raise TooManyLeavesError(f"{len(leaves)} different comparisons; {LEAVES_MAX} are decided")
     registry = registry_of(rules)
-    coded = tuple(leaf_code(n, leaf, registry) for n, leaf in enumerate(leaves))
+    coded = tuple(leaf_code(n, leaf, registry, parts_of) for n, leaf in enumerate(leaves))
     features = tuple(dict.fromkeys(feature for leaf in coded for feature in leaf.features))
     if rules[0].stay is not None:
         # A change that waits is asked for again by a timer, whatever its leaves read.

@@ -21,6 +21,8 @@ true nor false.
 from __future__ import annotations
 
 import ast
+import re
+import warnings
 from collections.abc import Mapping
 
 import msgspec
@@ -35,9 +37,12 @@ from stream.segments.kinds import (
     TEXT,
     TRAIT,
     ConditionError,
+    Duration,
+    with_article,
 )
 from stream.segments.measures import Measure
 from stream.segments.sugar import expand
+from stream.state.room import kept_text
 
 DEPTH_MAX = 20
 LEAVES_MAX = 31
@@ -129,16 +134,12 @@ def parse(text: str, settings: Mapping[str, float]) -> Condition:
     ConditionError
         With the column of the offending name and the nearest right one.
     """
-    source = text.strip()
-    try:
-        tree = ast.parse(source, mode="eval")
-    except SyntaxError as error:
-        column = max((error.offset or 1) - 1, 0)
-        raise ConditionError(f"does not read as a condition: {error.msg}", column) from None
-    except (RecursionError, MemoryError, ValueError):
-        raise ConditionError("does not read as a condition: too deep, or no text", 0) from None
+    source, body = _read(text)
     parser = _Parser(source, settings)
-    root = parser.tree(tree.body, 0)
+    try:
+        root = parser.tree(body, 0)
+    except ConditionError as error:
+        raise _counted(error, source) from None
     if isinstance(root, int):
         root = Tree("and", (root,))
     arithmetic = parser.arithmetic
@@ -149,6 +150,72 @@ def parse(text: str, settings: Mapping[str, float]) -> Condition:
         tuple(arithmetic.features.values()),
         tuple(measures.values()),
     )
+
+
+def parse_number(text: str, settings: Mapping[str, float]) -> float:
+    """The number of a text without features; a `Duration` where it is a time.
+
+    Raises
+    ------
+    ConditionError
+        As `parse`.
+    """
+    source, body = _read(text)
+    arithmetic, used = Arithmetic(source, settings), list[str]()
+    try:
+        _, kind = arithmetic.value(body, used)
+        constant = arithmetic.constant(body)
+    except ConditionError as error:
+        raise _counted(error, source) from None
+    if used or constant is None or kind not in (NUMBER, DURATION):
+        raise ConditionError(f"{text!r} is no number or duration such as 3 * DAY", 0)
+    return Duration(constant) if kind == DURATION else constant
+
+
+_BREAK = re.compile(r"""("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')|#[^\n]*|\s""")
+
+
+def _read(text: str) -> tuple[str, ast.expr]:
+    """The text as one line, with every character in its place, and its syntax tree."""
+    stripped = text.strip()
+    source = _BREAK.sub(lambda found: found[1] or " " * len(found[0]), stripped)
+    if "\n" not in stripped and len(source.rstrip()) < len(stripped):
+        # In a folded text the rest would be lost with it.
+        raise ConditionError(
+            "has a comment, which ends with a line; write it above, or the text after `|`",
+            len(source.rstrip()),
+        )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # `"\d"` is a text as any other
+            tree = ast.parse(source, mode="eval")
+    except SyntaxError as error:
+        column = max((error.offset or 1) - 1, 0)
+        raise ConditionError(f"does not read as a condition: {error.msg}", column) from None
+    except (RecursionError, MemoryError, ValueError):
+        raise ConditionError("does not read as a condition: too deep, or no text", 0) from None
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            try:
+                node.value.encode()
+            except UnicodeEncodeError:
+                message = "holds half a character, which no UTF-8 has; take it out"
+                raise _counted(ConditionError(message, node.col_offset), source) from None
+    return source, tree.body
+
+
+def _counted(error: ConditionError, source: str) -> ConditionError:
+    """The error with its column in characters, where Python counts bytes."""
+    return ConditionError(str(error), len(source.encode()[: error.column].decode(errors="ignore")))
+
+
+def place_of(text: str, column: int) -> str:
+    """Where a column of a condition's text stands: of one of several lines, in that line."""
+    stripped = text.strip()
+    before = stripped[:column].split("\n")
+    if len(before) == 1 and "\n" not in stripped:
+        return f"column {column + 1}"
+    return f"its line {len(before)}, column {len(before[-1]) + 1}"
 
 
 class _Parser:
@@ -188,11 +255,11 @@ class _Parser:
                 code, _ = arithmetic.reading(flag, [])
                 said = Side(code, (flag.name,), kind=FLAG)
                 found = Comparison(text, said, "==", Side("True", kind=FLAG))
-            case ast.Attribute() | ast.Name():
+            case ast.Attribute() | ast.Name() | ast.Call():
                 side = self.side(node)
                 if side.kind != FLAG:
                     raise ConditionError(
-                        f"{text!r} is a {side.kind}; compare it, as in cart.items > 0",
+                        f"{text!r} is {with_article(side.kind)}; compare it, as in cart.items > 0",
                         node.col_offset,
                     )
                 found = Comparison(text, side, "==", Side("True", kind=FLAG))
@@ -215,12 +282,15 @@ class _Parser:
         one, other, sign = self.side(left), self.side(right), _COMPARISONS[op]
         if TRAIT in (one.kind, other.kind):
             one, other = self.trait_sides((left, one), (right, other), node)
+        if one.kind == other.kind == TEXT:
+            one, other = self.cut(one, other), self.cut(other, one)
         if other.is_alone or (other.features and not (one.features or one.is_alone)):
             # What is compared stands on the left: evidence shows its value, not the constant's.
             one, other, sign = other, one, _MIRRORED[sign]
         if other.is_alone:
             raise ConditionError(
-                "has since(), until() or percentile() on both sides", node.col_offset
+                "has since(), until() or percentile() on both sides; keep one of them",
+                node.col_offset,
             )
         self.expect_comparable(one, sign, other, node)
         if (one.since or one.until) and sign in ("==", "!="):
@@ -242,7 +312,7 @@ class _Parser:
         kind = kinds.pop() if kinds else TEXT
         if kind not in (NUMBER, TEXT, FLAG):
             raise ConditionError(
-                f"compares a trait with a {kind}; traits are numbers, texts and flags",
+                f"compares a trait with {with_article(kind)}; traits are numbers, texts and flags",
                 node.col_offset,
             )
         sides: list[Side] = []
@@ -255,11 +325,18 @@ class _Parser:
                 sides.append(side)
         return sides[0], sides[1]
 
+    def cut(self, side: Side, other: Side) -> Side:
+        """The side; a text is cut as the one that a measure keeps and that it is compared with."""
+        made = self.arithmetic.features
+        if side.features or not any(name in made and made[name].measure for name in other.features):
+            return side
+        return msgspec.structs.replace(side, code=repr(kept_text(ast.literal_eval(side.code))))
+
     def text(self, node: ast.expr) -> str:
         """A part of the condition as evidence shows it."""
         if getattr(node, "is_expanded", False):
             return ast.unparse(node)
-        return ast.get_source_segment(self.source, node) or ""
+        return " ".join((ast.get_source_segment(self.source, node) or "").split())
 
     def expect_comparable(self, one: Side, sign: str, other: Side, node: ast.expr) -> None:
         timeless = {one.kind, other.kind} == {NUMBER, DURATION} and 0 in (
@@ -267,11 +344,14 @@ class _Parser:
             other.constant,
         )
         if one.kind != other.kind and not timeless:
-            hint = "; write since() around the instant" if INSTANT in (one.kind, other.kind) else ""
+            hint = "; compare two of one kind"
+            if INSTANT in (one.kind, other.kind):
+                hint = "; write since() around the instant"
             if {one.kind, other.kind} == {NUMBER, DURATION}:
                 hint = "; write a time like 30 * DAY"
             raise ConditionError(
-                f"compares a {one.kind} with a {other.kind}{hint}", node.col_offset
+                f"compares {with_article(one.kind)} with {with_article(other.kind)}{hint}",
+                node.col_offset,
             )
         if one.kind in (FLAG, TEXT) and sign not in ("==", "!="):
             raise ConditionError(f"compares a {one.kind} by {sign}; use == or !=", node.col_offset)
@@ -283,7 +363,9 @@ class _Parser:
                 if feature.unit != "instant":
                     text = ast.get_source_segment(self.source, of)
                     raise ConditionError(
-                        f"{word}() needs an instant and {text} is a {feature.unit}", of.col_offset
+                        f"{word}() needs an instant and {text} is {with_article(feature.unit)}; "
+                        f"`shoal segments features` lists instants",
+                        of.col_offset,
                     )
                 if word == "since":
                     return Side("", since=feature.name, kind=DURATION)
@@ -298,7 +380,7 @@ class _Parser:
                 if feature.unit not in COUNTABLE:
                     raise ConditionError(
                         f"percentile() needs a count, duration or amount and {feature.name} is "
-                        f"a {feature.unit}",
+                        f"{with_article(feature.unit)}; compare it by itself",
                         of.col_offset,
                     )
                 return Side("", percentile=feature.name)

@@ -9,6 +9,8 @@ import msgspec
 Share = Annotated[float, msgspec.Meta(ge=0, le=0.5)]
 """Of customers, kept as a control group."""
 
+Weight = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
+
 Name = Annotated[str, msgspec.Meta(pattern=r"^(?!cluster:)[A-Za-z0-9_.:-]{1,100}$")]
 """Of letters, digits and `_ . : -`; memberships of clusters are named `cluster:ID`."""
 
@@ -27,7 +29,7 @@ class Success(_Said, frozen=True):
 
 class Variant(_Said, frozen=True):
     name: str
-    weight: int = 1
+    weight: Weight = 1
     incentive: str | None = None
 
 

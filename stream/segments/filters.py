@@ -17,7 +17,7 @@ import msgspec
 
 from stream.events.records import MICROS
 from stream.events.vocabulary import FLAG, MONEY, NUMBER, TEXT, EventKind, Property
-from stream.segments.kinds import ConditionError, Duration
+from stream.segments.kinds import ConditionError, Duration, with_article
 
 FILTER_DEPTH_MAX = 20
 CHOICES_MAX = 100
@@ -125,7 +125,8 @@ class FilterParser:
         if kinds == {MONEY, NUMBER}:
             one, other = _in_micros(one, left), _in_micros(other, right)
         elif len(kinds) > 1:
-            raise ConditionError(f"compares a {one.kind} with a {other.kind}", node.col_offset)
+            message = f"compares {with_article(one.kind)} with {with_article(other.kind)}"
+            raise ConditionError(f"{message}; compare two of one kind", node.col_offset)
         if one.kind in (FLAG, TEXT) and sign not in ("==", "!="):
             message = f"compares a {one.kind} by {sign}; use == or !="
             raise ConditionError(message, node.col_offset)
@@ -135,7 +136,7 @@ class FilterParser:
     def _membership(self, left: ast.expr, right: ast.expr, node: ast.expr) -> _Truth:
         """`property in (...)`, or `"text" in property`."""
         one = self._term(left)
-        if isinstance(right, ast.Tuple | ast.List):
+        if isinstance(right, ast.Tuple | ast.List | ast.Set):
             if not 0 < len(right.elts) <= CHOICES_MAX:
                 message = f"chooses among 1 to {CHOICES_MAX} values"
                 raise ConditionError(message, right.col_offset)
@@ -182,8 +183,9 @@ def _in_micros(term: _Term, node: ast.expr) -> _Term:
     if term.kind == MONEY:
         return term
     if not term.is_known:
-        raise ConditionError("compares an amount with a count", node.col_offset)
-    return _Term(f"({term.code} * {MICROS})", MONEY, is_known=True)
+        message = "compares an amount with a count; compare it with a number or an amount"
+        raise ConditionError(message, node.col_offset)
+    return _Term(repr(round(float(term.code) * MICROS)), MONEY, is_known=True)
 
 
 def _joined(word: str, codes: list[str]) -> str:

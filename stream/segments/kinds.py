@@ -11,6 +11,19 @@ KIND_OF_UNIT = {"duration": DURATION, "instant": INSTANT, "flag": FLAG, "text": 
 """Every other unit is a number's."""
 
 
+_NAMES = {"micros": "amount", "money": "amount"}
+
+
+def with_article(kind: str) -> str:
+    """A kind or unit in a sentence.
+
+    >>> with_article("instant"), with_article("text")
+    ('an instant', 'a text')
+    """
+    name = _NAMES.get(kind, kind)
+    return f"{'an' if name[0] in 'aio' else 'a'} {name}"
+
+
 class Duration(float):
     """A setting that stands for a time, in milliseconds."""
 

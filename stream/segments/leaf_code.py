@@ -9,7 +9,7 @@ it is a lower bound, which proves "at least" and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from math import ceil, floor
 
 import msgspec
@@ -18,7 +18,7 @@ from stream.features.registry import Feature, Registry
 from stream.segments.arithmetic import variable
 from stream.segments.conditions import Calendar, Comparison, InSegment, Leaf, Side
 from stream.segments.kinds import DURATION
-from stream.state.fold import EVERYTHING, TIME
+from stream.state.fold import EVERYTHING, PAST, TIME, TRAITS
 
 UNKNOWN, FALSE, TRUE = 0, 1, 3
 
@@ -41,10 +41,17 @@ class LeafCode(msgspec.Struct, frozen=True):
     parts: int
 
 
-def leaf_code(number: int, leaf: Leaf, registry: Registry) -> LeafCode:
-    """The code of a leaf, by its number in the unit."""
+def leaf_code(
+    number: int, leaf: Leaf, registry: Registry, parts_of: Mapping[str, int] | None = None
+) -> LeafCode:
+    """The code of a leaf, by its number in the unit.
+
+    `parts_of` says of the segments that it may ask for which parts can turn them.
+    """
     features = features_of(leaf, registry)
     lines = tuple("    " + line for line in _truth_lines(number, leaf, registry))
+    if isinstance(leaf, InSegment):
+        return LeafCode(lines, features, (parts_of or {}).get(leaf.segment, EVERYTHING) | TIME)
     return LeafCode(lines, features, _parts(leaf, features))
 
 
@@ -58,16 +65,15 @@ def features_of(leaf: Leaf, registry: Registry) -> tuple[Feature, ...]:
 
 
 def _parts(leaf: Leaf, features: tuple[Feature, ...]) -> int:
-    """What can turn the leaf; a membership may change whenever something is decided."""
-    match leaf:
-        case InSegment():
-            return EVERYTHING | TIME
-        case Calendar():
-            return TIME
+    """What can turn the leaf."""
+    if not isinstance(leaf, Comparison):
+        return TIME
     parts = TIME if leaf.left.since or leaf.left.until else 0
     for feature in features:
         parts |= feature.parts
-        if feature.turns or feature.is_lower_bound_at_first:
+        if feature.is_lower_bound_at_first:
+            parts |= TIME | PAST
+        elif feature.turns:
             parts |= TIME
     return parts
 
@@ -85,13 +91,16 @@ def rank_of(leaf: Comparison) -> float:
 
 def feature_loads(features: Iterable[Feature]) -> list[str]:
     """Statements that load the features, each of them and each part of the row once."""
-    lines = [f"    {variable(f.name)} = {f.code}" for f in dict.fromkeys(features)]
+    kinds = dict.fromkeys(features)
+    # The names of traits are anybody's text.
+    traits = [f"    {variable(f.name)} = {f.code}" for f in kinds if f.parts == TRAITS]
+    lines = [f"    {variable(f.name)} = {f.code}" for f in kinds if f.parts != TRAITS]
     text = "\n".join(lines)
     for part in ("sessions", "cart", "checkout", "browse", "orders", "messages", "windows.get"):
         if text.count(f"row.{part}") > 1:
             name = "p_" + part.replace(".", "_")
             text = f"    {name} = row.{part}\n" + text.replace(f"row.{part}", name)
-    return text.split("\n") if text else []
+    return [*traits, *(text.split("\n") if text else [])]
 
 
 def mark(number: int, truth: int) -> int:
@@ -172,6 +181,10 @@ def _partial(number: int, leaf: Comparison) -> str:
     left = leaf.left
     if left.features and left.features[0].startswith("happened:"):
         return f"{mark(number, TRUE)} if {left.code} else 0"
+    if left.features and left.features[0].startswith("waited:"):
+        key = left.features[0].partition(":")[2]
+        yes, no = mark(number, TRUE), mark(number, FALSE)
+        return f"0 if row.windows.get({key!r}) is None else {yes} if {left.code} else {no}"
     is_count = (
         len(left.features) == 1
         and left.code == variable(left.features[0])

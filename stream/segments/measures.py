@@ -332,27 +332,27 @@ def _read(measure: Measure, feature: Feature, *, is_partial: bool = True) -> Rea
 
 
 def _instant_of(measure: Measure, is_negated: bool) -> Read:
-    """When a sequence was last completed, or when the wait for its second step ends or ended."""
+    """When a sequence was last completed, or when the wait for its second step has ended."""
     kept = f"row.windows.get({measure.key!r})"
-    name, about = f"done:{measure.key}", "When a sequence was last completed."
+    name, code, turns = f"done:{measure.key}", f"done_ms_of({kept})", ""
     if is_negated:
-        name, about = f"lapsed:{measure.key}", "When the wait for a second step ends or has ended."
-    code = f"{'lapsed' if is_negated else 'done'}_ms_of({kept})"
-    feature = Feature(name, code, "instant", 0, about, nullable=True)
+        name, code = f"lapsed:{measure.key}", f"lapsed_ms_of({kept}, now)"
+        turns = f"waits_until_ms({kept}, now)"
+    about = "When the latest pair was complete, or when the wait for its second step had ended."
+    feature = Feature(name, code, "instant", 0, about, nullable=True, turns=turns)
     return _read(measure, feature, is_partial=False)
 
 
 def _flag_of(measure: Measure, is_negated: bool) -> Read:
     """Whether a sequence was ever completed, or the latest wait for its second step was in vain."""
     kept = f"row.windows.get({measure.key!r})"
+    name, code, turns = f"happened:{measure.key}", f"(done_ms_of({kept}) is not None)", ""
     if is_negated:
-        about = "A second step did not follow the latest first one in time."
         name, code = f"waited:{measure.key}", f"has_waited({kept}, now)"
-        flag = Feature(name, code, "flag", 0, about, turns=f"waits_until_ms({kept}, now)")
-        return _read(measure, flag)
-    code, about = f"(done_ms_of({kept}) is not None)", "A sequence was completed."
-    found = _read(measure, Feature(f"happened:{measure.key}", code, "flag", 0, about))
-    # What was completed before it was kept is not known to be missing, ever.
+        turns = f"waits_until_ms({kept}, now)"
+    about = "A sequence was completed, or the wait for its second step was in vain."
+    found = _read(measure, Feature(name, code, "flag", 0, about, turns=turns))
+    # What was before it was kept is not known to be missing, ever.
     return Read(measure, msgspec.structs.replace(found.feature, reach_ms=0))
 
 

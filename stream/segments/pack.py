@@ -21,8 +21,10 @@ from stream.segments.compiler import Rule, TooManyLeavesError, Unit, compile_uni
 from stream.segments.decision import Decide, compile_decision
 from stream.segments.definition import Definition, Document
 from stream.segments.local_time import zone_of
+from stream.segments.order import CycleError, in_order
 from stream.segments.rules import CUSTOMER, rules_of
 from stream.segments.source import Source
+from stream.state.room import ROW_BYTES_MAX, bytes_max
 from stream.state.row import Row
 
 ENGINE_VERSION = 1
@@ -30,8 +32,8 @@ ENGINE_VERSION = 1
 
 
 MEASURES_MAX = 64
-"""Different measures of all definitions; with `windows.BUCKETS_MAX` a row keeps at most 32 KiB of
-them, and 200 bytes each of a usual customer."""
+"""Different measures of all definitions; 200 bytes each of a usual customer, together never
+more than `room.ROW_BYTES_MAX` together."""
 
 _WORD = re.compile(r"[A-Za-z_]\w*")
 
@@ -151,35 +153,55 @@ def load_pack(content: bytes, file: str = "definitions") -> Pack:
 
 def _units(source: Source, document: Document, rules: list[Rule]) -> tuple[Unit, ...]:
     """A unit for each definition, or for each group where its first definition stands."""
-    units: list[Unit] = []
-    decided: set[str] = set()
     by_name = {rule.segment: rule for rule in rules}
+    places = {definition.name: at for at, definition in enumerate(document.segments)}
+    together: dict[str, list[str]] = {}
+    for definition in document.segments:
+        group = definition.group
+        own = f":{definition.name}" if group is None else group
+        together.setdefault(own, []).append(definition.name)
+    try:
+        ordered = in_order(
+            list(together.values()), {name: sorted(by_name[name].depends) for name in places}
+        )
+    except CycleError as cycle:
+        raise source.error(
+            ("segments", places[cycle.names[0]]),
+            f"asks for itself: {cycle}; an exclusive group is decided at once; take one "
+            "in_segment() out",
+        ) from None
+    units: list[Unit] = []
+    parts: dict[str, int] = {}
     if CUSTOMER in by_name:
         units.append(compile_unit((by_name[CUSTOMER],), exclusive=False))
-    for at, definition in enumerate(document.segments):
-        if definition.name in decided:
-            continue
-        group = [at]
-        if definition.group is not None:
-            group = [n for n, d in enumerate(document.segments) if d.group == definition.group]
+    for names in ordered:
+        place = ("segments", places[names[0]])
+        exclusive = document.segments[places[names[0]]].group is not None
+        members = tuple(by_name[name] for name in names)
         try:
-            members = tuple(by_name[document.segments[n].name] for n in group)
-            unit = compile_unit(members, exclusive=definition.group is not None)
+            unit = compile_unit(members, exclusive=exclusive, parts_of=parts)
         except TooManyLeavesError as error:
-            raise source.error(("segments", at), f"{error}; ask for less") from None
-        early = sorted(unit.depends - decided)
-        if early:
-            last = next(n for n, m in zip(group, members, strict=True) if early[0] in m.depends)
-            raise source.error(
-                ("segments", last),
-                f"in_segment({early[0]!r}) must name a segment defined above its whole group",
-            )
+            raise source.error(place, f"{error}; ask for less") from None
         units.append(unit)
-        decided.update(clause.segment for clause in unit.clauses)
-        measures = {measure.key for unit in units for measure in unit.measures}
-        if len(measures) > MEASURES_MAX:
-            raise source.error(
-                ("segments", at),
-                f"needs more than {MEASURES_MAX} different measures of events; share some",
-            )
+        parts.update((name, unit.parts) for name in names)
+        _refuse_beyond_room(source, place, units)
     return tuple(units)
+
+
+def _refuse_beyond_room(source: Source, place: tuple[str | int, ...], units: list[Unit]) -> None:
+    """A row has room for so many measures, and for what they can grow to."""
+    measures = {measure.key: measure for unit in units for measure in unit.measures}
+    if len(measures) > MEASURES_MAX:
+        raise source.error(
+            place, f"needs more than {MEASURES_MAX} different measures of events; share some"
+        )
+    room = sum(
+        bytes_max(m.kind, m.span.within_ms + m.span.before_ms, m.span.resolution_ms)
+        for m in measures.values()
+    )
+    if room > ROW_BYTES_MAX:
+        raise source.error(
+            place,
+            f"measures of events could need {room // 1024} KiB of a row that has "
+            f"{ROW_BYTES_MAX // 1024}; share some, or use fewer distinct() and before=",
+        )

@@ -52,12 +52,15 @@ def rules_of(source: Source, document: Document, settings: Mapping[str, float]) 
         asked = source.condition(("customer",), document.customer, settings, {})
         rules.append(Rule(CUSTOMER, asked, None, is_silent=True))
     seen: dict[str, Definition] = {}
+    kept = {one.name: one.shadow for one in document.segments}
     for at, definition in enumerate(document.segments):
         where = ("segments", at)
         if definition.name in seen:
-            raise source.error((*where, "name"), f"segment {definition.name!r} is defined twice")
+            raise source.error(
+                (*where, "name"),
+                f"segment {definition.name!r} is defined twice; rename one, or take it out",
+            )
         _refuse_in_group(source, where, definition, seen)
-        kept = {name: one.shadow for name, one in seen.items()}
         rules.append(_rule(source, where, definition, settings, kept, zone))
         if definition.success is not None and definition.success.within is not None:
             _time(source, (*where, "success", "within"), definition.success.within, settings)
@@ -74,11 +77,10 @@ def _rule(
     zone: ZoneInfo,
 ) -> Rule:
     shadow = definition.shadow
-    visible = {name: hidden for name, hidden in known.items() if shadow or not hidden}
-    enter = source.condition((*where, "enter"), definition.enter, settings, visible)
+    enter = source.condition((*where, "enter"), definition.enter, settings, known, shadow=shadow)
     leave = None
     if definition.exit is not None:
-        leave = source.condition((*where, "exit"), definition.exit, settings, visible)
+        leave = source.condition((*where, "exit"), definition.exit, settings, known, shadow=shadow)
     begins = _instant(source, (*where, "valid_from"), definition.valid_from, zone)
     ends = _instant(source, (*where, "valid_until"), definition.valid_until, zone)
     if begins is not None and ends is not None and ends.at_ms <= begins.at_ms:

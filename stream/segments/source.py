@@ -12,9 +12,16 @@ import msgspec
 import yaml
 
 from stream.segments.arithmetic import NUMBER_MAX, UNITS
-from stream.segments.conditions import Comparison, Condition, InSegment, Leaf, parse
+from stream.segments.conditions import (
+    Condition,
+    InSegment,
+    Leaf,
+    parse,
+    parse_number,
+    place_of,
+)
 from stream.segments.definition import Action, Control, Definition, Document, Success, Variant
-from stream.segments.kinds import DURATION, ConditionError, Duration
+from stream.segments.kinds import ConditionError
 
 SEGMENTS_MAX = 200
 NODES_MAX = 50_000
@@ -45,6 +52,8 @@ _HINTS = {
     "Expected `array": "write a list",
     "Expected `object": "write fields, each with its value",
     "Expected `str": "write a text, in quotes where it looks like something else",
+    "Expected `int` >=": "write a whole number that is none below it",
+    "Expected `float` ": "write a share from 0 to 0.5",
     "Expected `int | float | str`": "write a number, or a text such as 3 * DAY",
     "Expected `int": "write a whole number",
     "Expected `bool": "write true or false",
@@ -57,6 +66,8 @@ _CONDITION_HINTS = {
     "is no feature": "`shoal segments features` lists what there is",
     "does not read": "write one like cart.items > 0 and orders.count >= 1",
     "operator that is not": "there are < <= > >= == !=",
+    "is no number or duration": "write a number, or a time",
+    "is a time": "write one like 30 * DAY",
 }
 _YAML_HINTS = {
     "mapping values": "put a text with a colon in quotes",
@@ -196,12 +207,10 @@ class Source:
         self, path: tuple[str | int, ...], text: str, settings: Mapping[str, float]
     ) -> float:
         """The number or duration of a text, in milliseconds."""
-        leaves = self.condition(path, f"{text} > 0", settings, {}).leaves
-        first = leaves[0]
-        if len(leaves) > 1 or not isinstance(first, Comparison) or first.left.constant is None:
-            raise self.error(path, f"{text!r} is no number or duration such as 3 * DAY")
-        constant = first.left.constant
-        return Duration(constant) if first.left.kind == DURATION else constant
+        try:
+            return parse_number(text, settings)
+        except ConditionError as error:
+            raise self._unread(path, text, error) from None
 
     def condition(
         self,
@@ -209,29 +218,44 @@ class Source:
         text: str,
         settings: Mapping[str, float],
         known: Mapping[str, bool],
+        *,
+        shadow: bool = False,
     ) -> Condition:
-        """The condition of a text; it may ask for the segments that are known, silent or not."""
+        """The condition of a text; it may ask for the segments that are known, in shadow or not."""
         try:
             condition = parse(text, settings)
         except ConditionError as error:
-            message = str(error)
-            if ";" not in message:
-                hints = (hint for words, hint in _CONDITION_HINTS.items() if words in message)
-                message += "".join(f"; {hint}" for hint in hints)
-            raise self.error(path, f"column {error.column + 1}: {message}") from None
+            raise self._unread(path, text, error) from None
         return msgspec.structs.replace(
-            condition, leaves=tuple(self._placed(path, leaf, known) for leaf in condition.leaves)
+            condition,
+            leaves=tuple(self._placed(path, it, known, shadow) for it in condition.leaves),
         )
 
-    def _placed(self, path: tuple[str | int, ...], leaf: Leaf, known: Mapping[str, bool]) -> Leaf:
+    def _unread(
+        self, path: tuple[str | int, ...], text: str, error: ConditionError
+    ) -> DefinitionError:
+        """A text that does not read, with the place in it and what to do."""
+        message = str(error)
+        if ";" not in message:
+            hints = (hint for words, hint in _CONDITION_HINTS.items() if words in message)
+            message += "".join(f"; {hint}" for hint in hints)
+        return self.error(path, f"{place_of(text, error.column)}: {message}")
+
+    def _placed(
+        self, path: tuple[str | int, ...], leaf: Leaf, known: Mapping[str, bool], shadow: bool
+    ) -> Leaf:
         """The leaf; a membership with the place where the row keeps it."""
         if not isinstance(leaf, InSegment):
             return leaf
         if leaf.segment not in known:
+            near = get_close_matches(leaf.segment, known, 1, 0.4)
+            hint = f"did you mean {near[0]!r}?" if near else "define it, or take it out"
+            raise self.error(path, f"in_segment({leaf.segment!r}) names no segment; {hint}")
+        if known[leaf.segment] and not shadow:
             raise self.error(
                 path,
-                f"in_segment({leaf.segment!r}) must name a segment defined above it, "
-                "and only one in shadow may ask for one in shadow",
+                f"in_segment({leaf.segment!r}) names one in shadow, for which only those in "
+                "shadow may ask; tell of it, or put this one in shadow, too",
             )
         where = "shadows" if known[leaf.segment] else "segments"
         return msgspec.structs.replace(leaf, where=where)

@@ -77,11 +77,13 @@ def _bought(node: ast.Call) -> str:
 
 def _habit(node: ast.Call) -> str:
     named = _named(node, "within", "hours", "weekday", "at_least", "share")
-    which = _of(node, 'habit("coffee", hours=(6, 11))') if node.args else "lines >= 1"
+    which = [_of(node, 'habit("coffee", hours=(6, 11))')] if node.args else []
     within = ast.unparse(named["within"]) if "within" in named else _HABIT_WITHIN
     when: list[str] = []
     if "hours" in named:
         low, high = _pair(named["hours"], HOURS)
+        if low == high:
+            raise ConditionError("begins at its end; hours=(6, 7) is one hour", node.col_offset)
         when.append(f"hour >= {low} and hour < {high}")
     if "weekday" in named:
         low, high = _pair(named["weekday"], WEEKDAYS)
@@ -90,15 +92,18 @@ def _habit(node: ast.Call) -> str:
         raise ConditionError("habit() has hours=(6, 11) or weekday=(6, 7)", node.col_offset)
     at_least = _number(named.get("at_least"), _HABIT_AT_LEAST)
     share = _number(named.get("share"), _HABIT_SHARE)
-    some = f"count(order_completed, within={within}, where={which} and {' and '.join(when)})"
-    every = f"count(order_completed, within={within}, where={which})"
+    if at_least < 1 or share > 1:
+        message = "habit() has at_least=1 or more, and a share of at most 1"
+        raise ConditionError(message, node.col_offset)
+    some = f"count(order_completed, within={within}, where={' and '.join([*which, *when])})"
+    every = f"count(order_completed, within={within}{', where=' + which[0] if which else ''})"
     return f"{some} >= {at_least} and {some} >= {share} * {every}"
 
 
 def _pair(node: ast.expr, bounds: tuple[int, int]) -> tuple[Any, Any]:
     match node:
         case ast.Tuple(elts=[ast.Constant(value=int(low)), ast.Constant(value=int(high))]) if (
-            bounds[0] <= low <= high <= bounds[1]
+            bounds[0] <= low <= high <= bounds[1] and type(low) is type(high) is int
         ):
             return low, high
     message = f"is a pair of whole numbers from {bounds[0]} to {bounds[1]}, the lower one first"
@@ -111,7 +116,7 @@ def _number(node: ast.expr | None, usual: float) -> float:
             return usual
         case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
             return value
-    raise ConditionError("is a number", node.col_offset)
+    raise ConditionError("a plain number goes here; write one like 3 or 0.5", node.col_offset)
 
 
 def _ratio_to_past(node: ast.Call) -> str:

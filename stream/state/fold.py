@@ -39,6 +39,10 @@ most events go on with a visit, and what asks for its number need not be decided
 TIME: Final = 1024
 """What time alone can turn reads this one as well, which no event changes."""
 
+PAST: Final = 2048
+"""When the customer was first heard of: what is kept of the past may be a part of it. A late event
+alone changes it for a row that was decided before."""
+
 TIMER: Final = TIME | SESSIONS | ORDERS
 """What a timer can change: a session ends, an order matures."""
 
@@ -161,7 +165,7 @@ def fold(row: Row, event: r.CustomerEvent) -> int:
     first_ms = row.first_ms
     if first_ms == 0 or time_ms < first_ms:
         row.first_ms = time_ms
-        parts |= ACTIVITY
+        parts |= ACTIVITY | PAST
     return parts
 
 

@@ -16,10 +16,10 @@ from stream.state.cart import merge_intent
 from stream.state.dedupe import merge_ids
 from stream.state.fold import CHANNELS_MAX, TRAITS_MAX
 from stream.state.merge_orders import merge_orders
+from stream.state.merge_windows import merge_windows
 from stream.state.messages import merge_messages
 from stream.state.row import Row
 from stream.state.sessions import merge_sessions
-from stream.state.windows import merge_windows
 
 ALIASES_MAX = 64
 """Ids kept for erasure; further ones still forward, and are named in their own rows."""

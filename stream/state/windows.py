@@ -6,32 +6,24 @@ gone too soon, and what is kept does not grow with what happens. Sums are intege
 micros, other numbers in millionths), so that neither order nor batching changes a digit, and two
 rows of one person add up.
 
-Every function here takes `None` for what the row has never seen.
+Every function here takes `None` for what the row has never seen. How large it can get: room.py.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Mapping
 from typing import NamedTuple
 
 import msgspec
 
 from stream.clock import DAY_MS, HOUR_MS, MINUTE_MS, NEVER_MS, SECOND_MS
+from stream.state.room import DISTINCT_MAX, STEPS_MAX, kept_text, within_bits
 
 BUCKETS_MAX = 64
-"""Buckets of one length; 8 bytes each in a row, so a window takes half a kilobyte at most."""
+"""Buckets of one length; 19 bytes each in a row at most (number 5, count 5, sum 9), usually 8."""
 
 SPAN_BUCKETS_MAX = 4 * BUCKETS_MAX
 """Buckets of a window that begins some lengths ago."""
-
-DISTINCT_MAX = 64
-"""Different values kept; of more the ones longest not seen go, so a count stops there."""
-
-STEPS_MAX = 8
-"""Latest first and second steps kept of a sequence, to pair what comes late."""
-
-MILLION = 1_000_000
 
 RESOLUTIONS_MS = (
     *(n * SECOND_MS for n in (1, 2, 5, 10, 15, 30)),
@@ -95,24 +87,28 @@ class Values(msgspec.Struct, array_like=True, gc=False, tag=3):
 class Steps(msgspec.Struct, array_like=True, gc=False, tag=4):
     """Times of the latest first and second steps, ascending; `done_ms` of the latest pair.
 
-    A pair is a second step at most `within_ms` after a first one.
+    A pair is a second step at most `within_ms` after a first one, and at least `apart_ms`: 0, or 1
+    where one event can be both, which is no pair with itself.
     """
 
     within_ms: int
     firsts: list[int] = []
     seconds: list[int] = []
     done_ms: int = 0
+    apart_ms: int = 0
 
 
 Kept = Tally | Buckets | Values | Steps
 
 
-def tally(kept: Kept | None, time_ms: int, total: int, value: Value) -> Tally:
-    """Count an event."""
+def tally(kept: Kept | None, time_ms: int, total: int, value: Value, number: int = 1) -> Tally:
+    """Count an event, or the `number` values that it has."""
+    if isinstance(value, str):
+        value = kept_text(value)
     if not isinstance(kept, Tally):
-        return Tally(1, total, time_ms, time_ms, value, value)
-    kept.count += 1
-    kept.total += total
+        return Tally(number, within_bits(total), time_ms, time_ms, value, value)
+    kept.count += number
+    kept.total = within_bits(kept.total + total)
     if time_ms < kept.first_ms:
         kept.first_ms, kept.first = time_ms, value
     if time_ms >= kept.last_ms:
@@ -120,26 +116,32 @@ def tally(kept: Kept | None, time_ms: int, total: int, value: Value) -> Tally:
     return kept
 
 
-def add_to_bucket(
-    kept: Kept | None, time_ms: int, now_ms: int, kept_ms: int, resolution: int, total: int
+def add_to_bucket(  # noqa: PLR0913, PLR0917 called from compiled code alone
+    kept: Kept | None,
+    time_ms: int,
+    now_ms: int,
+    kept_ms: int,
+    resolution: int,
+    total: int,
+    number: int = 1,
 ) -> Buckets:
-    """Count an event in its bucket; those go that ended `kept_ms` before `now_ms`."""
+    """Count an event, or the `number` values that it has, in its bucket.
+
+    Buckets go that ended `kept_ms` before `now_ms`.
+    """
     if not isinstance(kept, Buckets):
         kept = Buckets([], [], [])
     bucket = time_ms // resolution
     numbers = kept.numbers
-    if numbers and numbers[-1] == bucket:
-        kept.counts[-1] += 1
-        kept.totals[-1] += total
-    else:
+    at = len(numbers) - 1
+    if at < 0 or numbers[at] != bucket:
         at = bisect_left(numbers, bucket)
-        if at < len(numbers) and numbers[at] == bucket:
-            kept.counts[at] += 1
-            kept.totals[at] += total
-        else:
+        if at == len(numbers) or numbers[at] != bucket:
             numbers.insert(at, bucket)
-            kept.counts.insert(at, 1)
-            kept.totals.insert(at, total)
+            kept.counts.insert(at, 0)
+            kept.totals.insert(at, 0)
+    kept.counts[at] += number
+    kept.totals[at] = within_bits(kept.totals[at] + total) if total else kept.totals[at]
     if numbers[0] < (oldest := (now_ms - kept_ms) // resolution):
         gone = bisect_left(numbers, oldest)
         del numbers[:gone], kept.counts[:gone], kept.totals[:gone]
@@ -151,6 +153,7 @@ def add_value(kept: Kept | None, time_ms: int, value: str, resolution: int) -> V
     if not isinstance(kept, Values):
         kept = Values({})
     at_ms = (time_ms // resolution + 1) * resolution if resolution else time_ms
+    value = kept_text(value)
     latest = kept.latest
     latest[value] = max(at_ms, latest.get(value, 0))
     if len(latest) > DISTINCT_MAX:
@@ -159,10 +162,12 @@ def add_value(kept: Kept | None, time_ms: int, value: str, resolution: int) -> V
     return kept
 
 
-def add_step(kept: Kept | None, time_ms: int, *, is_second: bool, within_ms: int) -> Steps:
+def add_step(
+    kept: Kept | None, time_ms: int, *, is_second: bool, within_ms: int, apart_ms: int = 0
+) -> Steps:
     """Note a step of a sequence, and the latest second one within the time after a first one."""
     if not isinstance(kept, Steps):
-        kept = Steps(within_ms, [], [])
+        kept = Steps(within_ms, [], [], 0, apart_ms)
     steps = kept.seconds if is_second else kept.firsts
     insort(steps, time_ms)
     if len(steps) > STEPS_MAX:
@@ -171,7 +176,7 @@ def add_step(kept: Kept | None, time_ms: int, *, is_second: bool, within_ms: int
         if second_ms <= kept.done_ms:
             break
         at = bisect_left(kept.firsts, second_ms - within_ms)
-        if at < len(kept.firsts) and kept.firsts[at] <= second_ms:
+        if at < len(kept.firsts) and kept.firsts[at] + apart_ms <= second_ms:
             kept.done_ms = second_ms
             break
     return kept
@@ -271,24 +276,29 @@ def done_ms_of(kept: Kept | None) -> int | None:
     return kept.done_ms or None if isinstance(kept, Steps) else None
 
 
-def lapsed_ms_of(kept: Kept | None) -> int | None:
+def lapsed_ms_of(kept: Kept | None, now_ms: int) -> int | None:
+    """When the time of the latest first step has ended, where no second one followed it."""
+    at_ms = _lapses_ms(kept)
+    return None if at_ms is None or at_ms > now_ms else at_ms
+
+
+def _lapses_ms(kept: Kept | None) -> int | None:
     """When the time of the latest first step ends or has ended, where no second one followed it."""
     if not isinstance(kept, Steps) or not kept.firsts:
         return None
-    if kept.seconds and kept.seconds[-1] >= kept.firsts[-1]:
+    if kept.seconds and kept.seconds[-1] >= kept.firsts[-1] + kept.apart_ms:
         return None
     return kept.firsts[-1] + kept.within_ms
 
 
 def has_waited(kept: Kept | None, now_ms: int) -> bool:
     """Whether the time of the latest first step has passed without a second one."""
-    at_ms = lapsed_ms_of(kept)
-    return at_ms is not None and at_ms <= now_ms
+    return lapsed_ms_of(kept, now_ms) is not None
 
 
 def waits_until_ms(kept: Kept | None, now_ms: int) -> int:
     """When that time ends, where it still runs, or NEVER_MS."""
-    at_ms = lapsed_ms_of(kept)
+    at_ms = _lapses_ms(kept)
     return NEVER_MS if at_ms is None or at_ms <= now_ms else at_ms
 
 
@@ -302,53 +312,3 @@ def whole_ms(first_ms: int, kept_ms: int | None, reach_ms: int) -> int:
     if kept_ms is None or first_ms >= kept_ms:
         return 0
     return kept_ms + reach_ms if reach_ms else NEVER_MS
-
-
-def merge_windows(windows: dict[str, Kept], others: Mapping[str, Kept]) -> None:
-    """Take over what another row of the same person has kept."""
-    for key, kept in others.items():
-        windows[key] = merge_kept(windows.get(key), kept)
-
-
-def merge_kept(kept: Kept | None, other: Kept) -> Kept:
-    """Join what two rows of one person have kept of one measure."""
-    match kept, other:
-        case Tally(), Tally():
-            early, late = kept.first_ms <= other.first_ms, kept.last_ms >= other.last_ms
-            return Tally(
-                kept.count + other.count,
-                kept.total + other.total,
-                min(kept.first_ms, other.first_ms),
-                max(kept.last_ms, other.last_ms),
-                kept.first if early else other.first,
-                kept.last if late else other.last,
-            )
-        case Buckets(), Buckets():
-            found: dict[int, list[int]] = {}
-            for each in (kept, other):
-                for number, count, total in zip(
-                    each.numbers, each.counts, each.totals, strict=True
-                ):
-                    into = found.setdefault(number, [0, 0])
-                    into[0] += count
-                    into[1] += total
-            numbers = sorted(found)
-            return Buckets(numbers, [found[n][0] for n in numbers], [found[n][1] for n in numbers])
-        case Values(), Values():
-            latest = dict(kept.latest)
-            for value, at_ms in other.latest.items():
-                latest[value] = max(at_ms, latest.get(value, 0))
-            chosen = sorted(latest, key=lambda each: (latest[each], each))[-DISTINCT_MAX:]
-            return Values({value: latest[value] for value in chosen})
-        case Steps(), Steps():
-            return _merged_steps(kept, other)
-    return other
-
-
-def _merged_steps(kept: Steps, other: Steps) -> Steps:
-    within_ms = kept.within_ms
-    firsts = sorted(kept.firsts + other.firsts)[-STEPS_MAX:]
-    joined = Steps(within_ms, firsts, [], max(kept.done_ms, other.done_ms))
-    for second_ms in sorted(kept.seconds + other.seconds)[-STEPS_MAX:]:
-        add_step(joined, second_ms, is_second=True, within_ms=within_ms)
-    return joined

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from stream.clock import DAY_MS
 from stream.events.records import Custom, Identified, Item, OrderCompleted, ProductViewed
-from stream.state.windows import resolution_ms
+from stream.state.windows import Tally, Values, resolution_ms
 from tests.engine.lane import Lane, definitions
 from tests.state.shopping import DAY, HOUR, MINUTE, START_MS, added, order, page
 
@@ -209,3 +209,105 @@ def test_an_event_of_the_shops_own_is_named_in_quotes():
         lane.put("a", Custom(START_MS + number, number, START_MS, name="Payment Failed"))
         lane.put("a", Custom(START_MS + number, 10 + number, START_MS, name="Other"))
     assert turns(lane) == [("+poor", 1)]
+
+
+def test_an_event_is_no_pair_with_itself():
+    lane = Lane(
+        definitions(
+            "name: twice, enter: 'sequence(order_completed, then=order_completed, "
+            "within=30 * DAY)'",
+            "name: once, enter: 'sequence(order_completed, then=not order_completed, "
+            "within=30 * DAY)'",
+        )
+    )
+    lane.put("a", bought(START_MS, "1", "x"))
+    assert turns(lane) == []
+    lane.put("a", bought(START_MS + DAY, "2", "x"))
+    lane.tick(START_MS + 32 * DAY)
+    assert turns(lane) == [("+twice", DAY), ("+once", 31 * DAY)]
+
+
+def test_a_wait_has_no_end_before_it_is_over():
+    lane = Lane(
+        definitions(
+            "name: left, enter: 'since(sequence(product_added, then=not order_completed, "
+            "within=1 * HOUR)) <= 2 * HOUR'"
+        )
+    )
+    lane.put("a", added(START_MS, "p1"))
+    lane.tick(START_MS + DAY)
+    assert turns(lane) == [("+left", HOUR), ("-left", 3 * HOUR + 1)]
+
+
+def test_whether_a_wait_of_before_was_in_vain_is_unknown_until_a_step_tells():
+    lane = Lane(definitions("name: any, enter: 'cart.items > 9'"))
+    lane.put("a", added(START_MS, "p1"))
+    lane.put("b", added(START_MS, "p1"))
+    rule = "enter: 'not sequence(product_added, then=not order_completed, within=1 * HOUR)'"
+    lane.define(definitions(f"name: fine, {rule}"), START_MS + DAY)
+    lane.tick(START_MS + 9 * DAY)
+    assert turns(lane) == []
+    lane.put("b", bought(START_MS + 10 * DAY, "1", "x"))
+    assert [(t.customer, t.segment) for t in lane.turns] == [("b", "fine")]
+
+
+def test_a_mean_of_items_is_of_each_item():
+    lane = Lane(definitions(
+        "name: dear, enter: 'avg(order_completed.price) >= 15'",
+        "name: dear_lately, enter: 'avg(order_completed.price, within=9 * DAY) >= 15'",
+        "name: number, enter: 'avg(order_completed.quantity) == 1'"))  # fmt: skip
+    lane.put("a", bought(START_MS, "1", "x", "y", "z", euros=10))
+    assert turns(lane) == [("+number", 0)]
+    lane.put("a", bought(START_MS + 1, "2", "x", "y", "z", euros=20))
+    assert turns(lane)[1:] == [("+dear", 1), ("+dear_lately", 1)]
+
+
+def test_an_amount_in_a_filter_is_exact():
+    lane = Lane(definitions(
+        "name: exact, enter: 'count(product_viewed, where=price == 2.01) >= 1'",
+        "name: among, enter: 'count(product_viewed, where=price in {2.01, 3}) >= 1'",
+        "name: most, enter: 'count(product_viewed, where=price <= 2.01) >= 1'"))  # fmt: skip
+    item = Item(product_id="p", price_micros=2_010_000)
+    lane.put("a", ProductViewed(START_MS, 1, START_MS, (), None, item))
+    assert turns(lane) == [("+exact", 0), ("+among", 0), ("+most", 0)]
+
+
+def test_a_habit_of_hours_is_of_orders_that_say_no_items_as_well():
+    lane = Lane(definitions("name: early, enter: 'habit(hours=(0, 24), at_least=2)'"))
+    for number in range(2):
+        lane.put("a", order(START_MS + number * DAY, str(number), 5))
+    assert turns(lane) == [("+early", DAY)]
+
+
+def test_a_late_event_from_before_a_measure_was_kept_makes_its_past_a_part():
+    rule = "name: few, enter: 'count(product_viewed, within=7 * DAY) <= 3'"
+    lane = Lane(definitions("name: any, enter: 'cart.items > 9'"))
+    lane.define(definitions(rule), START_MS)
+    lane.tick(START_MS)
+    lane.put("a", page(START_MS + DAY))
+    assert turns(lane) == [("+few", DAY)]
+    # Nobody enters on unknown, and nobody leaves: but what was known no longer is.
+    lane.put("a", page(START_MS - DAY))
+    assert lane.row("a").bits == [0]
+    lane.tick(START_MS + 9 * DAY)
+    assert lane.row("a").bits == [3]
+
+
+def test_a_past_ratio_can_be_computed_with():
+    rule = "1 - ratio_to_past(count(order_completed, within=30 * DAY)) > 0.5"
+    lane = Lane(definitions(f"name: declining, enter: '{rule}'"))
+    for number in range(4):
+        lane.put("a", bought(START_MS + number * DAY, str(number), "x"))
+    lane.tick(START_MS + 60 * DAY)
+    assert [name for name, _ in turns(lane)] == ["+declining"]
+
+
+def test_long_texts_are_cut_and_stay_different():
+    there = f"name: there, enter: 'last(page_viewed.page) == \"{'x' * 99}b\"'"
+    lane = Lane(definitions("name: wide, enter: 'distinct(page_viewed.page) >= 2'", there))
+    lane.put("a", page(START_MS, page="x" * 99 + "a"), page(START_MS + 1, page="x" * 99 + "b"))
+    assert turns(lane) == [("+wide", 1), ("+there", 1)]
+    kept = lane.row("a").windows.values()
+    texts = [text for one in kept if isinstance(one, Values) for text in one.latest]
+    texts += [str(one.last) for one in kept if isinstance(one, Tally)]
+    assert [len(text) for text in texts] == [64, 64, 64]

@@ -111,8 +111,37 @@ BY_HAND: dict[str, tuple[str | bytes, int | None, str]] = {
     "an import": (
         HEAD + "    enter: __import__('os').system('ls') > 0  #!\n", None, "segments features"),
     "an unknown function": (HEAD + "    enter: eval('1') > 0  #!\n", None, "there are"),
-    "a segment from below": (HEAD + "    enter: in_segment('later')  #!\n", None, "above it"),
-    "a segment within itself": (HEAD + "    enter: in_segment('it')  #!\n", None, "above it"),
+    "a segment from nowhere": (
+        HEAD + "    enter: in_segment('later')  #!\n", None, "names no segment"),
+    "a segment nearly": (
+        HEAD + "    enter: in_segment('It')  #!\n", None, "did you mean 'it'?"),
+    "a comment in a folded text": (
+        HEAD + "    enter: >-  #!\n      cart.items > 0 # full\n      and cart.lines > 1\n", None,
+        "column 15: has a comment"),
+    "a slip in the third of several lines": (
+        HEAD + "    enter: |  #!\n      cart.items > 0 # full\n\n      and cart.lins > 1\n", None,
+        "its line 3, column 5: 'cart.lins'"),
+    "a slip after an umlaut": (
+        HEAD + "    enter: trait('Größe') == 'ü' and cart.lins > 1  #!\n", None,
+        "column 27: 'cart.lins'"),
+    "half a character in a trait": (
+        HEAD + '    enter: trait("\\ud800") == 1  #!\n', None, "half a character"),
+    "a number that is not": (WHOLE + "    min_stay: not 3 * DAY  #!\n", None, "is no feature"),
+    "a number and itself": (
+        "segments: []\nsettings:\n  a: 3 > 0 and 3  #!\n", None, "is no feature"),
+    "a time beyond all": (
+        HEAD + f"    enter: since(orders.last) > {' * '.join(['1e14'] * 25)} * DAY  #!\n", None,
+        "smaller number"),
+    "a habit of no time": (
+        HEAD + "    enter: habit(hours=(6, 6))  #!\n", None, "hours=(6, 7) is one hour"),
+    "bought() in a sum": (
+        HEAD + "    enter: bought('tea') + 1 > 2  #!\n", None, "stands by itself"),
+    "a negative weight": (
+        WHOLE + "    action:\n      variants:\n        - name: a\n          weight: -1  #!\n", None,
+        "none below it"),
+    "a share of most": (WHOLE + "    action: {control: 0.9}  #!\n", None, "from 0 to 0.5"),
+    "a segment within itself": (
+        HEAD + "    enter: in_segment('it')\n", 2, "asks for itself: it -> it;"),
     "over several lines": (
         HEAD + "    enter: >-  #!\n      cart.items > 0\n      and cart.lines > lots\n", None,
         "is no feature"),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.clock import DAY_MS, HOUR_MS, MINUTE_MS, NEVER_MS
 from stream.state import windows
+from stream.state.merge_windows import merge_kept
 from stream.state.windows import Buckets, Kept, Span, Steps, Tally, Values
 
 SPANS = st.sampled_from(
@@ -103,7 +105,7 @@ def test_neither_order_nor_a_merge_changes_a_window(
             parts[side], time_ms, now_ms, NEVER_MS, span.resolution_ms, value
         )
     assert parts[1] is not None
-    joined = windows.merge_kept(parts[0], parts[1])
+    joined = merge_kept(parts[0], parts[1])
     assert read(joined, now_ms, span) == expected(events, now_ms, span)
 
 
@@ -145,9 +147,11 @@ def test_a_sequence_is_done_by_the_latest_pair_whatever_the_order(
     assert windows.done_ms_of(kept) == max(pairs, default=None)
     latest = max(firsts, default=None)
     waits = latest is not None and not any(b >= latest for b in seconds)
-    assert windows.lapsed_ms_of(kept) == (
-        latest + within_ms if waits and latest is not None else None
-    )
+    ends_ms = latest + within_ms if waits and latest is not None else None
+    assert windows.lapsed_ms_of(kept, NEVER_MS) == ends_ms
+    if ends_ms is not None:
+        assert windows.lapsed_ms_of(kept, ends_ms - 1) is None
+        assert windows.waits_until_ms(kept, ends_ms - 1) == ends_ms
 
 
 @given(st.lists(st.tuples(st.sampled_from("abcdef"), st.integers(1, 10**6))), st.randoms())
@@ -184,7 +188,22 @@ def test_a_tally_keeps_both_ends_whatever_the_order() -> None:
 
 def test_merged_tallies_and_steps_are_as_of_one_row() -> None:
     one = windows.tally(windows.tally(None, 5, 1, "x"), 7, 1, "y")
-    assert windows.merge_kept(one, Tally(1, 4, 2, 2, "w", "w")) == Tally(3, 6, 2, 7, "w", "y")
+    assert merge_kept(one, Tally(1, 4, 2, 2, "w", "w")) == Tally(3, 6, 2, 7, "w", "y")
     first = windows.add_step(None, 10, is_second=False, within_ms=5)
     second = windows.add_step(None, 14, is_second=True, within_ms=5)
-    assert windows.merge_kept(first, second) == Steps(5, [10], [14], 14)
+    assert merge_kept(first, second) == Steps(5, [10], [14], 14)
+
+
+def test_sums_stay_within_64_bits() -> None:
+    kept: Kept | None = None
+    window: Kept | None = None
+    for _ in range(5):
+        kept = windows.tally(kept, 1, 2**62 - 1, None)
+        window = windows.add_to_bucket(window, 1, 1, DAY_MS, HOUR_MS, -(2**62) + 1)
+    for one, other in ((kept, kept), (window, window)):
+        assert one is not None
+        assert other is not None
+        for each in (one, merge_kept(one, other)):
+            assert msgspec.msgpack.decode(msgspec.msgpack.encode(each), type=type(each)) == each
+    assert windows.total_of(kept) == 2**62
+    assert windows.total_within(window, 2, DAY_MS, 0, HOUR_MS) == -(2**62)
