@@ -9,6 +9,7 @@ from xxhash import xxh3_128_hexdigest
 
 from stream.clock import NEVER_MS, day_of
 from stream.clustering.news import news
+from stream.engine.crossing import forget_removed, no_longer_told, too_many_of
 from stream.engine.effects import Effects, LearnPoint
 from stream.engine.hysteresis import WAITING, may_turn_ms, remember, waited
 from stream.engine.settings import HISTORIC_AFTER_MS, VALIDITY_MS, EngineSettings
@@ -20,8 +21,6 @@ from stream.features.vector import vector
 from stream.segments.compiler import Unit
 from stream.segments.decision import Decide
 from stream.segments.leaf_code import TRUE, UNKNOWN
-from stream.segments.pack import Pack
-from stream.segments.rules import CUSTOMER
 from stream.segments.stay import Stay
 from stream.state.fold import TIMER, deadline_ms, expire
 from stream.state.row import Row
@@ -114,12 +113,25 @@ class Decider:
         about = (key, row, context, now_ms)
         if pack is not None and row.forward_to is None and row.events:
             if context.kind == "definitions":
-                self._drop_removed(Moment(key, row, former, now_ms, "definition"), pack)
+                moment = Moment(key, row, former, now_ms, "definition")
+                self._leave(moment, no_longer_told(row, pack))
                 if row.windows or row.past or row.shadows:
-                    _forget_removed(row, pack)
+                    forget_removed(row, pack, self.members)
                 row.bits = []
                 flip_ms = self.decide(pack.decide_everything, (*about, "definition", None))
+                now = moment._replace(context=context)
+                for unit in pack.units:
+                    if unit.exclusive:
+                        self._leave(now, too_many_of(unit, row), unit)
                 moved = self.count_population(row, context, now_ms)
+                row.timer_ms = min(row.timer_ms, flip_ms)
+            elif context.kind == "past":
+                moved = bool(row.filled)
+                kept = former.kept_ms, context.kept_ms
+                row.filled = {
+                    k: v for k, v in row.filled.items() if kept[0].get(k) == kept[1].get(k)
+                }
+                flip_ms = self.decide(pack.decide_everything, (*about, "definition", None))
                 row.timer_ms = min(row.timer_ms, flip_ms)
             elif context.kind == "population":
                 flip_ms = self.decide(pack.decide_by_population, (*about, "model", None))
@@ -132,11 +144,10 @@ class Decider:
         moved |= (row.sequence, row.timer_ms) != (before, timer_before)
         return moved or row.bits != bits_before
 
-    def _drop_removed(self, moment: Moment, pack: Pack) -> None:
-        """Leave what is no longer defined, by the version that was in force."""
-        for name in sorted(moment.row.segments):
-            if name not in pack.definitions and not name.startswith(CLUSTER_PREFIX):
-                self.tell(moment, name)
+    def _leave(self, moment: Moment, names: Iterable[str], unit: Unit | None = None) -> None:
+        """Leave what is not defined so any more, by the version that was in force."""
+        for name in names:
+            self.tell(moment, name, (), NEVER_MS, unit)
 
     def decide(self, decide: Decide, about: About) -> int:
         """Decide units of the pack in force and tell the changes; the earliest later flip of them.
@@ -336,14 +347,6 @@ class Decider:
             counts = self.deltas.setdefault(day, {}).setdefault(feature, {})
             counts[known] = counts.get(known, 0) - 1
         row.buckets = {}
-
-
-def _forget_removed(row: Row, pack: Pack) -> None:
-    """Keep no more of the past than the definitions ask for."""
-    row.windows = {key: kept for key, kept in row.windows.items() if key in pack.measures}
-    row.past = {name: past for name, past in row.past.items() if name in pack.definitions}
-    silent = {name for name, one in pack.definitions.items() if one.shadow} | {CUSTOMER}
-    row.shadows = {name: since for name, since in row.shadows.items() if name in silent}
 
 
 def has_behaviour(row: Row) -> bool:

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import msgspec
 
 from stream.events.changes import Membership, SegmentChanged
-from stream.events.records import CustomerEvent, Link, Merge
+from stream.events.records import Backfill, CustomerEvent, Link, Merge
 
 
 class LogRecord(Protocol):
@@ -117,7 +117,7 @@ class Effects:
         self.shadow_changes: list[SegmentChanged] = []
         self.counts = Counts()
         self.dead: list[DeadRecord] = []
-        self.forwards: list[tuple[str, CustomerEvent | Link | Merge]] = []
+        self.forwards: list[tuple[str, CustomerEvent | Link | Merge | Backfill]] = []
         self.learned: list[LearnPoint] = []
         self.memberships: dict[str, Membership | None] = {}
         self.population: list[PopulationSnapshot] = []

@@ -14,7 +14,7 @@ from stream.clock import DAY_MS
 from stream.engine.decider import Decider, Moment
 from stream.engine.settings import SHARED_TARGETS_MAX, TARGETS_KEPT_MAX
 from stream.engine.store import RowStore
-from stream.events.records import PATH_MAX, CustomerEvent, Link, Merge
+from stream.events.records import PATH_MAX, Backfill, CustomerEvent, Link, Merge
 from stream.state.codec import pack, unpack
 from stream.state.fold import deadline_ms
 from stream.state.merge import merge
@@ -34,7 +34,9 @@ class Identity:
         self.store = store
         self.decider = decider
 
-    def forward(self, key: bytes, row: Row, record: CustomerEvent | Link | Merge) -> bool:
+    def forward(
+        self, key: bytes, row: Row, record: CustomerEvent | Link | Merge | Backfill
+    ) -> bool:
         """Send the record on to where the row points; False where the row must take it itself.
 
         A row that finds itself in the record's path is on a cycle, and becomes its root.

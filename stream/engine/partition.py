@@ -33,6 +33,7 @@ from stream.engine.meta import (
     unpack_meta,
 )
 from stream.engine.passage import Passage
+from stream.engine.rebuild import Rebuild
 from stream.engine.row_index import index_rows
 from stream.engine.settings import (
     SWEEP_PER_RECORD,
@@ -45,6 +46,7 @@ from stream.engine.store import RowStore
 from stream.engine.timeline import Timeline
 from stream.events.changes import Membership
 from stream.events.records import (
+    Backfill,
     CustomerEvent,
     Link,
     Merge,
@@ -73,6 +75,7 @@ class PartitionEngine:
         self.decider = Decider(settings, self.timeline)
         self.identity = Identity(self.store, self.decider)
         self.passage = Passage(self.store, self.timers, self.timeline, self.decider)
+        self.rebuild = Rebuild(self.passage, self.identity)
         self.days = Days(self.decider)
         self._committed = pack_meta(self.meta)
 
@@ -224,6 +227,8 @@ class PartitionEngine:
             raise EngineStateError("a customer record has no key")
         elif isinstance(decoded, Link | Merge):
             self._join(key, decoded)
+        elif isinstance(decoded, Backfill):
+            self.rebuild.take(key, decoded, self.meta.clock_ms)
         if self.meta.backlog_ms:
             self._fire_due(TIMERS_PER_RECORD)
         if self.passage.is_open:

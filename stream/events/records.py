@@ -221,6 +221,24 @@ class Merge(msgspec.Struct, array_like=True, frozen=True, kw_only=True, gc=False
     path: tuple[str, ...] = ()
 
 
+class Backfill(msgspec.Struct, array_like=True, frozen=True, kw_only=True, gc=False, tag=42):
+    """What measures that were defined later would have kept of the events of the id `source`.
+
+    state    packed: measure -> what it would have kept (state/windows.py)
+    since    measure -> since when rows keep it themselves; of another time it means nothing
+    sent_ms  when the id handed its row over to the one in the key; 0: it is the key's own past
+    time_ms  of the earliest event that is in it
+    """
+
+    source: str
+    state: bytes
+    since: dict[str, int]
+    time_ms: int
+    received_ms: int
+    sent_ms: int = 0
+    path: tuple[str, ...] = ()
+
+
 class Tick(msgspec.Struct, array_like=True, frozen=True, kw_only=True, gc=False, tag=50):
     """The clock of all sources: timers due by `clock_ms` fire."""
 
@@ -264,7 +282,7 @@ CustomerEvent = (
     | Custom
 )
 Control = Tick | Version
-Record = CustomerEvent | Link | Merge | Tick | Version
+Record = CustomerEvent | Link | Merge | Backfill | Tick | Version
 
 encode_record: Callable[[Record], bytes] = msgspec.msgpack.Encoder().encode
 decode_record: Callable[[bytes], Record] = msgspec.msgpack.Decoder(Record).decode

@@ -14,6 +14,7 @@ from __future__ import annotations
 from stream.clock import NEVER_MS
 from stream.state.cart import merge_intent
 from stream.state.dedupe import merge_ids
+from stream.state.filled import merge_filled
 from stream.state.fold import CHANNELS_MAX, TRAITS_MAX
 from stream.state.merge_orders import merge_orders
 from stream.state.merge_windows import merge_windows
@@ -45,6 +46,7 @@ def merge(row: Row, other: Row, source: str, own: str = "") -> None:
     merge_intent(row, other)
     merge_ids(row, other)
     merge_windows(row.windows, other.windows)
+    merge_filled(row.filled, other.filled)
     for segment, (entered_ms, left_ms) in other.past.items():
         before = row.past.get(segment, (0, 0))
         row.past[segment] = max(before[0], entered_ms), max(before[1], left_ms)

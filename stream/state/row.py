@@ -153,6 +153,7 @@ class Row(msgspec.Struct, array_like=True, kw_only=True, gc=False, tag=ROW_FORMA
     windows     what the definitions' measures keep of past events, by key
     shadows     memberships of which nobody is told
     past        segment -> when it was last entered and left, where its rules ask for that
+    filled      measure -> whose past was added to it, as hashes, while a backfill goes on
     """
 
     timer_ms: int = NEVER_MS
@@ -186,6 +187,7 @@ class Row(msgspec.Struct, array_like=True, kw_only=True, gc=False, tag=ROW_FORMA
     windows: dict[str, Kept] = {}
     shadows: dict[str, int] = {}
     past: dict[str, tuple[int, int]] = {}
+    filled: dict[str, list[int]] = {}
 
 
 class Head(msgspec.Struct, array_like=True, gc=False, tag=ROW_FORMAT):

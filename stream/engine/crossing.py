@@ -1,0 +1,44 @@
+"""What a row lets go of when it crosses to other definitions."""
+
+from __future__ import annotations
+
+from stream.engine.versions import CLUSTER_PREFIX
+from stream.segments.compiler import Unit
+from stream.segments.pack import Pack
+from stream.segments.rules import CUSTOMER
+from stream.state.row import Row
+
+
+def no_longer_told(row: Row, pack: Pack) -> list[str]:
+    """Memberships that the definitions no longer have, or have in shadow."""
+    found = []
+    for name in sorted(row.segments):
+        definition = pack.definitions.get(name)
+        if definition is None:
+            if not name.startswith(CLUSTER_PREFIX):
+                found.append(name)
+        elif definition.shadow:
+            found.append(name)
+    return found
+
+
+def too_many_of(unit: Unit, row: Row) -> list[str]:
+    """Of a group that newly excludes each other, the memberships after the first.
+
+    Where it is known which one holds, that was decided already.
+    """
+    held = row.shadows if unit.is_silent else row.segments
+    return [clause.segment for clause in unit.clauses if clause.segment in held][1:]
+
+
+def forget_removed(row: Row, pack: Pack, members: dict[str, int]) -> None:
+    """Keep no more of the past, and no more silent memberships, than the definitions ask for."""
+    row.windows = {key: kept for key, kept in row.windows.items() if key in pack.measures}
+    row.filled = {key: marks for key, marks in row.filled.items() if key in pack.measures}
+    row.past = {name: past for name, past in row.past.items() if name in pack.definitions}
+    silent = {name for name, one in pack.definitions.items() if one.shadow}
+    if pack.document.customer is not None:
+        silent.add(CUSTOMER)
+    for name in [name for name in row.shadows if name not in silent]:
+        del row.shadows[name]
+        members[name] -= 1
