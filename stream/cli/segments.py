@@ -15,6 +15,8 @@ SUBCOMMANDS = (
     "preview",
     "backtest",
     "diff",
+    "publish",
+    "backfill",
     "lift",
     "report",
     "forecast",

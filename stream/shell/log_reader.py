@@ -50,6 +50,13 @@ class LogReader:
         """Go on from an offset."""
         self._consumer.seek(partition, offset)
 
+    async def beginnings(self) -> Mapping[TopicPartition, int]:
+        """Where each partition begins: past 0 where retention has deleted records."""
+        found: Mapping[TopicPartition, int] = await self._consumer.beginning_offsets(
+            self._partitions
+        )
+        return found
+
     @property
     def ends(self) -> Mapping[TopicPartition, int]:
         """Where each partition ended when this was opened: after the last committed record."""

@@ -9,10 +9,10 @@ import msgspec
 import pytest
 
 from stream.clock import DAY_MS
+from stream.engine.past_log import PastRows, Survey
 from stream.events.records import Backfill, Identified, Link, Record
 from stream.segments.local_time import zone_of
 from stream.segments.pack import load_pack
-from stream.simulation.past_log import PastRows, Survey
 from stream.state.filled import pack_kept
 from stream.state.windows import Tally
 from tests.engine.lane import Lane, Turn, definitions
