@@ -28,6 +28,7 @@ from stream.cli.failure import CommandFailedError
 from stream.clock import rfc3339
 from stream.engine.effects import Counts
 from stream.engine.settings import EngineSettings
+from stream.events.actions import ActionTurned, encode_action
 from stream.events.changes import Membership, SegmentChanged
 from stream.events.cloudevent import encode_change, encode_membership
 from stream.events.envelope import RejectedEventError
@@ -52,6 +53,9 @@ def add_parser(subparsers: Any) -> None:
         "--until", metavar="T", help="advance every customer's time to T (RFC 3339)"
     )
     parser.add_argument("--changes", metavar="OUT", help="write the changes, one CloudEvent a line")
+    parser.add_argument(
+        "--actions", metavar="OUT", help="write actions and their withdrawals, a CloudEvent a line"
+    )
     parser.add_argument("--members", metavar="OUT", help="write the final members, JSONL")
     parser.add_argument(
         "--log", action="store_true", help="the files are dumps of the customer log"
@@ -67,10 +71,11 @@ def run(args: argparse.Namespace) -> int:
     calm_collector()
     settings = EngineSettings(shop=args.shop, incarnation=args.incarnation)
     with ExitStack() as stack:
-        out = _Output(stack, args.changes, args.members, args.shop)
+        out = _Output(stack, args)
         summary = _replay_log(args, settings, out) if args.log else _replay(args, settings, out)
     summary["seconds"] = round(time.monotonic() - began, 3)
     summary["changes"] = sum(out.kinds.values())
+    summary["actions"] = out.action_count
     summary["changes_by_segment"] = dict(sorted(out.kinds.items()))
     _print(summary, args.json)
     fail_if_all_were_rejected(sum(summary.get("rejected", {}).values()), summary["lines"])
@@ -78,15 +83,15 @@ def run(args: argparse.Namespace) -> int:
 
 
 class _Output:
-    """The two files that a run writes, and what it counts of them."""
+    """The files that a run writes, and what it counts of them."""
 
-    def __init__(
-        self, stack: ExitStack, changes: str | None, members: str | None, shop: str
-    ) -> None:
+    def __init__(self, stack: ExitStack, args: argparse.Namespace) -> None:
         self._turns: Counter[tuple[str, bool]] = Counter()
-        self.shop = shop
-        self._changes = _open_out(stack, changes)
-        self._members = _open_out(stack, members)
+        self.shop: str = args.shop
+        self.action_count = 0
+        self._changes = _open_out(stack, args.changes)
+        self._members = _open_out(stack, args.members)
+        self._actions = _open_out(stack, args.actions)
 
     @property
     def kinds(self) -> dict[str, int]:
@@ -98,6 +103,14 @@ class _Output:
         self._turns[change.segment, change.entered] += 1
         if self._changes is not None:
             self._changes.write(encode_change(change, self.shop) + b"\n")
+
+    def actions(self, turned: list[ActionTurned]) -> None:
+        """Take actions, which leaves the list empty."""
+        self.action_count += len(turned)
+        if self._actions is not None:
+            for each in turned:
+                self._actions.write(encode_action(each, self.shop) + b"\n")
+        turned.clear()
 
     def members(self, memberships: Iterable[Membership]) -> Counter[str]:
         sizes: Counter[str] = Counter()
@@ -123,6 +136,7 @@ def _open_out(stack: ExitStack, path: str | None) -> IO[bytes] | None:
 
 def _replay(args: argparse.Namespace, settings: EngineSettings, out: _Output) -> dict[str, Any]:
     offline = Offline(settings, checked_definitions(args.segments))
+    offline.keep_actions = True
     until_ms = given_instant("--until", args.until)
     source = EventFiles(read_reference(args.reference))
     events = source.ordered(args.file)
@@ -132,12 +146,14 @@ def _replay(args: argparse.Namespace, settings: EngineSettings, out: _Output) ->
             try:
                 for change in offline.apply(decoded):
                     out.change(change)
+                out.actions(offline.actions)
             except RejectedEventError as error:
                 source.reject(error, decoded.key)
             if not number & 0xFFF:
                 progress.update(task, completed=number)
         for change in offline.finish(until_ms):
             out.change(change)
+        out.actions(offline.actions)
         progress.update(task, completed=len(events))
     return {
         "lines": source.lines,
@@ -151,6 +167,7 @@ def _replay(args: argparse.Namespace, settings: EngineSettings, out: _Output) ->
 
 def _replay_log(args: argparse.Namespace, settings: EngineSettings, out: _Output) -> dict[str, Any]:
     replay = LogReplay(settings)
+    replay.keep_actions = True
     lines = 0
     with progress_bar() as progress:
         task = progress.add_task("replay log", total=None)
@@ -158,6 +175,7 @@ def _replay_log(args: argparse.Namespace, settings: EngineSettings, out: _Output
             lines += len(batch)
             for change in replay.apply(partition, batch):
                 out.change(change)
+            out.actions(replay.actions)
             progress.update(task, completed=lines)
     return {
         "lines": lines,
@@ -177,7 +195,8 @@ def _print(summary: dict[str, Any], as_json: bool) -> None:
     console = Console(stderr=True)
     table = Table(title="Replay", show_header=False)
     rate = summary["consumed"] / summary["seconds"] if summary["seconds"] else 0
-    for name in ("lines", "applied", "duplicate", "forwarded", "dead", "late", "changes"):
+    counted = ("applied", "duplicate", "forwarded", "dead", "late", "changes", "actions")
+    for name in ("lines", *counted):
         table.add_row(name, f"{summary[name]:,}")
     for reason, count in summary.get("rejected", {}).items():
         table.add_row(f"rejected: {reason}", f"{count:,}")

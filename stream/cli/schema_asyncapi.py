@@ -6,6 +6,7 @@ from typing import Any
 
 from stream import __version__
 from stream.events.topics import (
+    ACTIONS,
     CHANGELOG,
     CHANGES,
     CUSTOMER_EVENTS,
@@ -33,6 +34,7 @@ _MESSAGES: dict[str, tuple[tuple[str, str, str, str], ...]] = {
         ("PartitionMeta", MESSAGEPACK, "partition-meta.json", "NUL, then `meta`"),
     ),
     CHANGES.name: (("SegmentChange", CLOUDEVENT, "segment-changes.json", "customer id"),),
+    ACTIONS.name: (("Action", CLOUDEVENT, "actions.json", "customer id"),),
     MEMBERSHIPS.name: (("Membership", JSON, "memberships.json", "customer id"),),
     REFERENCE.name: (("Reference", JSON, "reference.json", "`product:ID` or `variant:ID`"),),
     DEFINITIONS.name: (

@@ -8,6 +8,7 @@ from typing import Any, Union, get_args
 import msgspec
 
 from stream.engine.meta import Meta
+from stream.events.actions import PublishedAction
 from stream.events.calls import Call
 from stream.events.envelope import EVENT_BYTES_MAX
 from stream.events.properties import PageProperties
@@ -49,6 +50,9 @@ def schemas() -> dict[str, Schema]:
         ),
         "segment-changes.json": _schema(
             PublishedChange, "A customer entered or left a segment", None
+        ),
+        "actions.json": _schema(
+            PublishedAction, "An action for a customer was started or withdrawn", None
         ),
         "memberships.json": _schema(PublishedMembership, "A customer's segments now", None),
         "reference.json": _schema(ReferenceRecord, "What is known about a product", None),

@@ -207,7 +207,12 @@ class Coordinator:
         definitions = self._versions.get(DEFINITIONS)
         found: dict[str, int] = {}
         if definitions is not None:
-            for feature, ranks in load_pack(definitions[1]).percentiles.items():
+            pack = load_pack(definitions[1])
+            for name in pack.sizes.values():
+                size = sum(add_counts(s.counts.get(name, {}) for s in snapshots).values())
+                if size:
+                    found[name] = size
+            for feature, ranks in pack.percentiles.items():
                 histogram = add_counts(s.counts.get(feature, {}) for s in snapshots)
                 for rank in ranks:
                     value = threshold(histogram, rank)

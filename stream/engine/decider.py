@@ -9,8 +9,10 @@ from xxhash import xxh3_128_hexdigest
 
 from stream.clock import NEVER_MS, day_of
 from stream.clustering.news import news
+from stream.engine.arbiter import About, Arbiter, offered
 from stream.engine.crossing import forget_removed, no_longer_told, too_many_of
 from stream.engine.effects import Effects, LearnPoint
+from stream.engine.evidence import evidence_of, true_instant
 from stream.engine.hysteresis import WAITING, may_turn_ms, remember, waited
 from stream.engine.settings import HISTORIC_AFTER_MS, VALIDITY_MS, EngineSettings
 from stream.engine.timeline import Timeline
@@ -20,7 +22,6 @@ from stream.features.population import bucket_of
 from stream.features.vector import vector
 from stream.segments.compiler import Unit
 from stream.segments.decision import Decide
-from stream.segments.leaf_code import TRUE, UNKNOWN
 from stream.segments.stay import Stay
 from stream.state.fold import TIMER, deadline_ms, expire
 from stream.state.row import Row
@@ -35,10 +36,6 @@ class Moment(NamedTuple):
     now_ms: int
     cause: str
     at_ms: int | None = None
-
-
-About = tuple[bytes, Row, Context, int, str, int | None]
-"""What a `Moment` is made of, before anything has turned: 0.03 us, where one costs 0.28."""
 
 
 class Decider:
@@ -59,6 +56,7 @@ class Decider:
         self.deltas: dict[int, dict[str, dict[int, int]]] = {}
         self.open_day = 0
         self._again_ms = NEVER_MS
+        self.arbiter = Arbiter(settings.incarnation)
         self.changed: dict[bytes, Row] = {}
 
     def advance(self, key: bytes, row: Row, until_ms: int) -> bool:
@@ -99,6 +97,10 @@ class Decider:
             row.time_ms = now_ms
             self.effects.counts.timers_fired += 1
         row.timer_ms = min(flip_ms, deadline_ms(row))
+        if row.voice is not None:
+            about = (key, row, context, now_ms, "timer", at_ms)
+            wake_ms = row.voice.wake_ms
+            row.timer_ms = min(row.timer_ms, self.speak(about) if wake_ms <= now_ms else wake_ms)
 
     def _cross(self, key: bytes, row: Row, context: Context) -> bool:
         """Take the row over to `context` at its activation; True where that changed the row."""
@@ -125,6 +127,7 @@ class Decider:
                         self._leave(now, too_many_of(unit, row), unit)
                 moved = self.count_population(row, context, now_ms)
                 row.timer_ms = min(row.timer_ms, flip_ms)
+                moved |= self._speak_anew((*about, "definition", None))
             elif context.kind == "past":
                 moved = bool(row.filled)
                 kept = former.kept_ms, context.kept_ms
@@ -136,6 +139,7 @@ class Decider:
             elif context.kind == "population":
                 flip_ms = self.decide(pack.decide_by_population, (*about, "model", None))
                 row.timer_ms = min(row.timer_ms, flip_ms)
+                moved = bool(pack.sizes) and self._speak_anew((*about, "model", None))
             elif context.kind == "clusters" and has_behaviour(row):
                 self.assign(key, row, context, now_ms, "model")
         self.record_ms = record_ms
@@ -143,6 +147,14 @@ class Decider:
             row.time_ms = now_ms
         moved |= (row.sequence, row.timer_ms) != (before, timer_before)
         return moved or row.bits != bits_before
+
+    def _speak_anew(self, about: About) -> bool:
+        """Speak by another version; whether the row is to be kept for it."""
+        row = about[1]
+        if row.voice is None:
+            return False
+        row.timer_ms = min(row.timer_ms, self.speak(about))
+        return True
 
     def _leave(self, moment: Moment, names: Iterable[str], unit: Unit | None = None) -> None:
         """Leave what is not defined so any more, by the version that was in force."""
@@ -162,7 +174,13 @@ class Decider:
             decide = pack.decide_everything
         self._again_ms = NEVER_MS
         flip_ms = decide(row, now_ms, context.thresholds, bits, self._turned, about)
+        if self.arbiter.heard is row:
+            flip_ms = min(flip_ms, self.speak(about))
         return flip_ms if flip_ms < self._again_ms else self._again_ms  # noqa: FURB136 no call
+
+    def speak(self, about: About) -> int:
+        """Start and withdraw actions; when to ask again, at the latest."""
+        return self.arbiter.speak(about, self.effects, self.record_ms)
 
     def _turned(self, about: About, number: int, old: int, found: int, verdict: int) -> None:
         """Hear that a unit's leaves have other bits than before: its verdict may be another one."""
@@ -180,19 +198,23 @@ class Decider:
             return
         if unit.stay is not None and self._waits(about, number, unit.stay, segments):
             return
-        true_ms = at_ms and _true_instant(unit, row, context.thresholds, verdict, (at_ms, now_ms))
+        if cause == "event" and (old ^ found) & unit.consent_bits:
+            cause = "consent"
+        true_ms = at_ms and true_instant(unit, row, context.thresholds, verdict, (at_ms, now_ms))
         moment = Moment(key, row, context, now_ms, cause, true_ms)
         self._switch(moment, unit, verdict, (old, found))
 
     def _waits(self, about: About, number: int, stay: Stay, held: dict[str, int]) -> bool:
         """Whether a turn is too soon; then it is asked for again when it may come.
 
-        An edited definition lets go of whom it no longer means at once.
+        An edited definition lets go of whom it no longer means at once, and so does consent.
         """
         _, row, context, now_ms, cause, _ = about
         assert context.pack is not None
-        segment = context.pack.units[number].clauses[0].segment
-        if cause == "definition" and segment in held:
+        unit = context.pack.units[number]
+        segment = unit.clauses[0].segment
+        refused = row.bits[number] & unit.consent_bits != unit.consent_bits
+        if segment in held and (refused or cause == "definition"):
             return False
         may_ms = may_turn_ms(row, stay, segment, held)
         if may_ms <= now_ms:
@@ -216,14 +238,14 @@ class Decider:
         for position, clause in enumerate(unit.clauses):
             if position != entering and clause.segment in held:
                 reasons = (position, entering) if entering >= 0 else (position,)
-                evidence = _evidence(unit, reasons, bits, values)
+                evidence = evidence_of(unit, reasons, bits, values)
                 if unit.stay is not None and bits[0] & WAITING:
                     since_ms = held[clause.segment]
                     evidence = (*evidence, waited(unit.stay, since_ms, moment.now_ms))
                 self.tell(moment, clause.segment, evidence, flip_ms, unit)
         if entering >= 0 and unit.clauses[entering].segment not in held:
             segment = unit.clauses[entering].segment
-            evidence = _evidence(unit, (entering,), bits, values)
+            evidence = evidence_of(unit, (entering,), bits, values)
             if unit.stay is not None and bits[0] & WAITING:
                 evidence = (*evidence, waited(unit.stay, None, moment.now_ms))
             self.tell(moment, segment, evidence, flip_ms, unit)
@@ -258,6 +280,7 @@ class Decider:
         customer = key.decode()
         version = context.version_of(segment)
         stamp = context.stamp_of(customer, segment)
+        action, withheld = offered(row, context, segment) if entered else ({}, None)
         change = SegmentChanged(
             id=self._change_id(customer, row.sequence, segment, entered, now_ms, version),
             customer=customer,
@@ -274,13 +297,18 @@ class Decider:
             initial=cause == "definition",
             valid_until_ms=min(flip_ms, now_ms + VALIDITY_MS),
             control=stamp.holdout is not None,
-            action=context.action_of(segment) if entered else {},
+            action=action,
             at_ms=at_ms,
             variant=stamp.variant,
             holdout=stamp.holdout,
             not_before_ms=context.not_before_ms(customer, segment, now_ms),
+            withheld=withheld,
         )
         (self.effects.shadow_changes if silent else self.effects.changes).append(change)
+        if not silent:
+            self.arbiter.hear(row, context, change)
+            if context.pack is not None and segment in context.pack.sizes:
+                self.count_population(row, context, now_ms)
 
     def _change_id(self, customer: str, sequence: int, *facts: str | int | bool) -> str:
         """The hash by which consumers tell a repeated change: the same log gives the same id."""
@@ -361,35 +389,3 @@ def _is_alone(unit: Unit, position: int, segments: Mapping[str, int]) -> bool:
     """Whether of an exclusive group only the one at `position` is a membership."""
     others = unit.clauses[:position] + unit.clauses[position + 1 :]
     return not any(clause.segment in segments for clause in others)
-
-
-def _true_instant(
-    unit: Unit, row: Row, thresholds: Mapping[str, int], verdict: int, span_ms: tuple[int, int]
-) -> int | None:
-    """When within the span the verdict came true by time alone; None for its end."""
-    at_ms, now_ms = span_ms
-    while at_ms < now_ms:
-        _, flip_ms, found = unit.evaluate(row, at_ms, thresholds)
-        if found == verdict:
-            return at_ms
-        at_ms = flip_ms
-    return None
-
-
-def _truth(bits: int, leaf: int) -> bool | None:
-    known = bits >> (2 * leaf) & 3
-    return None if known == UNKNOWN else known == TRUE
-
-
-def _evidence(
-    unit: Unit, positions: Iterable[int], bits: tuple[int, int], values: tuple[object, ...]
-) -> tuple[Leaf, ...]:
-    """The leaves that the clauses read, before and after."""
-    before, after = bits
-    leaves = dict.fromkeys(n for position in positions for n in unit.clauses[position].leaves)
-    return tuple(
-        [
-            Leaf(unit.texts[n], _truth(before, n), _truth(after, n), values[n])  # type: ignore[arg-type]
-            for n in leaves
-        ]
-    )

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from stream.events.actions import ActionTurned
 from stream.events.changes import Membership, SegmentChanged
 from stream.events.records import Backfill, CustomerEvent, Link, Merge
 
@@ -95,11 +96,13 @@ class Effects:
     rows         changelog key -> packed row, or None for a tombstone; the meta record included
     forwards     (customer id, record) for the customer's partition
     changes      in the order in which they happened
+    actions      what is said to customers, and no longer
     shadow_changes  of silent definitions, of which nobody is told
     memberships  customer id -> the customer's segments now, or None where nothing is left
     """
 
     __slots__ = (
+        "actions",
         "changes",
         "counts",
         "dead",
@@ -115,6 +118,7 @@ class Effects:
     def __init__(self) -> None:
         self.changes: list[SegmentChanged] = []
         self.shadow_changes: list[SegmentChanged] = []
+        self.actions: list[ActionTurned] = []
         self.counts = Counts()
         self.dead: list[DeadRecord] = []
         self.forwards: list[tuple[str, CustomerEvent | Link | Merge | Backfill]] = []
@@ -134,6 +138,7 @@ class Effects:
         """Add the effects of the records that follow."""
         self.changes += later.changes
         self.shadow_changes += later.shadow_changes
+        self.actions += later.actions
         self.counts.add(later.counts)
         self.dead += later.dead
         self.forwards += later.forwards

@@ -18,7 +18,7 @@ from stream.events.records import PATH_MAX, Backfill, CustomerEvent, Link, Merge
 from stream.state.codec import pack, unpack
 from stream.state.fold import deadline_ms
 from stream.state.merge import merge
-from stream.state.row import Row
+from stream.state.row import Row, Voice
 
 
 class PathTooLongError(ValueError):
@@ -81,6 +81,7 @@ class Identity:
         row.cluster = None
         for segment in sorted(row.segments):
             decider.tell(Moment(key, row, context, now_ms, "merge"), segment)
+        decider.speak((key, row, context, now_ms, "merge", None))
         for segment in row.shadows:
             decider.members[segment] -= 1
         row.shadows = {}
@@ -90,6 +91,7 @@ class Identity:
             time_ms=now_ms,
             activation=row.activation,
             targets=row.targets,
+            voice=None if row.voice is None else Voice(sequence=row.voice.sequence),
         )
         row.bits, row.targets, row.sequence = [], [], 0
         state = Merge(
@@ -123,4 +125,5 @@ class Identity:
         flip_ms = decider.decide(
             pack_in_force.decide_everything, (key, row, context, row.time_ms, "merge", None)
         )
-        row.timer_ms = min(row.timer_ms, flip_ms)
+        wake_ms = decider.speak((key, row, context, row.time_ms, "merge", None))
+        row.timer_ms = min(row.timer_ms, flip_ms, wake_ms)

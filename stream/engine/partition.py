@@ -57,7 +57,7 @@ from stream.events.records import (
     decode_record,
 )
 from stream.state.dedupe import is_duplicate, remember
-from stream.state.fold import FOLDS, ORDERS, deadline_ms, fold
+from stream.state.fold import CONSENT, FOLDS, ORDERS, deadline_ms, fold
 from stream.state.row import Row
 from stream.timers.queue import TimerQueue
 
@@ -96,8 +96,6 @@ class PartitionEngine:
     def members(self) -> dict[str, int]:
         """Customers by segment."""
         return self.decider.members
-
-    # -- restore ------------------------------------------------------------------------------
 
     def restore(self, key: bytes, value: bytes | None) -> None:
         """Take one record of the changelog, in offset order."""
@@ -321,6 +319,8 @@ class PartitionEngine:
                 flip_ms = decider.decide(decide, (key, row, context, now_ms, "event", at_ms))
                 if flip_ms < next_ms:  # noqa: PLR1730 a call of min() costs more than the rest
                     next_ms = flip_ms
+        if parts & CONSENT:
+            next_ms = min(next_ms, decider.speak((key, row, context, now_ms, "consent", at_ms)))
         if parts & ORDERS and type(event) is OrderCompleted:
             decider.learn(key, row, context, now_ms, "event")
         timer_ms = row.timer_ms

@@ -29,6 +29,7 @@ class Context(Struct, rename="camel", gc=False):
     campaign: Campaign | str | None = None
     external_ids: list[ExternalId] | None = None
     traits: Raw = EMPTY
+    consent: Raw = EMPTY
 
 
 class Call(Struct, rename="camel", gc=False):

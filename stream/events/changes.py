@@ -46,6 +46,8 @@ class SegmentChanged(msgspec.Struct, frozen=True):
     """The control group that the customer is in: segment, global, or None."""
     not_before_ms: int | None = None
     """Where the definition spreads its waves: nobody acts on the change before this instant."""
+    withheld: str | None = None
+    """Why the action of an entry is left out: consent, or None."""
 
 
 class Membership(msgspec.Struct, frozen=True):

@@ -52,6 +52,7 @@ def encode_change(change: SegmentChanged, shop: str) -> bytes:
                 variant=change.variant or msgspec.UNSET,
                 holdout=change.holdout or msgspec.UNSET,  # type: ignore[arg-type]  # of these two
                 not_before=msgspec.UNSET if not_before_ms is None else rfc3339(not_before_ms),
+                withheld=change.withheld or msgspec.UNSET,  # type: ignore[arg-type]  # of these
             ),
         )
     )

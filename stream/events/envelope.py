@@ -17,6 +17,7 @@ from xxhash import xxh3_64_intdigest
 from stream.clock import InvalidTimeError, instant_ms, rfc3339
 from stream.events.calls import EMPTY, STAMPS, Call, decode_call
 from stream.events.channels import channel_of
+from stream.events.consent import is_consent, preferences_of
 from stream.events.decoded import Decoded
 from stream.events.event_time import event_time
 from stream.events.identity import Links, identify
@@ -24,7 +25,13 @@ from stream.events.labels import label
 from stream.events.messages import campaign_name
 from stream.events.properties import TEXT_MAX, PageProperties
 from stream.events.properties_decoder import PropertiesDecoder
-from stream.events.records import Custom, CustomerEvent, Identified, PageViewed
+from stream.events.records import (
+    ConsentChanged,
+    Custom,
+    CustomerEvent,
+    Identified,
+    PageViewed,
+)
 from stream.events.reference import ReferenceBook
 from stream.events.rejection import RejectedEventError, of_validation
 from stream.events.tracked import TRACKED, tracked
@@ -127,6 +134,10 @@ def _track(
     known = TRACKED.get(name) or tracked(name)
     if known is None:
         channel = channel_of(None, call)
+        if is_consent(name):
+            preferences, cut = preferences_of(call)
+            head = (time_ms, digest, received_ms)
+            return ConsentChanged(*head, channel=channel, preferences=preferences), cut
         custom = Custom(time_ms, digest, received_ms, (), channel, name[:TEXT_MAX])
         return custom, len(name) > TEXT_MAX
     decoder, build = known

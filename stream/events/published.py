@@ -39,7 +39,8 @@ class ChangeData(msgspec.Struct, frozen=True):
     are left alone to measure against, and `holdout` says by which group: the segment's own or the
     global one, which is the same for all segments. `variant` is which of the action's variants the
     others get. Nobody acts before `not_before`: it spreads waves. `at` is the true instant, where a
-    late event told of it.
+    late event told of it. `withheld` says why an entry has no action, or fewer channels of it than
+    the definition: consent.
     """
 
     customer: str
@@ -58,6 +59,7 @@ class ChangeData(msgspec.Struct, frozen=True):
     variant: str | msgspec.UnsetType = msgspec.UNSET
     holdout: Literal["segment", "global"] | msgspec.UnsetType = msgspec.UNSET
     not_before: Instant | msgspec.UnsetType = msgspec.UNSET
+    withheld: Literal["consent"] | msgspec.UnsetType = msgspec.UNSET
 
 
 class PublishedChange(msgspec.Struct, frozen=True):

@@ -202,6 +202,15 @@ class Custom(Event, tag=21, frozen=True):
     name: str = ""
 
 
+class ConsentChanged(Event, tag=22, frozen=True):
+    """What the customer agrees to, or no longer does: `CHANNEL/PURPOSE` -> yes or no.
+
+    Without a channel, as in `/marketing`, it is about every channel.
+    """
+
+    preferences: dict[str, bool] = {}
+
+
 class Link(msgspec.Struct, array_like=True, frozen=True, kw_only=True, gc=False, tag=40):
     """The id in the key is the same person as `target`: the row becomes a forwarding address."""
 
@@ -280,6 +289,7 @@ CustomerEvent = (
     | Shared
     | PromotionSeen
     | Custom
+    | ConsentChanged
 )
 Control = Tick | Version
 Record = CustomerEvent | Link | Merge | Backfill | Tick | Version

@@ -91,6 +91,12 @@ CHANGES = Topic(
     access="write",
     retention_ms=28 * DAY_MS,
 )
+ACTIONS = Topic(
+    name="actions",
+    purpose="what is to be said to a customer now, and no longer, as CloudEvents",
+    access="write",
+    retention_ms=28 * DAY_MS,
+)
 MEMBERSHIPS = Topic(
     name="memberships",
     purpose="each customer's segments now",
@@ -143,6 +149,7 @@ TOPICS = (
     CUSTOMER_EVENTS,
     CHANGELOG,
     CHANGES,
+    ACTIONS,
     MEMBERSHIPS,
     DEAD_LETTERS,
     CLOCK,

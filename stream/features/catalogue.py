@@ -5,6 +5,7 @@ from __future__ import annotations
 from stream.features import activity, engagement, intent, purchases, traits
 from stream.features.registry import Feature, by_name
 from stream.state import windows
+from stream.state.consents import agreed, words_of
 
 FEATURES: dict[str, Feature] = by_name(
     (activity.FAMILY, intent.FAMILY, purchases.FAMILY, engagement.FAMILY)
@@ -17,6 +18,8 @@ FUNCTIONS = {
     "number_trait": traits.number_trait,
     "text_trait": traits.text_trait,
     "flag_trait": traits.flag_trait,
+    "agreed": agreed,
+    "words_of": words_of,
     "count_of": windows.count_of,
     "total_of": windows.total_of,
     "first_ms_of": windows.first_ms_of,

@@ -45,7 +45,7 @@ from stream.segments.leaf_code import (
 )
 from stream.segments.measures import Measure
 from stream.segments.stay import Stay
-from stream.state.fold import TIME
+from stream.state.fold import CONSENT, TIME
 from stream.state.row import Row
 
 Value = float | int | str | bool | None
@@ -87,6 +87,8 @@ class Unit(msgspec.Struct, frozen=True):
     is_silent: bool = False
     asked: tuple[Leaf, ...] = ()
     trees: tuple[tuple[Tree, Tree | None], ...] = ()
+    consent_bits: int = 0
+    """The leaves, as bits of their truth, that ask for consent."""
 
 
 class Rule(msgspec.Struct, frozen=True):
@@ -187,6 +189,7 @@ def compile_unit(
         is_silent=rules[0].is_silent,
         asked=tuple(leaves),
         trees=tuple(trees),
+        consent_bits=sum(mark(n, TRUE) for n, leaf in enumerate(coded) if asks_for_consent(leaf)),
     )
 
 
@@ -210,6 +213,11 @@ def _renumber(condition: Condition, leaves: list[Leaf], numbers: list[int]) -> T
         return Tree(tree.op, parts)
 
     return walk(condition.tree)
+
+
+def asks_for_consent(leaf: LeafCode) -> bool:
+    """Whether it is the leaf of a definition's `needs`."""
+    return any(feature.parts == CONSENT for feature in leaf.features)
 
 
 def bits_code(numbers: Iterable[int]) -> str:

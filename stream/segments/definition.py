@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -41,6 +41,7 @@ class Action(_Said, frozen=True):
               exit
     purpose   the legal purpose of a suppression
     control   share of the members who are left alone, to see what the action earns
+    min_size  a segment of fewer members does not act; sizes are of the last closed day
     """
 
     channels: tuple[str, ...] = ()
@@ -51,6 +52,7 @@ class Action(_Said, frozen=True):
     enabled: bool = False
     control: Share = 0.0
     variants: tuple[Variant, ...] = ()
+    min_size: Annotated[int, msgspec.Meta(ge=0)] = 0
 
 
 class Definition(_Said, frozen=True):
@@ -64,7 +66,7 @@ class Definition(_Said, frozen=True):
     valid_from   day or instant at which it begins, at the shop
     valid_until  ... and at which it ends
     review_by    day by which somebody should look at it again
-    needs        purpose without whose consent a customer cannot be a member
+    needs        purpose, or CHANNEL/PURPOSE, without whose consent nobody is a member
     """
 
     name: Name
@@ -94,11 +96,28 @@ class Control(_Said, frozen=True):
     salt: str = "shoal"
 
 
+Hour = Annotated[int, msgspec.Meta(ge=0, le=23)]
+
+
+class Voice(_Said, frozen=True):
+    """How often and when a customer is spoken to.
+
+    caps         channel -> how many message actions in how long, as in `2 per 7 * DAY`
+    quiet_hours  hours of the shop's day at which messages begin and cease to wait, as [21, 8]
+    """
+
+    caps: dict[str, str] = {}
+    quiet_hours: tuple[Hour, Hour] | None = None
+
+
 class Document(_Said, frozen=True):
     """A definitions file.
 
     customer  what counts as a customer: the denominator of every rate
     timezone  of the shop, for hours, weekdays and days
+    consent_default  what silence means where consent is asked for. By the GDPR it is no consent
+        (article 4(11), recital 32), so it is deny; allow is for shops that have asked elsewhere, or
+        write to their own customers about similar goods (directive 2002/58/EC, article 13(2))
     """
 
     segments: tuple[Definition, ...]
@@ -106,3 +125,5 @@ class Document(_Said, frozen=True):
     customer: str | None = None
     timezone: str = "UTC"
     control: Control = Control()
+    consent_default: Literal["allow", "deny"] = "deny"
+    voice: Voice = Voice()

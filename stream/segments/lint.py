@@ -14,6 +14,7 @@ from itertools import combinations
 
 import msgspec
 
+from stream.events.consent import CHANNELS
 from stream.events.names import ALIASES, canonical_name
 from stream.features.catalogue import FEATURES
 from stream.segments.definition import Definition
@@ -23,9 +24,6 @@ from stream.segments.reading import Reading
 ACTIONS_ON_MAX = 5
 """Actions that run at once: more, and nobody watches what they do."""
 
-CHANNELS = frozenset(
-    {"email", "push", "sms", "onsite", "app", "phone", "post", "store", "retargeting"}
-)
 EXHAUSTIVE_GROUPS = frozenset({"journey", "usage"})
 """Groups in which every customer has a place; others may leave customers out."""
 

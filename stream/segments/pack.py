@@ -24,6 +24,7 @@ from stream.segments.local_time import zone_of
 from stream.segments.order import CycleError, in_order
 from stream.segments.rules import CUSTOMER, rules_of
 from stream.segments.source import Source
+from stream.segments.voice import SILENCE, SIZE_PREFIX, is_member, voice_of
 from stream.state.room import ROW_BYTES_MAX, bytes_max
 from stream.state.row import Row
 
@@ -46,6 +47,8 @@ class Pack:
     percentiles  population features and the ranks that conditions ask for
     by_population  units that a population version can change, through other segments included
     measures     what rows keep of past events, by key
+    sizes        segments that act from a size on -> the threshold that holds their size
+    voice        what may be said to customers, how often and when
     jitters      over how long the telling of a segment's changes is spread, where it is
     collectors   for each record that some measure listens to, what keeps it
     """
@@ -74,6 +77,7 @@ class Pack:
         self.collectors = compile_collectors(self.measures.values(), zone)
         self.everything = tuple(range(len(units)))
         self.by_population = _by_population(units)
+        self.sizes = {n: SIZE_PREFIX + n for n, d in self.definitions.items() if d.action.min_size}
         ranks: dict[str, set[float]] = {}
         for unit in units:
             for feature, rank in unit.population:
@@ -82,7 +86,9 @@ class Pack:
         self.population_parts = 0
         for feature in self.percentiles:
             self.population_parts |= FEATURES[feature].parts
-        self.population_values = tuple((f, value_of(f)) for f in self.percentiles)
+        places = [(f, value_of(f)) for f in self.percentiles]
+        self.population_values = (*places, *((key, is_member(n)) for n, key in self.sizes.items()))
+        self.voice = SILENCE
         self.decide_everything = compile_decision(units, self.everything)
         self.decide_by_population = compile_decision(units, self.by_population)
         self._touched: dict[int, Decide | None] = {}
@@ -131,8 +137,10 @@ def _version(definition: Definition, settings: Mapping[str, float], document: Do
     used = sorted(
         (name, float(settings[name])) for name in set(_WORD.findall(texts)) & settings.keys()
     )
-    content = msgspec.json.encode([ENGINE_VERSION, definition, used, document.timezone])
-    return xxh3_64_hexdigest(content)
+    meaning = [ENGINE_VERSION, definition, used, document.timezone]
+    if definition.needs is not None:
+        meaning.append(document.consent_default)
+    return xxh3_64_hexdigest(msgspec.json.encode(meaning))
 
 
 @cache
@@ -148,7 +156,10 @@ def load_pack(content: bytes, file: str = "definitions") -> Pack:
     document = source.document()
     settings = source.settings(document)
     rules = rules_of(source, document, settings)
-    return Pack(pack_name(content), document, _units(source, document, rules), rules, settings)
+    voice = voice_of(source, document, settings)
+    pack = Pack(pack_name(content), document, _units(source, document, rules), rules, settings)
+    pack.voice = voice
+    return pack
 
 
 def _units(source: Source, document: Document, rules: list[Rule]) -> tuple[Unit, ...]:

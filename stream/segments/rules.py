@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from stream.clock import NEVER_MS, InvalidTimeError, instant_ms
 from stream.segments.compiler import Rule
 from stream.segments.conditions import Calendar, Condition, Tree
+from stream.segments.consent import gated
 from stream.segments.definition import Definition, Document
 from stream.segments.kinds import Duration
 from stream.segments.local_time import zone_of
@@ -61,7 +62,8 @@ def rules_of(source: Source, document: Document, settings: Mapping[str, float]) 
                 f"segment {definition.name!r} is defined twice; rename one, or take it out",
             )
         _refuse_in_group(source, where, definition, seen)
-        rules.append(_rule(source, where, definition, settings, kept, zone))
+        rule = _rule(source, where, definition, settings, kept, zone)
+        rules.append(gated(source, where, rule, definition.needs, document.consent_default))
         if definition.success is not None and definition.success.within is not None:
             _time(source, (*where, "success", "within"), definition.success.within, settings)
         seen[definition.name] = definition

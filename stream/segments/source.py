@@ -20,7 +20,15 @@ from stream.segments.conditions import (
     parse_number,
     place_of,
 )
-from stream.segments.definition import Action, Control, Definition, Document, Success, Variant
+from stream.segments.definition import (
+    Action,
+    Control,
+    Definition,
+    Document,
+    Success,
+    Variant,
+    Voice,
+)
 from stream.segments.kinds import ConditionError
 
 SEGMENTS_MAX = 200
@@ -41,6 +49,7 @@ _FIELDS = {
     "action": Action.__struct_fields__,
     "variants": Variant.__struct_fields__,
     "control": Control.__struct_fields__,
+    "voice": Voice.__struct_fields__,
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from stream.engine.effects import DeadRecord, Effects
 from stream.engine.routed import Routed
 from stream.events import topics
+from stream.events.actions import encode_action
 from stream.events.cloudevent import CONTENT_TYPE, encode_change, encode_membership
 from stream.events.partitioner import partition_of
 from stream.events.records import encode_record
@@ -27,6 +28,7 @@ class Poster:
         self._log = settings.topic(topics.CUSTOMER_EVENTS.name)
         self._changelog = settings.topic(topics.CHANGELOG.name)
         self._changes = settings.topic(topics.CHANGES.name)
+        self._actions = settings.topic(topics.ACTIONS.name)
         self._memberships = settings.topic(topics.MEMBERSHIPS.name)
         self._dead_letters = settings.topic(topics.DEAD_LETTERS.name)
         self._clock = settings.topic(topics.CLOCK.name)
@@ -53,6 +55,14 @@ class Poster:
             (
                 (change.customer.encode(), encode_change(change, self._shop), _CHANGE_HEADERS)
                 for change in effects.changes
+            ),
+        )
+        outbox.put_all(
+            self._actions,
+            here,
+            (
+                (turned.customer.encode(), encode_action(turned, self._shop), _CHANGE_HEADERS)
+                for turned in effects.actions
             ),
         )
         outbox.put_all(

@@ -17,6 +17,7 @@ from stream.engine.partition import PartitionEngine
 from stream.engine.router import Router, alignment_limit_ms
 from stream.engine.settings import EngineSettings
 from stream.engine.versions import DEFINITIONS
+from stream.events.actions import ActionTurned
 from stream.events.changes import Membership, SegmentChanged
 from stream.events.decoded import Decoded
 from stream.events.records import PATH_MAX, encode_record
@@ -32,7 +33,8 @@ BATCH_MAX = 2_000
 class Offline:
     """A run over events that come in the order of their time.
 
-    Feed it with `apply`, end it with `finish`; both give the changes as they happen.
+    Feed it with `apply`, end it with `finish`; both give the changes as they happen. Actions, and
+    changes of silent definitions, are in its lists, where they are to be kept.
     """
 
     def __init__(
@@ -48,6 +50,8 @@ class Offline:
         self.keep_learned = False
         self.shadow_changes: list[SegmentChanged] = []
         self.keep_shadow_changes = False
+        self.actions: list[ActionTurned] = []
+        self.keep_actions = False
         self._pending: list[list[StoredRecord]] = [[] for _ in range(partitions)]
         self._sent = self.router.nothing()
         self._offsets = [0] * partitions
@@ -140,6 +144,8 @@ class Offline:
             self.learned += effects.learned
         if self.keep_shadow_changes:
             self.shadow_changes += effects.shadow_changes
+        if self.keep_actions:
+            self.actions += effects.actions
         for customer, record in effects.forwards:
             key = customer.encode()
             target = self.router.partition_of(key)
@@ -177,6 +183,8 @@ class LogReplay:
         self.engines: dict[int, PartitionEngine] = {}
         self.counts = Counts()
         self.dead: list[DeadRecord] = []
+        self.actions: list[ActionTurned] = []
+        self.keep_actions = False
 
     def apply(self, partition: int, records: Sequence[LogRecord]) -> list[SegmentChanged]:
         """Fold the next records of a partition; the changes that they make."""
@@ -186,6 +194,8 @@ class LogReplay:
         effects = engine.fold(records)
         self.counts.add(effects.counts)
         self.dead += effects.dead
+        if self.keep_actions:
+            self.actions += effects.actions
         return effects.changes
 
     def members(self) -> Iterator[Membership]:

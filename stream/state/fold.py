@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from stream.events import records as r
 from stream.state import cart as intent
+from stream.state.consents import agree, agree_by_traits
 from stream.state.messages import respond
 from stream.state.orders import (
     cancel_order,
@@ -32,7 +33,8 @@ MESSAGES: Final = 64
 TRAITS: Final = 128
 VISITS: Final = 256
 PRODUCTS: Final = 512
-EVERYTHING: Final = 1023
+CONSENT: Final = 2048
+EVERYTHING: Final = 1023 | CONSENT
 """Parts of a row, as bits. How many visits and product views there were are parts of their own:
 most events go on with a visit, and what asks for its number need not be decided for them."""
 
@@ -104,6 +106,7 @@ def _identify(row: Row, event: r.Identified) -> None:
                 row.traits[name] = value
         elif len(row.traits) < TRAITS_MAX:
             row.traits[name] = value
+    agree_by_traits(row, event)
 
 
 _INTENT = ACTIVITY | SESSIONS | CART | BROWSE
@@ -124,8 +127,9 @@ FOLDS: Final[dict[type, Fold]] = {
     r.OrderRefunded: Fold(refund_order, ORDERS, False),
     r.CouponUsed: Fold(None, ACTIVITY | SESSIONS, True),
     r.WishlistChanged: Fold(_wish, _INTENT, True),
-    r.MessageResponded: Fold(respond, MESSAGES, False),
-    r.Identified: Fold(_identify, TRAITS, False),
+    r.MessageResponded: Fold(respond, MESSAGES | CONSENT, False),
+    r.Identified: Fold(_identify, TRAITS | CONSENT, False),
+    r.ConsentChanged: Fold(agree, CONSENT, False),
     r.ProductReviewed: Fold(None, ACTIVITY | SESSIONS, True),
     r.Shared: Fold(None, ACTIVITY | SESSIONS, True),
     r.PromotionSeen: Fold(None, ACTIVITY | SESSIONS, True),

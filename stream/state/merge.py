@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from stream.clock import NEVER_MS
 from stream.state.cart import merge_intent
+from stream.state.consents import merge_consent
 from stream.state.dedupe import merge_ids
 from stream.state.filled import merge_filled
 from stream.state.fold import CHANNELS_MAX, TRAITS_MAX
@@ -21,6 +22,7 @@ from stream.state.merge_windows import merge_windows
 from stream.state.messages import merge_messages
 from stream.state.row import Row
 from stream.state.sessions import merge_sessions
+from stream.state.voice import merge_voice
 
 ALIASES_MAX = 64
 """Ids kept for erasure; further ones still forward, and are named in their own rows."""
@@ -47,6 +49,8 @@ def merge(row: Row, other: Row, source: str, own: str = "") -> None:
     merge_ids(row, other)
     merge_windows(row.windows, other.windows)
     merge_filled(row.filled, other.filled)
+    merge_consent(row, other)
+    merge_voice(row, other)
     for segment, (entered_ms, left_ms) in other.past.items():
         before = row.past.get(segment, (0, 0))
         row.past[segment] = max(before[0], entered_ms), max(before[1], left_ms)

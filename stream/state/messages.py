@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from stream.events.records import MessageResponded
+from stream.state.consents import unsubscribe
 from stream.state.row import Messages, Row
 
 MEDIA_MAX = 8
@@ -29,8 +30,10 @@ def respond(row: Row, event: MessageResponded) -> None:
         case "marked_spam":
             messages.complained += 1
             _unsubscribe(messages, event.medium)
+            unsubscribe(row, event.medium, event.time_ms)
         case "unsubscribed":
             _unsubscribe(messages, event.medium)
+            unsubscribe(row, event.medium, event.time_ms)
         case _:
             pass
 

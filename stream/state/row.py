@@ -130,6 +130,40 @@ class Messages(msgspec.Struct, array_like=True, gc=False):
     unsubscribed: tuple[str, ...] = ()
 
 
+class Spoken(msgspec.Struct, array_like=True, gc=False):
+    """An action that was started: where the customer's voice was then, and how long it counts.
+
+    `entered_ms` is of the membership that it belongs to, `definition` that one's version.
+    """
+
+    segment: str
+    sequence: int
+    time_ms: int
+    entered_ms: int
+    until_ms: int
+    definition: str
+    channels: tuple[str, ...] = ()
+
+
+class Voice(msgspec.Struct, array_like=True, gc=False):
+    """What the arbiter keeps of a customer (engine/arbiter.py).
+
+    sequence     of the latest action event
+    wake_ms      when an action may start that has to wait, or the current one ends
+    current      the one message action
+    waiting      segment -> when it was entered, until when and from when on its action may start
+    suppressing  segment -> its suppression, which holds until the exit
+    starts       channel -> when its latest message actions started
+    """
+
+    sequence: int = 0
+    wake_ms: int = NEVER_MS
+    current: Spoken | None = None
+    waiting: dict[str, tuple[int, int, int]] = {}
+    suppressing: dict[str, Spoken] = {}
+    starts: dict[str, list[int]] = {}
+
+
 ROW_FORMAT = 2
 """The first element of a packed row."""
 
@@ -154,6 +188,8 @@ class Row(msgspec.Struct, array_like=True, kw_only=True, gc=False, tag=ROW_FORMA
     shadows     memberships of which nobody is told
     past        segment -> when it was last entered and left, where its rules ask for that
     filled      measure -> whose past was added to it, as hashes, while a backfill goes on
+    consent     CHANNEL/PURPOSE -> since when, and whether the customer agrees (state/consents.py)
+    voice       what is said to the customer, once there was something to say
     """
 
     timer_ms: int = NEVER_MS
@@ -188,6 +224,8 @@ class Row(msgspec.Struct, array_like=True, kw_only=True, gc=False, tag=ROW_FORMA
     shadows: dict[str, int] = {}
     past: dict[str, tuple[int, int]] = {}
     filled: dict[str, list[int]] = {}
+    consent: dict[str, tuple[int, bool]] = {}
+    voice: Voice | None = None
 
 
 class Head(msgspec.Struct, array_like=True, gc=False, tag=ROW_FORMAT):

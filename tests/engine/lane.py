@@ -11,6 +11,7 @@ from xxhash import xxh3_64_hexdigest
 from stream.engine.effects import Counts, Effects, StoredRecord
 from stream.engine.partition import PartitionEngine
 from stream.engine.settings import EngineSettings
+from stream.events.actions import ActionTurned
 from stream.events.changes import SegmentChanged
 from stream.events.records import CustomerEvent, Link, Merge, Record, Tick, Version, encode_record
 from stream.segments.leaf_code import percentile_key
@@ -107,6 +108,10 @@ class Lane:
     @property
     def changes(self) -> list[SegmentChanged]:
         return [change for found in self.effects for change in found.changes]
+
+    @property
+    def actions(self) -> list[ActionTurned]:
+        return [turned for found in self.effects for turned in found.actions]
 
     @property
     def turns(self) -> list[Turn]:

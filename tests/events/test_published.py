@@ -35,6 +35,7 @@ CHANGE = SegmentChanged(
     variant="plain",
     holdout="segment",
     not_before_ms=1_795_256_160_000,
+    withheld="consent",
 )
 
 

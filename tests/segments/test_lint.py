@@ -45,7 +45,7 @@ def test_what_is_complete_is_not_warned_of():
         ({"review_by": "soon"}, "review", 4, "'soon' is no date"),
         ({"review_by": "2026-11-21"}, "review", 4, "was to be reviewed by 2026-11-21"),
         ({"action": "{channels: [emial]}"}, "channel", 5, "did you mean email?"),
-        ({"action": "{channels: [fax]}"}, "channel", 5, "there are app, email"),
+        ({"action": "{channels: [fax]}"}, "channel", 5, "there are ads, app, email"),
         ({"action": "{message: 'Take {cart.item}!'}"}, "placeholder", 5, "did you mean cart.items"),
         ({"success": "{event: Completed Order}"}, "event", 6, "write Order Completed"),
         ({"success": "{event: Order Compelted}"}, "event", 6, "did you mean Order Completed?"),
@@ -131,10 +131,10 @@ def test_other_groups_may_leave_customers_out():
     assert warnings(group("season", "orders.count >= 5")) == ()
 
 
-def test_the_built_in_journey_takes_everybody():
+def test_of_the_built_in_pack_there_is_nothing_to_warn():
     content = files("stream.segments").joinpath("pack.yaml").read_bytes()
     found = lint(Reading(content, "pack"), today="2026-11-22")
-    assert {warning.rule for warning in found} <= {"review"}
+    assert found == ()
 
 
 def people(*numbers: int) -> set[str]:

@@ -88,5 +88,13 @@ def message(at_ms: int, action: str = "delivered", medium: str = "email") -> r.M
     return r.MessageResponded(**head(at_ms), action=action, medium=medium)
 
 
+def consent(at_ms: int, **preferences: bool) -> r.ConsentChanged:
+    """`marketing=True` is for every channel, `email__marketing=True` for one."""
+    said = {name.replace("__", "/"): given for name, given in preferences.items()}
+    return r.ConsentChanged(
+        **head(at_ms), preferences={n if "/" in n else f"/{n}": g for n, g in said.items()}
+    )
+
+
 def identified(at_ms: int, **traits: Any) -> r.Identified:
     return r.Identified(**head(at_ms), traits=traits)

@@ -9,6 +9,7 @@ from stream.state.fold import (
     CART,
     CHANNELS_MAX,
     CHECKOUT,
+    CONSENT,
     EVERYTHING,
     FOLDS,
     MESSAGES,
@@ -30,6 +31,7 @@ from tests.state.shopping import (
     added,
     cancelled,
     checkout,
+    consent,
     head,
     identified,
     message,
@@ -54,9 +56,10 @@ def test_every_event_of_the_log_has_its_fold():
 def test_the_parts_are_the_bits_of_everything():
     parts = (
         ACTIVITY, SESSIONS, CART, CHECKOUT, BROWSE, ORDERS, MESSAGES, TRAITS, VISITS, PRODUCTS,
+            CONSENT,
     )  # fmt: skip
     assert sum(parts) == EVERYTHING
-    assert len(set(parts)) == 10
+    assert len(set(parts)) == 11
 
 
 def test_a_fold_tells_every_part_that_it_changed():
@@ -70,11 +73,15 @@ def test_a_fold_tells_every_part_that_it_changed():
         ORDERS: lambda row: row.orders,
         MESSAGES: lambda row: row.messages,
         TRAITS: lambda row: row.traits,
+        CONSENT: lambda row: row.consent,
         ACTIVITY: lambda row: (row.first_ms, row.last_ms),
     }
     happened = [
         page, search, product, added, checkout, order, message,
         lambda at: identified(at, plan="gold"),
+        lambda at: identified(at, email_opt_in=True),
+        lambda at: message(at, "unsubscribed"),
+        lambda at: consent(at, marketing=False),
         lambda at: cancelled(at, "1"),
         lambda at: r.Custom(**head(at), name="Survey"),
         lambda at: r.CouponUsed(**head(at), action="denied"),

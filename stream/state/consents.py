@@ -1,0 +1,189 @@
+"""What a customer has agreed to, by channel and purpose, as `CHANNEL/PURPOSE`.
+
+Four kinds of words, the latest of each counts by event time, and of two at one instant the no:
+
+    email/marketing   marketing by e-mail
+    /marketing        marketing on every channel
+    email/            the channel as a whole: who unsubscribed is not written to
+    /sale, /profiling objections
+
+A word about one channel goes before an older one about all. A no about all ends what was agreed to
+before. An unsubscription is lifted by a consent event that names the channel and by nothing else:
+traits are copies, which shops send again with every identify call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from stream.events import records as r
+from stream.state.row import Row
+
+CONSENTS_MAX: Final = 32
+"""Words kept, 30 bytes each. Beyond them a no takes the place of the oldest yes."""
+
+MEDIUM_MAX: Final = 32
+
+Words = dict[str, tuple[int, bool]]
+
+OBJECTIONS: Final = frozenset({"sale", "profiling"})
+"""Purposes that hold until the customer objects: CCPA's sale of data, profiling in the legitimate
+interest (GDPR, articles 6(1)(f) and 21). All others need a yes."""
+
+IMPLIED: Final = {"marketing": ("profiling",)}
+"""To address a segment is profiling for marketing: who objects to that is not addressed (article
+21(2) and (3))."""
+
+SOLD: Final = frozenset({"retargeting", "ads"})
+"""Channels that hand the customer's data to others: `/sale` is about them."""
+
+_TRAITS: Final = {
+    "email_opt_in": ("email/marketing", True),
+    "sms_opt_in": ("sms/marketing", True),
+    "push_opt_in": ("push/marketing", True),
+    "phone_opt_in": ("phone/marketing", True),
+    "newsletter_opt_in": ("email/marketing", True),
+    "accepts_marketing": ("email/marketing", True),
+    "email_marketing_consent.state": ("email/marketing", True),
+    "sms_marketing_consent.state": ("sms/marketing", True),
+    "email_opt_out": ("email/marketing", False),
+    "sms_opt_out": ("sms/marketing", False),
+    "push_opt_out": ("push/marketing", False),
+    "marketing_consent": ("/marketing", True),
+    "marketing_opt_in": ("/marketing", True),
+    "marketing_opt_out": ("/marketing", False),
+    "do_not_contact": ("/marketing", False),
+    "do_not_sell": ("/sale", False),
+    "profiling_objection": ("/profiling", False),
+}
+"""Trait -> what it is about, and whether true means yes. Shopify's names among them."""
+
+_YES: Final = frozenset({"true", "yes", "y", "1", "granted", "subscribed", "opted_in"})
+_NO: Final = frozenset(
+    {"false", "no", "n", "0", "denied", "unsubscribed", "not_subscribed", "opted_out", "redacted"}
+)
+
+
+def _camel(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(word.capitalize() for word in others)
+
+
+TRAITS: Final = {**{_camel(name): said for name, said in _TRAITS.items()}, **_TRAITS}
+"""The same with `emailOptIn` for `email_opt_in`."""
+
+_names = frozenset(TRAITS)
+
+
+def say(row: Row, key: str, granted: bool, time_ms: int) -> None:
+    """Take a word; one that is older than what is known of the same says nothing."""
+    words = row.consent
+    known = words.get(key)
+    if known is None:
+        if len(words) >= CONSENTS_MAX and not _make_room(words, granted):
+            return
+    elif time_ms < known[0] or (time_ms == known[0] and granted):
+        return
+    words[key] = (time_ms, granted)
+
+
+def _make_room(words: Words, granted: bool) -> bool:
+    yes = min(((time_ms, key) for key, (time_ms, is_yes) in words.items() if is_yes), default=None)
+    if granted or yes is None:
+        return False
+    del words[yes[1]]
+    return True
+
+
+def agree(row: Row, event: r.ConsentChanged) -> None:
+    """Take a consent event; a yes that names a channel opens it again."""
+    for key, granted in event.preferences.items():
+        say(row, key, granted, event.time_ms)
+        channel = key.partition("/")[0]
+        if granted and channel:
+            say(row, channel + "/", True, event.time_ms)
+
+
+def unsubscribe(row: Row, medium: str, time_ms: int) -> None:
+    """Close a channel."""
+    say(row, f"{medium[:MEDIUM_MAX]}/", False, time_ms)
+
+
+def agree_by_traits(row: Row, event: r.Identified) -> None:
+    """Take what traits say of consent; `TRAITS` declares which do."""
+    traits = event.traits
+    if _names.isdisjoint(traits):
+        return
+    for name in sorted(_names.intersection(traits)):
+        key, means_yes = TRAITS[name]
+        text = str(traits[name]).strip().casefold()
+        if text in _YES:
+            say(row, key, means_yes, event.time_ms)
+        elif text in _NO:
+            say(row, key, not means_yes, event.time_ms)
+
+
+def merge_consent(row: Row, other: Row) -> None:
+    """Of each word the later one, and of two at one instant the no."""
+    for key, (time_ms, granted) in other.consent.items():
+        say(row, key, granted, time_ms)
+
+
+def words_of(row: Row) -> Words:
+    """All words; who unsubscribed before such words were kept is known by the media alone."""
+    messages = row.messages
+    if messages is None or not messages.unsubscribed:
+        return row.consent
+    return {**{f"{medium}/": (0, False) for medium in messages.unsubscribed}, **row.consent}
+
+
+def word(words: Words, channel: str, purpose: str) -> bool | None:
+    """What the customer says of a purpose on a channel; None: nothing."""
+    general = words.get(f"/{purpose}")
+    whole = words.get(f"{channel}/")
+    if whole is not None and not whole[1]:
+        return False
+    own = words.get(f"{channel}/{purpose}")
+    if own is None:
+        return None if general is None else general[1]
+    if own[1] and general is not None and not general[1]:
+        return own[0] > general[0]
+    return own[1]
+
+
+def agreed(words: Words, needs: str, default: bool) -> bool:
+    """Whether the customer agrees to a purpose, or to `CHANNEL/PURPOSE`.
+
+    Without a channel it is enough to agree on one of them. `default` is for who has said nothing.
+    """
+    channel, _, purpose = needs.rpartition("/")
+    found = word(words, channel, purpose) if channel else _anywhere(words, purpose)
+    return (default or purpose in OBJECTIONS) if found is None else found
+
+
+def _anywhere(words: Words, purpose: str) -> bool | None:
+    named = (key.partition("/") for key in words)
+    found = {word(words, channel, purpose) for channel, _, of in named if channel and of == purpose}
+    if True in found:
+        return True
+    general = words.get(f"/{purpose}")
+    if general is not None:
+        return general[1]
+    return False if False in found else None
+
+
+def open_channels(
+    words: Words, channels: Iterable[str], purpose: str | None, default: bool
+) -> tuple[str, ...]:
+    """The channels on which the customer may be addressed for a purpose.
+
+    Without a purpose, as for a note on an order, consent is not asked for; handing data to others
+    still is.
+    """
+    found = tuple(c for c in channels if c not in SOLD or word(words, c, "sale") is not False)
+    if purpose is None:
+        return found
+    if any(word(words, "", also) is False for also in IMPLIED.get(purpose, ())):
+        return ()
+    return tuple(c for c in found if agreed(words, f"{c}/{purpose}", default))
