@@ -159,7 +159,8 @@ def _said(
     is_equal = (leaf.op == "==") == want
     if leaf.left.kind == FLAG:
         wanted = other if is_equal else not other
-        return inventor.trait(name, wanted) if ":" in name else inventor.flag(name, want=wanted)
+        is_trait = name.startswith("trait:")
+        return inventor.trait(name, wanted) if is_trait else inventor.flag(name, want=wanted)
     if leaf.left.kind == NUMBER and isinstance(other, int | float) and want:
         step = {">": 1, "<": -1}.get(leaf.op, 0)
         return None if leaf.op == "!=" else inventor.trait(name, other + step)

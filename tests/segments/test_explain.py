@@ -132,9 +132,7 @@ def test_a_percentile_says_how_far_it_is():
     lane.tick(START_MS + DAY)
     (leaf,) = state(lane, START_MS + DAY, "rich").leaves
     assert (leaf.truth, leaf.value, leaf.missing) == (False, 60.0, 40.0)
-    assert ways(state(lane, START_MS + DAY, "rich")) == [
-        ("1 more order of 40.01", START_MS + DAY)
-    ]
+    assert ways(state(lane, START_MS + DAY, "rich")) == [("1 more order of 40.01", START_MS + DAY)]
 
 
 def test_a_filtered_event_is_invented_and_confirmed():
@@ -172,9 +170,7 @@ def test_a_cooldown_is_waited_for():
     found = state(lane, START_MS + DAY, "cart")
     again_ms = START_MS + HOUR + 3 * DAY
     assert ways(found) == [("1 more piece in the cart", again_ms)]
-    assert found.notes == (
-        f"is not let in again before {rfc3339(again_ms)} (cooldown, reentry)",
-    )
+    assert found.notes == (f"is not let in again before {rfc3339(again_ms)} (cooldown, reentry)",)
 
 
 def test_validity_is_a_comparison_with_an_instant():
