@@ -16,6 +16,7 @@ from rich.console import Console
 from stream.cli.failure import CommandFailedError
 from stream.cli.simulate_output import Tally, write_file, write_reference, write_truth
 from stream.clock import DAY_MS, instant_ms
+from stream.simulation.customer_types import TYPES
 from stream.simulation.pacing import Due, at_once, at_rate, at_speed, released, surging_from
 from stream.simulation.traffic import TrafficConfig, generate
 
@@ -38,27 +39,14 @@ def add_parser(subparsers: Any) -> None:
         "the same for the same seed.",
         epilog="examples:\n"
         "  shoal simulate --customers 500 --days 21 --out shop.jsonl --truth truth.jsonl\n"
+        "  shoal simulate --type heavy=0.3 --type browser=0 --logins 0.9 --out loyal.jsonl\n"
         "  shoal simulate --rate 200 --to kafka        # live, until Ctrl-C\n"
         "  shoal simulate --days 3 --late 0.01 --duplicates 0.01 | shoal replay -\n"
         "exit codes: 0 written, also when Ctrl-C ended it; 1 it could not be delivered; 2 called "
         "wrongly",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    shop = parser.add_argument_group("the shop")
-    shop.add_argument(
-        "--customers",
-        type=int,
-        metavar="N",
-        help=f"default: {CUSTOMERS:,}; live, {CUSTOMERS_PER_EVENT_A_SECOND} an event a second",
-    )
-    shop.add_argument("--seed", type=int, default=1, metavar="S", help="default: %(default)s")
-    shop.add_argument("--days", type=float, default=7.0, metavar="D", help="default: %(default)s")
-    shop.add_argument(
-        "--start",
-        metavar="T",
-        help="RFC 3339 time of the first events; default: 2026-01-05 for a file, D days ago for "
-        "Kafka",
-    )
+    _add_shop(parser.add_argument_group("the shop"))
     pace = parser.add_argument_group("the pace (default: as fast as possible)")
     pace.add_argument(
         "--rate",
@@ -73,6 +61,47 @@ def add_parser(subparsers: Any) -> None:
     )
     _add_faults(parser.add_argument_group("faults, as shares from 0 to 1 (default: 0)"))
     _add_outputs(parser.add_argument_group("where to"))
+
+
+def _add_shop(shop: Any) -> None:
+    shop.add_argument(
+        "--customers",
+        type=int,
+        metavar="N",
+        help=f"default: {CUSTOMERS:,}; live, {CUSTOMERS_PER_EVENT_A_SECOND} an event a second",
+    )
+    shop.add_argument("--seed", type=int, default=1, metavar="S", help="default: %(default)s")
+    shop.add_argument("--days", type=float, default=7.0, metavar="D", help="default: %(default)s")
+    shop.add_argument(
+        "--start",
+        metavar="T",
+        help="RFC 3339 time of the first events; default: 2026-01-05 for a file, D days ago for "
+        "Kafka",
+    )
+    shop.add_argument(
+        "--logins",
+        type=float,
+        metavar="P",
+        help="share of customers who have an account, 0 to 1; default: as their types say, "
+        "three in four",
+    )
+    shop.add_argument(
+        "--type",
+        action="append",
+        type=_share_of_type,
+        default=[],
+        metavar="NAME=P",
+        help="share of a customer type, 0 to 1, for each that differs; the others keep their "
+        f"proportions. Types: {', '.join(kind.name for kind in TYPES)}",
+    )
+
+
+def _share_of_type(argument: str) -> tuple[str, float]:
+    name, _, share = argument.partition("=")
+    try:
+        return name, float(share)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{argument!r} is not NAME=P") from None
 
 
 def _add_faults(faults: Any) -> None:
@@ -95,7 +124,9 @@ def _add_outputs(outputs: Any) -> None:
         "--to", choices=("kafka",), help="the topic `events` of the broker at SHOAL_BROKER"
     )
     outputs.add_argument(
-        "--truth", metavar="FILE", help="type, ids and parameters of each customer, JSON Lines"
+        "--truth",
+        metavar="FILE",
+        help="type, ids, parameters and habits of each customer, JSON Lines",
     )
     outputs.add_argument(
         "--reference", metavar="FILE", help="products with prices and stock over time, JSON Lines"
@@ -159,6 +190,8 @@ def _config(args: argparse.Namespace, now_ms: int) -> tuple[TrafficConfig, int |
         customers=customers,
         start_ms=now_ms if is_live else start_ms,
         days=args.days,
+        types=tuple(args.type),
+        logins=args.logins,
         duplicates=args.duplicates,
         late=args.late,
         malformed=args.malformed,

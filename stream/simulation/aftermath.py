@@ -1,4 +1,4 @@
-"""What becomes of an order: an update, a cancellation, lines sent back, a review."""
+"""What becomes of an order: an update, a cancellation, lines sent back, a review, a survey."""
 
 from __future__ import annotations
 
@@ -15,18 +15,36 @@ RETURN_DAYS_MIN = 2.0
 RETURN_DAYS_MEAN = 7.0
 RETURN_RATIO_MAX = 0.97
 
-_REASONS = (b"too_small", b"too_large", b"not_as_described", b"changed_mind", b"defect")
+_REASONS = (b"too_small", b"too_large", b"not_as_described", b"changed_mind", b"defective")
 
 Returned = tuple[Order, tuple[tuple[Offer, int, bytes], ...]]
 
 
-def follow(scene: Scene, order: Order) -> None:
-    """Decide what becomes of an order, and put it on the agenda."""
+SURVEY_RATIO = 0.12
+"""Of the orders that stand, with an answer to how likely one is to recommend the shop, 0 to 10."""
+
+INVITE_RATIO = 0.35
+"""Of an advocate's orders."""
+
+_SCORES = {"promoter": (9, 10), "passive": (7, 8), "detractor": (1, 2, 3, 4, 5, 6)}
+_STARS = {"promoter": (4, 5, 5, 5), "passive": (3, 4, 4, 5), "detractor": (1, 1, 2, 3)}
+ODD_ANSWER_RATIO = 0.1
+"""Of the scores, those of a mood rather than of the customer's opinion."""
+
+
+def follow(scene: Scene, order: Order) -> tuple[tuple[float, Offer], ...]:
+    """Decide what becomes of an order, and put it on the agenda.
+
+    Returns
+    -------
+    tuple[tuple[float, Offer], ...]
+        What will be sent back as broken, each with the days until then.
+    """
     customer, random = scene.customer, scene.random
     kind = customer.kind
     if random.random() < kind.cancel_ratio and order.store is None:
         scene.later((0.3 + 5.0 * random.random()) * HOUR_MS, cancel, order)
-        return
+        return ()
     if random.random() < UPDATE_RATIO and order.store is None:
         scene.later((0.1 + 2.0 * random.random()) * HOUR_MS, update, order)
     returned = []
@@ -39,6 +57,11 @@ def follow(scene: Scene, order: Order) -> None:
         scene.later(days * DAY_MS, refund, (order, tuple(returned)))
     if random.random() < REVIEW_RATIO:
         scene.later((days + 1.0) * DAY_MS, review, order.lines[0][0])
+    if random.random() < SURVEY_RATIO:
+        scene.later((days + 0.5) * DAY_MS, answer, order)
+    if customer.habits.is_advocate and random.random() < INVITE_RATIO:
+        scene.later((days + 0.2) * DAY_MS, invite)
+    return tuple((days, offer) for offer, _, reason in returned if reason == b"defective")
 
 
 def cancel(scene: Scene, order: Order) -> None:
@@ -69,7 +92,28 @@ def review(scene: Scene, offer: Offer) -> None:
     properties = b',"product_id":"%b","review_id":"r%x","rating":%d,"review_body":"%b"' % (
         product.product_id.encode(),
         random.getrandbits(48),
-        random.choice((1, 2, 3, 4, 4, 5, 5, 5)),
+        random.choice(_STARS[scene.customer.habits.attitude]),
         random.choice((b"As expected.", b"Fits well.", b"Not what I hoped for.", b"Again!")),
     )
     scene.write("Product Reviewed", properties, product.page)
+
+
+def answer(scene: Scene, order: Order) -> None:
+    """How likely they are to recommend the shop: what they think of it, or a mood."""
+    random = scene.random
+    scene.on_server(SERVER, guest=order.guest)
+    attitude = scene.customer.habits.attitude
+    if random.random() < ODD_ANSWER_RATIO:
+        attitude = random.choice(tuple(_SCORES))
+    scene.write(
+        "Survey Answered",
+        b',"survey":"nps","nps":%d,"order_id":"%b"'
+        % (random.choice(_SCORES[attitude]), order.order_id.encode()),
+    )
+
+
+def invite(scene: Scene, _: object = None) -> None:
+    """Ask a friend in, from the first device."""
+    scene.on_device(scene.customer.devices[0])
+    code = b"F%d" % scene.customer.index
+    scene.write("Invite Sent", b',"share_via":"whatsapp","referral_code":"%b"' % code)

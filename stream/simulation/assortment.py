@@ -17,6 +17,7 @@ class Category:
     return_factor    multiplies a customer's return ratio: shoes come back, coffee does not
     margin           share of the list price that is not cost
     refill_days      how long a pack of the middle size lasts; 0 for what is not used up
+    life_days        how long a piece lasts in use; 0 for what does not wear
     """
 
     name: str
@@ -27,10 +28,12 @@ class Category:
     margin: float
     refill_days: int = 0
     unit: str = ""
+    life_days: int = 0
 
 
 CATEGORIES: tuple[Category, ...] = (
-    Category("Shoes", ("Sneaker", "Boot", "Loafer", "Runner"), 8990, SHOES, 1.3, 0.52),
+    Category("Shoes", ("Sneaker", "Boot", "Loafer", "Runner"), 8990, SHOES, 1.3, 0.52,
+             life_days=240),
     Category("Dresses", ("Wrap Dress", "Midi Dress", "Shirt Dress"), 6990, CLOTHES, 1.3, 0.58),
     Category("Shirts", ("Oxford Shirt", "Tee", "Polo", "Blouse"), 3490, CLOTHES, 1.1, 0.60),
     Category("Jackets", ("Parka", "Blazer", "Rain Jacket"), 13990, CLOTHES, 1.2, 0.55),
@@ -43,7 +46,8 @@ CATEGORIES: tuple[Category, ...] = (
              40, "ml"),
     Category("Kitchen", ("Skillet", "Knife", "Grinder", "Carafe"), 4990, ("one",), 0.6, 0.45),
     Category("Lighting", ("Desk Lamp", "Floor Lamp", "Pendant"), 6490, ("one",), 0.8, 0.50),
-    Category("Audio", ("Headphones", "Speaker", "Earbuds"), 11990, ("one",), 0.9, 0.28),
+    Category("Audio", ("Headphones", "Speaker", "Earbuds"), 11990, ("one",), 0.9, 0.28,
+             life_days=540),
     Category("Toys", ("Building Set", "Puzzle", "Plush"), 2790, ("one",), 0.4, 0.42),
 )  # fmt: skip
 

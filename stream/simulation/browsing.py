@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from stream.simulation.assortment import CATEGORIES, QUERIES, VAIN_QUERIES
 from stream.simulation.baskets import add, wish
-from stream.simulation.catalogue import Product, Variant, page
+from stream.simulation.catalogue import Offer, Product, Variant, page
+from stream.simulation.customers import Customer
 from stream.simulation.envelopes import text
 from stream.simulation.scene import Scene
+
+SUPPLIED_FACTOR = 0.1
+"""Who buys a consumable regularly hardly buys another one of its kind in between."""
+
+ADVOCATE_SHARES_RATIO = 0.05
+"""Of views; of others one in 250."""
 
 SEARCH = page("/search", "Search", "https://shop.example/", "?q=")
 
@@ -25,7 +32,7 @@ def browse(scene: Scene) -> None:
     variant = product.variants[int(customer.size_rank * len(product.variants))]
     if kind.soldout_tries and random.random() < 0.6:
         variant = _sold_out(scene, variant)
-    view(scene, variant, customer.add_ratio)
+    view(scene, variant, customer.add_ratio * customer.impulse)
 
 
 def pick_product(scene: Scene) -> Product:
@@ -95,6 +102,8 @@ def view(scene: Scene, variant: Variant, add_ratio: float) -> None:
     """Look at a product, and take it, wish for it, share it, or go on."""
     customer, random = scene.customer, scene.random
     product = variant.product
+    if add_ratio < 1.0 and customer.habits.refill_pace and _has_supply(customer, product):
+        add_ratio *= SUPPLIED_FACTOR
     scene.think(7_000)
     if random.random() < 0.25:
         position = b',%b,"position":%d' % (variant.offer(scene.time_ms).item, random.randrange(24))
@@ -110,7 +119,7 @@ def view(scene: Scene, variant: Variant, add_ratio: float) -> None:
         add(scene, offer)
     elif random.random() < customer.kind.wishlist_ratio:
         wish(scene, offer)
-    elif random.random() < 0.004:
+    elif random.random() < (ADVOCATE_SHARES_RATIO if customer.habits.is_advocate else 0.004):
         via = b',%b,"share_via":"whatsapp"' % offer.item
         scene.write("Product Shared", via, product.page)
 
@@ -121,9 +130,24 @@ def _miss(scene: Scene, variant: Variant, add_ratio: float) -> None:
     if draw < 0.3:
         wish(scene, variant.offer(scene.time_ms))
     elif draw < 0.3 + add_ratio:
-        product = pick_product(scene)
-        cheaper = product.variants[len(product.variants) // 2].offer(scene.time_ms)
+        cheaper = _cheaper(scene, variant)
         scene.think(9_000)
-        scene.write("Product Viewed", b"," + cheaper.item, product.page)
+        scene.write("Product Viewed", b"," + cheaper.item, cheaper.variant.product.page)
         if cheaper.stock:
             add(scene, cheaper)
+
+
+def _cheaper(scene: Scene, variant: Variant) -> Offer:
+    """A cheaper product of the same shelf in the same size, else in the middle one."""
+    product = variant.product
+    shelf = next(s for s in scene.shop.catalogue.shelves if s[0].category is product.category)
+    place = shelf.index(product)
+    other = shelf[scene.random.randrange(place) if place else 0]
+    offer = other.variants[product.variants.index(variant)].offer(scene.time_ms)
+    if not offer.stock:
+        offer = other.variants[len(other.variants) // 2].offer(scene.time_ms)
+    return offer
+
+
+def _has_supply(customer: Customer, product: Product) -> bool:
+    return customer.usual is not None and customer.usual.product.category is product.category

@@ -15,6 +15,12 @@ import orjson
 
 from stream.clock import DAY_MS, rfc3339
 from stream.simulation.assortment import ADJECTIVES, BRANDS, CATEGORIES, COLOURS, Category
+from stream.simulation.seasons import (
+    REDUCED_FACTORS,
+    REDUCED_RATIO,
+    Season,
+    seasons_between,
+)
 from stream.simulation.seeds import CATALOGUE, seed_of
 
 SHOP_URL = "https://shop.example"
@@ -25,6 +31,9 @@ REGULAR_DAYS_MEAN = 28.0
 SALE_DAYS_MEAN = 6.0
 IN_STOCK_DAYS_MEAN = 18.0
 SOLD_OUT_DAYS_MEAN = 1.6
+SALE_STEP = 1_000
+"""Beyond the seeds' steps of a product's sizes."""
+
 PACK_FACTORS = (0.6, 1.0, 1.8)
 """Price of the small, middle and large pack, against the middle one."""
 
@@ -151,6 +160,7 @@ class Catalogue:
 
     def __init__(self, seed: int, start_ms: int, end_ms: int) -> None:
         self.shelves: list[list[Product]] = []
+        sales = [season for season in seasons_between(start_ms, end_ms) if season.is_sale]
         for shelf, category in enumerate(CATEGORIES):
             first = shelf * PRODUCTS_PER_CATEGORY
             priced = []
@@ -159,6 +169,10 @@ class Catalogue:
                 product = Product(category, number, random)
                 list_cents = _list_price(category, random)
                 prices = list(_price_spells(list_cents, (start_ms, end_ms), random))
+                for season in sales:
+                    step = SALE_STEP + season.from_ms // DAY_MS
+                    random.seed(seed_of(seed, CATALOGUE, number, step))
+                    prices = _reduced(prices, season, random)
                 for place, size in enumerate(category.sizes):
                     # Its own stream: a longer span must not shift the next size's draws.
                     random.seed(seed_of(seed, CATALOGUE, number, place + 1))
@@ -261,6 +275,24 @@ def _price_spells(
         days = SALE_DAYS_MEAN if on_sale else REGULAR_DAYS_MEAN
         time_ms += int(random.expovariate(1.0 / days) * DAY_MS) + 1
         on_sale = not on_sale
+
+
+def _reduced(
+    prices: list[tuple[int, int, int]], season: Season, random: Random
+) -> list[tuple[int, int, int]]:
+    """The spells with a sale laid over them, if the product takes part in it."""
+    takes_part, factor = random.random() < REDUCED_RATIO, random.choice(REDUCED_FACTORS)
+    if not takes_part:
+        return prices
+    _, from_ms, until_ms, _ = season
+    cuts = {spell[0] for spell in prices} | {from_ms, until_ms}
+    found = []
+    for time_ms in sorted(cuts):
+        _, list_cents, price = [spell for spell in prices if spell[0] <= time_ms][-1]
+        if from_ms <= time_ms < until_ms:
+            price = min(price, round(list_cents * factor))
+        found.append((time_ms, list_cents, price))
+    return found
 
 
 def _stock_spells(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from typing import NamedTuple
 
-from stream.simulation.aftermath import follow
 from stream.simulation.baskets import cart_id
-from stream.simulation.catalogue import CURRENCY, Offer, page
+from stream.simulation.catalogue import CURRENCY, Offer, Variant, page
 from stream.simulation.envelopes import money
+from stream.simulation.habits import PAYMENTS
+from stream.simulation.landing import introduce
 from stream.simulation.orders import Order, describe
 from stream.simulation.scene import Scene
 
@@ -16,21 +18,41 @@ THANKS = page("/checkout/thanks", "Thank you", "https://shop.example/checkout")
 
 SHIPPING_CENTS = 495
 EXPRESS_CENTS = 1_295
-FREE_SHIPPING_CENTS = 6_000
+FREE_SHIPPING_CENTS = 5_000
 """Orders from here on ship free; express is paid in any case."""
 
 COUPONS = ((b"WELCOME10", 10), (b"APP5", 5), (b"AUTUMN15", 15), (b"FRIENDS20", 20))
 """Code and percent."""
 
 _DENIALS = (b"expired", b"minimum_not_reached", b"already_used")
-_PAYMENTS = (b"paypal", b"credit_card", b"invoice", b"apple_pay")
+_PAYMENTS = tuple(method.encode() for method in PAYMENTS)
+_FAILURES = (
+    b"declined", b"declined", b"insufficient_funds", b"expired_card", b"authentication_failed",
+    b"timeout",
+)  # fmt: skip
 
 _LEAVES_AT = (0.25, 0.45, 0.75, 0.80)
 """Where who gives up does so, cumulative: at the start, after the address, when shipping is shown,
 at the coupon; the rest when the payment fails."""
 
+BALKS_RATIO = 0.7
+"""Of the checkouts that show shipping costs to who balks at them."""
+
+STALLED_RATIO = 0.5
+"""Of those who leave after the address: the page of the next step would not go on."""
+
+ERRAND_RATIO = 0.97
+"""Who came to buy something, buys it."""
+
 PAYMENT_FAILED_RATIO = 0.06
 """Of orders that come about: a second try, with another method, succeeds."""
+
+
+class Errand(NamedTuple):
+    """What a visit is for: one thing."""
+
+    variant: Variant
+    is_gift: bool = False
 
 
 class Checkout:
@@ -100,6 +122,12 @@ class Checkout:
         self.scene.think(2_000)
         self.step(2, "Viewed", shipping)
 
+    def stall(self) -> None:
+        """Step 2 comes up again and again, and will not go on."""
+        for _ in range(2 + self.scene.random.getrandbits(1)):
+            self.show_shipping()
+            self.scene.think(20_000)
+
     def complete_shipping(self) -> None:
         """Step 2 ends."""
         self.scene.think(8_000)
@@ -136,12 +164,16 @@ class Checkout:
         """The bank says no; the next try is with another method."""
         scene = self.scene
         scene.think(2_500)
-        properties = b'%b,"payment_method":"%b","reason":"declined"' % (self.members, self.payment)
+        properties = b'%b,"payment_method":"%b","reason":"%b"' % (
+            self.members,
+            self.payment,
+            scene.random.choice(_FAILURES),
+        )
         scene.write("Payment Failed", properties, CHECKOUT)
         self.payment = _PAYMENTS[(_PAYMENTS.index(self.payment) + 1) % len(_PAYMENTS)]
 
-    def complete(self) -> Order:
-        """The order. The cart is empty, and what comes of it is on the agenda."""
+    def complete(self, errand: Errand | None) -> Order:
+        """The order. The cart is empty, and the plan fulfilled."""
         scene, customer = self.scene, self.scene.customer
         device = scene.device
         assert device is not None
@@ -152,7 +184,8 @@ class Checkout:
             discount_cents=self.discount_cents,
             shipping_cents=self.shipping_cents,
             payment=self.payment,
-            gift=scene.random.random() < customer.kind.gift_ratio,
+            gift=scene.random.random() < customer.kind.gift_ratio
+            or (errand is not None and errand.is_gift),
             guest=None if device.is_logged_in else device,
         )
         scene.think(3_000)
@@ -160,38 +193,43 @@ class Checkout:
         scene.write("page Order Confirmation", b',"path":"/checkout/thanks"', THANKS)
         customer.cart.clear()
         customer.orders += 1
+        customer.plan = None
+        if self.shipping_method == b"express" and customer.quota_left > 0:
+            customer.quota_left -= 1
+            if device.is_logged_in:
+                introduce(scene)
         return order
 
 
-def check_out(scene: Scene) -> None:
+def check_out(scene: Scene, errand: Errand | None = None) -> Order | None:
     """Go through the checkout with the whole cart, to an order or not."""
     customer, random = scene.customer, scene.random
     checkout = Checkout(scene)
-    is_ordering = random.random() < customer.kind.order_ratio
+    is_ordering = random.random() < (ERRAND_RATIO if errand else customer.kind.order_ratio)
     leaves_at = 9 if is_ordering else bisect_right(_LEAVES_AT, random.random())
+    if customer.habits.balks and checkout.shipping_cents and random.random() < BALKS_RATIO:
+        leaves_at = min(leaves_at, 2)
     checkout.start()
     if leaves_at == 0:
-        return
+        return None
     checkout.address()
     if leaves_at == 1:
-        return
+        if random.random() < STALLED_RATIO:
+            checkout.stall()
+        return None
     checkout.show_shipping()
     if leaves_at == 2:
-        return
+        return None
     checkout.complete_shipping()
     if leaves_at == 3 or random.random() < customer.coupon_ratio:
         checkout.enter_coupon(leaves_at == 3 or random.random() < 1 / 3)
     if leaves_at == 3:
-        return
+        return None
     checkout.pay()
     if leaves_at == 4:
         checkout.fail_payment()
-        return
+        return None
     if random.random() < PAYMENT_FAILED_RATIO:
         checkout.fail_payment()
         checkout.pay()
-    order = checkout.complete()
-    for offer, _ in order.lines:
-        if offer.variant.product.category.refill_days:
-            customer.usual = offer.variant
-    follow(scene, order)
+    return checkout.complete(errand)

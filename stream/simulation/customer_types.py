@@ -49,7 +49,7 @@ class CustomerType:
     cancel_ratio         orders cancelled
     gift_ratio           orders that are gifts
     express_ratio        orders with express shipping
-    refill_ratio         visits that only buy the usual consumable again
+    refill_ratio         from a half on, most of the type buy consumables again as they run out
     wishlist_ratio       views that go to the wishlist
     account_ratio        customers who have an account; others stay anonymous
     till_per_week        purchases in a store
@@ -264,17 +264,3 @@ TYPES: tuple[CustomerType, ...] = (
     ),
 )
 """In the order of the truth file's shares, which add up to 1."""
-
-
-def type_at(quantile: float) -> CustomerType:
-    """The type of a customer whose draw from 0 to 1 is `quantile`.
-
-    >>> type_at(0.0).name, type_at(0.9999).name
-    ('heavy', 'message_tired')
-    """
-    rest = quantile
-    for kind in TYPES:
-        rest -= kind.share
-        if rest < 0.0:
-            return kind
-    return TYPES[-1]

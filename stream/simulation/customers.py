@@ -7,9 +7,11 @@ from random import Random
 
 from stream.simulation.assortment import CATEGORIES
 from stream.simulation.catalogue import Variant
-from stream.simulation.customer_types import CustomerType, type_at
+from stream.simulation.customer_types import CustomerType
 from stream.simulation.devices import Device, Zone, draw_device, draw_zone
-from stream.simulation.seeds import PORTRAIT, seed_of
+from stream.simulation.habits import PAYMENTS, Habits
+from stream.simulation.population import Population, population
+from stream.simulation.seeds import HABITS, PORTRAIT, seed_of
 
 NEWCOMERS_RATIO = 0.35
 NEWCOMERS_DAYS = 28.0
@@ -21,6 +23,17 @@ SHARED_DEVICE_RATIO = 0.1
 DEVICES_MAX = 3
 STORES = 12
 
+IMPULSES = {"spontaneous": 1.6, "planned": 0.2}
+"""What a style makes of `add_ratio`: who plans only adds what it has looked at before."""
+
+EXPRESS_QUOTA = 3
+"""Express parcels that a member of the loyalty programme has booked; the trait `quota_left` says
+how many are left."""
+
+CHECKOUT_RATIOS = {"spontaneous": 0.95, "planned": 0.85}
+
+AS_THE_TYPES_SAY = population((), None)
+
 _SHELF_PLACES = {category.name: place for place, category in enumerate(CATEGORIES)}
 _FIRST_NAMES = ("Ada", "Bela", "Cleo", "Dario", "Elin", "Finn", "Greta", "Hugo", "Ines", "Jonas")
 _LAST_NAMES = ("Lind", "Marsh", "Novak", "Olsen", "Petit", "Quist", "Rossi", "Santos", "Tamm")
@@ -30,8 +43,9 @@ class Customer:
     """One customer, drawn from the seed and the index alone.
 
     Rates and ratios are the customer's own, around its type's. `arrival_days` is 0 for who was a
-    customer before the traffic starts, else the shop's day of the first visit. The fields from
-    `cart` on are what the shop's events have made of it.
+    customer before the traffic starts, else the shop's day of the first visit. `plan` is what it
+    thinks of buying, `usual` what it buys again when it is used up. The fields from `cart` on are
+    what the shop's events have made of it.
     """
 
     __slots__ = (
@@ -39,17 +53,26 @@ class Customer:
         "arrival_days",
         "busy_until_ms",
         "cart",
+        "checkout_ratio",
         "checkouts",
         "coupon_ratio",
         "devices",
+        "habits",
+        "has_agreed",
         "has_app",
+        "impulse",
         "index",
         "is_subscribed",
         "kind",
         "name",
         "open_ratio",
         "orders",
+        "payment",
+        "plan",
+        "plan_visits",
         "price_rank",
+        "quota_left",
+        "refills",
         "return_ratio",
         "scenes",
         "shares_with",
@@ -68,10 +91,12 @@ class Customer:
         "zone",
     )  # fmt: skip
 
-    def __init__(self, seed: int, index: int, random: Random) -> None:
+    def __init__(
+        self, seed: int, index: int, random: Random, who: Population = AS_THE_TYPES_SAY
+    ) -> None:
         random.seed(seed_of(seed, PORTRAIT, index))
         anonymous_ids = _anonymous_ids(random)
-        kind = self.kind = type_at(random.random())
+        kind = self.kind = who.type_at(random.random())
         self.index = index
         # Gamma with shape 4 and mean 1: some of a type come twice as often as others.
         spread = random.gammavariate(4.0, 0.25)
@@ -87,7 +112,7 @@ class Customer:
         self.size_rank = random.random()
         is_newcomer = random.random() < NEWCOMERS_RATIO
         self.arrival_days = random.random() * NEWCOMERS_DAYS if is_newcomer else 0.0
-        has_account = random.random() < kind.account_ratio
+        has_account = random.random() < who.account_ratio(kind)
         self.user_id = f"c{100_000 + index}" if has_account else None
         self.name = f"{random.choice(_FIRST_NAMES)} {random.choice(_LAST_NAMES)}"
         self.store = f"S{random.randrange(STORES) + 1:02d}"
@@ -99,6 +124,10 @@ class Customer:
         self.cart: dict[Variant, int] = {}
         self.wishes: list[Variant] = []
         self.usual: Variant | None = None
+        self.plan: Variant | None = None
+        self.plan_visits = 0
+        self.refills = 0
+        self.has_agreed = False
         self.checkouts = 0
         self.orders = 0
         self.scenes = 0
@@ -110,6 +139,20 @@ class Customer:
             self.shares_with = index - 1
             random.seed(seed_of(seed, PORTRAIT, index - 1))
             self.devices[0].anonymous_id = _anonymous_ids(random)[0]
+        random.seed(seed_of(seed, HABITS, index))
+        self._take_up(Habits(kind, random))
+
+    def _take_up(self, habits: Habits) -> None:
+        self.habits = habits
+        if habits.daypart is not None:
+            self.wake_shift_hours = self.zone.offset_hours
+        if habits.style == "spontaneous":
+            self.views_per_visit *= 0.6
+        self.quota_left = 0 if habits.tier is None else EXPRESS_QUOTA
+        style = habits.style or ""
+        self.impulse = IMPULSES.get(style, 1.0)
+        self.checkout_ratio = CHECKOUT_RATIOS.get(style, self.kind.checkout_ratio)
+        self.payment = PAYMENTS[self.index % len(PAYMENTS)]
 
     @property
     def is_identified(self) -> bool:
@@ -122,11 +165,16 @@ class Customer:
         return f"{self.name.lower().replace(' ', '.')}.{self.index}@example.com"
 
     def visit_level(self, shop_days: float) -> float:
-        """What is left of the visit rate at a day of the shop's time, from 1 down."""
+        """What the visit rate is of `visits_per_week` at a day of the shop's time, from 0 to 1."""
+        days = max(shop_days - self.arrival_days, 0.0)
         half_life = self.kind.half_life_days
         if half_life is None:
-            return 1.0
-        return math.exp2(-max(shop_days - self.arrival_days, 0.0) / half_life)
+            return self.habits.level(days)
+        return self.habits.level(days) * math.exp2(-days / half_life)
+
+    def visit_bound(self, shop_days: float) -> float:
+        """No later day has a higher `visit_level`."""
+        return 1.0 if self.habits.is_rising else self.visit_level(shop_days)
 
     def truth(self) -> dict[str, object]:
         """The line of the truth file."""
@@ -143,7 +191,7 @@ class Customer:
                 "half_life_days": self.kind.half_life_days,
                 "views_per_visit": round(self.views_per_visit, 3),
                 "add_ratio": round(self.add_ratio, 4),
-                "checkout_ratio": self.kind.checkout_ratio,
+                "checkout_ratio": self.checkout_ratio,
                 "order_ratio": self.kind.order_ratio,
                 "price_rank": round(self.price_rank, 3),
                 "coupon_ratio": round(self.coupon_ratio, 4),
@@ -154,7 +202,11 @@ class Customer:
                 "fatigue_ratio": self.kind.fatigue_ratio,
                 "shelves": [CATEGORIES[place].name for place in self.shelves],
                 "hours_ahead": self.wake_shift_hours,
+                "gift_ratio": self.kind.gift_ratio,
+                "express_ratio": self.kind.express_ratio,
+                "payment": self.payment,
             },
+            "habits": self.habits.truth(),
         }
 
 

@@ -25,6 +25,8 @@ class Zone:
 
     country: str
     city: str
+    area: str
+    postal_code: str
     offset_hours: int
     context: bytes
 
@@ -77,19 +79,19 @@ MODELS = (
 )
 
 
-def _zone(locale: str, timezone: str, city: str, offset_hours: int) -> Zone:
+def _zone(locale: str, timezone: str, place: tuple[str, str, str], offset_hours: int) -> Zone:
     facts = {"locale": locale, "timezone": timezone}
-    return Zone(locale[-2:], city, offset_hours, orjson.dumps(facts)[1:-1])
+    return Zone(locale[-2:], *place, offset_hours, orjson.dumps(facts)[1:-1])
 
 
 ZONES = (
-    _zone("de-DE", "Europe/Berlin", "Leipzig", 1),
-    _zone("de-DE", "Europe/Berlin", "Hamburg", 1),
-    _zone("de-AT", "Europe/Vienna", "Graz", 1),
-    _zone("fr-FR", "Europe/Paris", "Lyon", 1),
-    _zone("nl-NL", "Europe/Amsterdam", "Utrecht", 1),
-    _zone("en-GB", "Europe/London", "Leeds", 0),
-    _zone("fi-FI", "Europe/Helsinki", "Turku", 2),
+    _zone("de-DE", "Europe/Berlin", ("Leipzig", "Sachsen", "04109"), 1),
+    _zone("de-DE", "Europe/Berlin", ("Hamburg", "Hamburg", "20095"), 1),
+    _zone("de-AT", "Europe/Vienna", ("Graz", "Steiermark", "8010"), 1),
+    _zone("fr-FR", "Europe/Paris", ("Lyon", "Auvergne-Rhone-Alpes", "69002"), 1),
+    _zone("nl-NL", "Europe/Amsterdam", ("Utrecht", "Utrecht", "3511"), 1),
+    _zone("en-GB", "Europe/London", ("Leeds", "Yorkshire", "LS1"), 0),
+    _zone("fi-FI", "Europe/Helsinki", ("Turku", "Varsinais-Suomi", "20100"), 2),
 )
 
 

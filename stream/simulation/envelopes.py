@@ -13,6 +13,7 @@ from stream.simulation.devices import APP, WEB
 
 SERVER = "server"
 STORE = "store"
+PHONE = "phone"
 
 PAGES = (
     "Home", "Category", "Search", "Product", "Cart", "Checkout", "Account", "Wishlist",
@@ -28,11 +29,13 @@ TRACKED = (
     "Wishlist Product Added to Cart", "Product Shared", "Cart Shared", "Product Reviewed",
     "Email Sent", "Email Delivered", "Email Opened", "Email Link Clicked", "Email Bounced",
     "Email Marked as Spam", "Unsubscribed", "Push Notification Received",
-    "Push Notification Tapped", "Push Notification Dismissed",
+    "Push Notification Tapped", "Push Notification Dismissed", "SMS Sent", "SMS Delivered",
+    "SMS Link Clicked", "SMS Unsubscribed", "Signed Up", "Survey Answered", "Invite Sent",
+    "Segment Consent Preference Updated",
 )  # fmt: skip
 """Every name of a `track` event that the shop sends."""
 
-KINDS = (*(f"page {name}" for name in PAGES), "identify", *TRACKED)
+KINDS = (*(f"page {name}" for name in PAGES), "identify", "alias", *TRACKED)
 """What the summary counts."""
 
 
@@ -50,10 +53,11 @@ def _openings(channel: str) -> dict[str, bytes]:
         for name in TRACKED
     }
     signup = b'},"type":"identify","traits":{"signup_channel":"%b"' % channel.encode()
-    return {**named, **tracked, "identify": signup}
+    alias = b'},"type":"alias","traits":{"former":true'
+    return {**named, **tracked, "identify": signup, "alias": alias}
 
 
-OPENINGS = {channel: _openings(channel) for channel in (WEB, APP, SERVER, STORE)}
+OPENINGS = {channel: _openings(channel) for channel in (WEB, APP, SERVER, STORE, PHONE)}
 
 _minutes: dict[int, bytes] = {}
 _MINUTES_MAX = 4096

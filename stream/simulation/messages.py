@@ -19,6 +19,18 @@ PUSH_RATIO = 0.4
 DISMISS_RATIO = 0.3
 """Of the push messages that nobody taps; the rest stays unseen."""
 
+SMS_RATIO = 0.35
+"""Of the other messages to customers who have left a number."""
+
+NUMBERS_EVERY = 5
+"""One customer in so many has left one, and who likes SMS has."""
+
+LIKED_FACTOR, OTHER_FACTOR = 1.5, 0.6
+"""What a liked medium makes of `open_ratio`, there and elsewhere."""
+
+STOP_FACTOR = 5.0
+"""A text on the phone is minded more than a letter."""
+
 OPEN_HOURS_MEAN = 4.0
 
 
@@ -31,27 +43,41 @@ def send(scene: Scene, _: object = None) -> None:
     if not customer.is_identified:
         return
     number = random.randrange(1 << 40)
-    is_push = customer.has_app and random.random() < PUSH_RATIO
-    scene.on_server(SERVER, campaign=_campaign(scene, b"push" if is_push else b"email"))
+    medium = _medium(scene)
+    scene.on_server(SERVER, campaign=_campaign(scene, medium.encode()))
     properties = _message(scene, number)
-    if is_push:
+    if medium == "push":
         scene.write("Push Notification Received", properties)
     else:
-        scene.write("Email Sent", properties)
+        name = "SMS" if medium == "sms" else "Email"
+        scene.write(f"{name} Sent", properties)
         scene.think(3_000)
-        bounces = random.random() < BOUNCE_RATIO
-        scene.write("Email Bounced" if bounces else "Email Delivered", properties)
+        bounces = medium == "email" and random.random() < BOUNCE_RATIO
+        scene.write("Email Bounced" if bounces else f"{name} Delivered", properties)
         if bounces:
             return
-    opens = random.random() < customer.open_ratio * customer.weariness
+    liked = customer.habits.medium
+    factor = 1.0 if liked is None else LIKED_FACTOR if liked == medium else OTHER_FACTOR
+    opens = random.random() < customer.open_ratio * customer.weariness * factor
     customer.weariness *= customer.kind.fatigue_ratio
     if opens:
         delay_ms = random.expovariate(1.0 / OPEN_HOURS_MEAN) * HOUR_MS + 5 * SECOND_MS
-        scene.later(delay_ms, tap if is_push else open_mail, number)
-    elif is_push and random.random() < DISMISS_RATIO:
+        scene.later(delay_ms, _ANSWERS[medium], number)
+    elif medium == "push" and random.random() < DISMISS_RATIO:
         scene.later(random.expovariate(1.0) * HOUR_MS, dismiss, number)
-    elif random.random() < customer.kind.unsubscribe_ratio:
-        scene.later(random.expovariate(1.0 / OPEN_HOURS_MEAN) * HOUR_MS, refuse, number)
+    elif random.random() < customer.kind.unsubscribe_ratio * (
+        STOP_FACTOR if medium == "sms" else 1
+    ):
+        delay_ms = random.expovariate(1.0 / OPEN_HOURS_MEAN) * HOUR_MS
+        scene.later(delay_ms, stop if medium == "sms" else refuse, number)
+
+
+def _medium(scene: Scene) -> str:
+    customer, random = scene.customer, scene.random
+    if customer.has_app and random.random() < PUSH_RATIO:
+        return "push"
+    has_number = customer.index % NUMBERS_EVERY == 0 or customer.habits.medium == "sms"
+    return "sms" if has_number and random.random() < SMS_RATIO else "email"
 
 
 def schedule_message(scene: Scene) -> None:
@@ -86,6 +112,17 @@ def tap(scene: Scene, number: int) -> None:
     stay(scene, campaign)
 
 
+def follow_link(scene: Scene, number: int) -> None:
+    """Follow the link of an SMS, which opens the shop; who only reads it leaves no trace."""
+    if scene.random.random() >= scene.customer.kind.click_ratio * 2.0:
+        return
+    campaign = _campaign(scene, b"sms")
+    scene.on_server(SERVER, campaign=campaign)
+    scene.write("SMS Link Clicked", _message(scene, number))
+    scene.think(1_500)
+    stay(scene, campaign)
+
+
 def dismiss(scene: Scene, number: int) -> None:
     """Wipe a push message away."""
     scene.on_server(SERVER, campaign=_campaign(scene, b"push"))
@@ -103,6 +140,16 @@ def refuse(scene: Scene, number: int) -> None:
     listed = b',"list_id":"newsletter","list_name":"Newsletter"'
     scene.write("Unsubscribed", properties + listed)
     customer.is_subscribed = False
+
+
+def stop(scene: Scene, number: int) -> None:
+    """Answer STOP to an SMS."""
+    scene.on_server(SERVER, campaign=_campaign(scene, b"sms"))
+    scene.write("SMS Unsubscribed", _message(scene, number))
+    scene.customer.is_subscribed = False
+
+
+_ANSWERS = {"email": open_mail, "push": tap, "sms": follow_link}
 
 
 def _message(scene: Scene, number: int) -> bytes:

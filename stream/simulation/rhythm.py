@@ -25,6 +25,14 @@ _WEB_HOURS = (
 )  # fmt: skip
 _WEB_DAYS = (106, 101, 99, 98, 92, 93, 111)  # Monday first
 
+_MORNING_HOURS = (
+    1, 0, 0, 0, 0, 8, 45, 70, 75, 60, 40, 22, 5, 3, 3, 2, 2, 3, 3, 4, 4, 3, 2, 1,
+)  # fmt: skip
+_EVENING_HOURS = (
+    6, 2, 0, 0, 0, 0, 1, 1, 2, 2, 2, 2, 3, 2, 2, 2, 4, 10, 40, 70, 80, 75, 50, 20,
+)  # fmt: skip
+_WEEKEND_DAYS = (8, 8, 8, 8, 18, 330, 320)
+
 _TILL_HOURS = (0, 0, 0, 0, 0, 0, 0, 0, 0, 12, 30, 42, 44, 38, 36, 40, 48, 52, 40, 18, 0, 0, 0, 0)
 _TILL_DAYS = (85, 85, 90, 95, 130, 215, 0)  # closed on Sunday
 
@@ -58,6 +66,9 @@ class Curve:
 
 
 WEB = Curve(_WEB_HOURS, _WEB_DAYS)
+MORNING = Curve(_MORNING_HOURS, _WEB_DAYS)
+EVENING = Curve(_EVENING_HOURS, _WEB_DAYS)
+WEEKEND = Curve(_WEB_HOURS, _WEEKEND_DAYS)
 TILL = Curve(_TILL_HOURS, _TILL_DAYS)
 MAIL = Curve(_MAIL_HOURS, _MAIL_DAYS)
 

@@ -11,7 +11,7 @@ import math
 
 from stream.simulation.customers import Customer
 from stream.simulation.devices import Device
-from stream.simulation.envelopes import OPENINGS, SERVER, STORE, close, text
+from stream.simulation.envelopes import OPENINGS, PHONE, SERVER, STORE, close, text
 from stream.simulation.shop import Action, Shop, SimulatedEvent
 from stream.simulation.traffic_faults import draw_late_ms, draw_retry_ms, malform
 
@@ -25,6 +25,9 @@ _SERVER_CONTEXT = {
     b'"timezone":"Etc/UTC"',
     STORE: b'"ip":"203.0.113.40","library":{"name":"analytics-python","version":"2.3.3"},'
     b'"app":{"name":"pos-gateway","version":"3.8.0","namespace":"retail"},'
+    b'"timezone":"Europe/Berlin"',
+    PHONE: b'"ip":"203.0.113.51","library":{"name":"analytics-python","version":"2.3.3"},'
+    b'"app":{"name":"call-desk","version":"2.1.0","namespace":"service"},'
     b'"timezone":"Europe/Berlin"',
 }
 
@@ -109,6 +112,13 @@ class Scene:
             self._send(kind, body, sent_ms, None)
         # More than the jitter above: events of a scene are received in the order of their times.
         self.time_ms += 20
+
+    def write_alias(self, former_id: str) -> None:
+        """Say that an id was the account's."""
+        head = self._head
+        self._head = b'{"previousId":"%b",%b' % (former_id.encode(), head[1:])
+        self.write("alias")
+        self._head = head
 
     def _send(self, kind: str, body: bytes, sent_ms: int, fault: str | None) -> None:
         """Add the instants, and write it. The network takes `latency_ms` after `sent_ms`."""

@@ -19,7 +19,9 @@ import msgspec
 from stream.clock import DAY_MS, NEVER_MS, SECOND_MS
 from stream.simulation.catalogue import Catalogue
 from stream.simulation.customers import Customer
+from stream.simulation.population import population
 from stream.simulation.rhythm import Rhythm
+from stream.simulation.seasons import seasons_between
 from stream.simulation.seeds import FAULTS, INDEX_MAX, SCENE, STEP_MAX, seed_of
 
 if TYPE_CHECKING:
@@ -52,6 +54,10 @@ class TrafficConfig:
         often, messages are opened sooner, goods come back sooner; the clock of events does not.
     hurry
         From `surge_ms` on, customers think this many times faster within a visit.
+    types
+        Shares of customer types by name; the others keep their proportions in what is left.
+    logins
+        Share of customers who have an account; None: as the types say.
     duplicates, late
         Share of events sent twice (same `messageId`, received later), and of events received
         minutes to hours after they happened.
@@ -68,6 +74,8 @@ class TrafficConfig:
     surge_ms: int = NEVER_MS
     surge: float = 1.0
     hurry: float = 1.0
+    types: tuple[tuple[str, float], ...] = ()
+    logins: float | None = None
     duplicates: float = 0.0
     late: float = 0.0
     malformed: float = 0.0
@@ -83,6 +91,7 @@ class TrafficConfig:
         for name in ("duplicates", "late", "malformed", "skewed"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ValueError(f"{name} {getattr(self, name)} is no share from 0 to 1")
+        population(self.types, self.logins)
 
     @property
     def end_ms(self) -> int:
@@ -117,6 +126,7 @@ class Shop:
         self.config = config
         self.catalogue = Catalogue(config.seed, config.start_ms, config.end_ms)
         self.rhythm = Rhythm(config.start_ms, config.surge_ms, config.surge)
+        self.seasons = tuple(seasons_between(config.start_ms, config.end_ms))
         self.random = Random()
         self.fault_random = Random()
         self.is_faulty = config.duplicates + config.late + config.malformed > 0.0
@@ -183,7 +193,7 @@ class Shop:
 def draw_customer(config: TrafficConfig, index: int, random: Random) -> Customer:
     """A customer as the seed has it, with the clocks of its devices."""
     assert 0 <= index < INDEX_MAX
-    customer = Customer(config.seed, index, random)
+    customer = Customer(config.seed, index, random, population(config.types, config.logins))
     random.seed(seed_of(config.seed, FAULTS, index))
     for device in customer.devices:
         if random.random() < config.skewed:

@@ -1,17 +1,20 @@
-"""A visit to the web shop or the app: landing, login, browsing, and on to the checkout or away."""
+"""A visit to the web shop or the app: landing, login, browsing, and on to the checkout or away.
+
+Some visits have an errand: what is used up is bought again, and what is worn or broken replaced.
+"""
 
 from __future__ import annotations
 
 import math
 
-from stream.clock import MINUTE_MS
-from stream.simulation.assortment import CATEGORIES
+from stream.clock import DAY_MS, HOUR_MS, MINUTE_MS
+from stream.simulation.aftermath import follow
 from stream.simulation.baskets import view_cart
 from stream.simulation.browsing import browse, pick_product, view
-from stream.simulation.catalogue import page
-from stream.simulation.checkout import check_out
-from stream.simulation.envelopes import text
-from stream.simulation.rhythm import WEB
+from stream.simulation.catalogue import Variant
+from stream.simulation.checkout import Errand, check_out
+from stream.simulation.landing import introduce, land, log_in
+from stream.simulation.orders import Order
 from stream.simulation.scene import Scene
 
 VIEWS_MAX = 40
@@ -19,8 +22,15 @@ VIEWS_MAX = 40
 INTRODUCED_RATIO = 0.3
 """Of the visits on a device that is logged in."""
 
-HOME = page("/", "Home", "https://www.google.com/")
-ACCOUNT = page("/account/login", "Log in", "https://shop.example/")
+PLAN_VISITS = 3
+"""Who plans looks at a product on so many visits, and buys it on the last."""
+
+RESTOCK_HOURS = 30.0
+"""When somebody who needs a refill asks again for one that is out."""
+
+DEFECT_REPLACED_RATIO = 0.7
+WORN_REPLACED_RATIO = 0.5
+"""Who buys the same again in this shop."""
 
 _ADVERTS = tuple(
     b',"campaign":{"name":"%b","source":"%b","medium":"cpc","term":"%b","content":"%b"}' % words
@@ -44,20 +54,21 @@ def schedule_visit(scene: Scene) -> None:
     """Put the customer's next visit on the agenda, unless it has lapsed for good."""
     shop, customer, random = scene.shop, scene.customer, scene.random
     time_ms = scene.time_ms
-    # Thinning as in `Rhythm`: a lapsing customer's rate only falls, so this one bounds it.
-    level = customer.visit_level(shop.rhythm.shop_days(time_ms))
-    per_week = customer.visits_per_week * level
+    # Thinning as in `Rhythm`.
+    bound = customer.visit_bound(shop.rhythm.shop_days(time_ms))
+    per_week = customer.visits_per_week * bound
+    curve, shift = customer.habits.curve, customer.wake_shift_hours
     while per_week > 1e-3:
-        time_ms = shop.rhythm.next_ms(random, time_ms, per_week, WEB, customer.wake_shift_hours)
-        after = customer.visit_level(shop.rhythm.shop_days(time_ms))
-        if random.random() * level < after or time_ms >= shop.config.end_ms:
+        time_ms = shop.rhythm.next_ms(random, time_ms, per_week, curve, shift)
+        level = customer.visit_level(shop.rhythm.shop_days(time_ms))
+        if random.random() * bound < level or time_ms >= shop.config.end_ms:
             break
     else:
         return
     shop.schedule(time_ms, customer.index, visit)
 
 
-def stay(scene: Scene, campaign: bytes) -> None:
+def stay(scene: Scene, campaign: bytes, errand: Errand | None = None) -> None:
     """One visit from the landing on. Waits until an earlier visit has ended."""
     customer, random = scene.customer, scene.random
     if scene.time_ms < customer.busy_until_ms:
@@ -65,86 +76,100 @@ def stay(scene: Scene, campaign: bytes) -> None:
     devices = customer.devices
     device = devices[0] if random.random() < 0.7 else devices[random.randrange(len(devices))]
     scene.on_device(device, campaign)
-    _land(scene, campaign)
+    land(scene, campaign)
     if device.is_logged_in and random.random() < INTRODUCED_RATIO:
         introduce(scene)
     elif customer.user_id is not None and not device.is_logged_in and random.random() < 0.3:
         log_in(scene, campaign)
     if customer.cart and random.random() < 0.4:
         view_cart(scene)
-    if customer.usual is not None and random.random() < customer.kind.refill_ratio:
-        view(scene, customer.usual, 1.0)
+    if errand is not None:
+        view(scene, errand.variant, 1.0)
     else:
+        if customer.habits.style == "planned":
+            _pursue_plan(scene)
         views = -math.log(1.0 - random.random()) * customer.views_per_visit
         for _ in range(min(int(views) + 1, VIEWS_MAX)):
             browse(scene)
     if customer.cart:
-        _decide(scene, campaign)
+        _decide(scene, campaign, errand)
     customer.busy_until_ms = scene.time_ms
 
 
-def _land(scene: Scene, campaign: bytes) -> None:
-    random = scene.random
-    draw = random.random()
-    if campaign and draw < 0.5:
-        product = pick_product(scene)
-        scene.write("page Product", b',"path":"%b"' % product.path.encode(), product.page)
-        return
-    scene.write("page Home", b',"path":"/"', HOME)
-    if draw < 0.3:
-        scene.think(2_000)
-        promotion = b',"promotion_id":"promo_%d","name":"Week of %b","position":"home_top"' % (
-            random.randrange(6),
-            CATEGORIES[scene.customer.shelves[0]].name.encode(),
-        )
-        scene.write("Promotion Viewed", promotion, HOME)
-        if draw < 0.04 + 0.2 * scene.customer.coupon_ratio:
-            scene.think(3_000)
-            scene.write("Promotion Clicked", promotion, HOME)
-
-
-def log_in(scene: Scene, campaign: bytes) -> None:
-    """Log in: from here on the device's events carry the account."""
-    device = scene.device
-    assert device is not None
-    scene.think(9_000)
-    scene.write("page Account", b',"path":"/account/login"', ACCOUNT)
-    scene.think(12_000)
-    device.is_logged_in = True
-    scene.on_device(device, campaign)
-    introduce(scene)
-
-
-def introduce(scene: Scene) -> None:
-    """Identify the account with its traits, as shops do at the login and on many visits after."""
+def _pursue_plan(scene: Scene) -> None:
+    """Look again at what is thought of; the last time, take it."""
     customer = scene.customer
-    index = customer.index
-    traits = (
-        b',"name":%b,"email":%b,"address":{"city":%b,"country":"%b"},"newsletter":%b,'
-        b'"gender":"%b","birthday":"19%02d-%02d-%02d"'
-    ) % (
-        text(customer.name),
-        text(customer.email),
-        text(customer.zone.city),
-        customer.zone.country.encode(),
-        b"true" if customer.is_subscribed else b"false",
-        (b"female", b"male", b"diverse")[index % 3],
-        55 + index % 45,
-        1 + index % 12,
-        1 + index % 28,
-    )
-    scene.write("identify", traits, ACCOUNT)
+    if customer.plan is None:
+        variants = pick_product(scene).variants
+        customer.plan = variants[int(customer.size_rank * len(variants))]
+        customer.plan_visits = 0
+    customer.plan_visits += 1
+    view(scene, customer.plan, 1.0 if customer.plan_visits >= PLAN_VISITS else 0.0)
 
 
-def _decide(scene: Scene, campaign: bytes) -> None:
+def _decide(scene: Scene, campaign: bytes, errand: Errand | None) -> None:
     """With a filled cart: to the checkout, or away from it."""
     customer, random = scene.customer, scene.random
     if random.random() < 0.7:
         view_cart(scene)
-    if not customer.cart or random.random() >= customer.kind.checkout_ratio:
+    if not customer.cart:
+        return
+    if errand is None and random.random() >= customer.checkout_ratio:
         return
     device = scene.device
     assert device is not None
     if customer.user_id is not None and not device.is_logged_in and random.random() < 0.85:
         log_in(scene, campaign)
-    check_out(scene)
+    order = check_out(scene, errand)
+    if order is None:
+        return
+    _use(scene, order)
+    for days, offer in follow(scene, order):
+        if random.random() < DEFECT_REPLACED_RATIO:
+            scene.later((days + 0.5 + 3.0 * random.random()) * DAY_MS, replace, offer.variant)
+
+
+def _use(scene: Scene, order: Order) -> None:
+    """Put on the agenda when what was bought is used up, or worn."""
+    customer, random = scene.customer, scene.random
+    for offer, quantity in order.lines:
+        category = offer.variant.product.category
+        if category.refill_days:
+            customer.usual = offer.variant
+            if customer.habits.refill_pace:
+                customer.refills += 1
+                days = refill_days(offer.variant) * quantity * customer.habits.refill_pace
+                scene.later(days * random.gauss(1.0, 0.06) * DAY_MS, refill, customer.refills)
+        elif category.life_days and random.random() < WORN_REPLACED_RATIO:
+            days = category.life_days * random.lognormvariate(0.0, 0.15)
+            scene.later(days * DAY_MS, replace, offer.variant)
+
+
+def refill_days(variant: Variant) -> float:
+    """How long a pack lasts at the usual pace.
+
+    >>> from stream.simulation.catalogue import Catalogue
+    >>> coffee = Catalogue(1, 0, DAY_MS).shelves[6][0]
+    >>> [refill_days(pack) for pack in coffee.variants]
+    [9.0, 18.0, 36.0]
+    """
+    category = variant.product.category
+    middle = category.sizes[len(category.sizes) // 2]
+    return category.refill_days * float(variant.size) / float(middle)
+
+
+def refill(scene: Scene, number: int) -> None:
+    """Buy the usual consumable again, unless a later purchase has put that off."""
+    customer = scene.customer
+    if number != customer.refills or customer.usual is None:
+        return
+    if customer.usual.offer(scene.time_ms).stock:
+        stay(scene, b"", Errand(customer.usual))
+    else:
+        scene.later(RESTOCK_HOURS * HOUR_MS, refill, number)
+
+
+def replace(scene: Scene, variant: Variant) -> None:
+    """Buy the same piece again."""
+    if variant.offer(scene.time_ms).stock:
+        stay(scene, b"", Errand(variant))

@@ -55,12 +55,19 @@ def check(value: bytes, received_ms: int) -> str:
     found = decode(value, received_ms + 50, None)
     user, anonymous = call.get("userId"), call.get("anonymousId")
     assert found.key == (user or anonymous)
-    assert found.links == (((anonymous, user),) if user and anonymous else ())
+    cards = [f"{card['type']}:{card['id']}" for card in call["context"].get("externalIds", ())]
+    own = [anonymous] if user and anonymous else []
+    former = [call["previousId"]] if call["type"] == "alias" else []
+    lesser = dict.fromkeys([*own, *cards, *former])
+    assert set(found.links) == {(ident, user) for ident in lesser}
     received = instant(call["receivedAt"])
     happened = received - (instant(call["sentAt"]) - instant(call["originalTimestamp"]))
     assert found.received_ms == (received - EPOCH) // MILLISECOND
     assert found.time_ms == (happened - EPOCH) // MILLISECOND
     record = found.record
+    if call["type"] == "alias":
+        assert record is None
+        return "other"
     assert record.message_id == xxhash.xxh3_64(call["messageId"].encode()).intdigest()
     assert (record.time_ms, record.received_ms) == (found.time_ms, found.received_ms)
     channel = call.get("properties", {}).get("channel")

@@ -4,13 +4,15 @@ import re
 from collections import Counter
 from math import sqrt
 from random import Random
+from typing import Any
 
 import orjson
 import pytest
 
 from stream.simulation import customer_types
-from stream.simulation.customer_types import TYPES, CustomerType, type_at
+from stream.simulation.customer_types import TYPES, CustomerType
 from stream.simulation.customers import Customer
+from stream.simulation.population import Population
 from stream.simulation.traffic import TrafficConfig, truths
 from tests.simulation.month import MONDAY_MS, Month
 
@@ -52,8 +54,54 @@ def test_types_occur_by_their_shares():
 
 
 def test_every_quantile_has_a_type():
-    assert {type_at(step / 1_000) for step in range(1_000)} == set(TYPES)
-    assert type_at(1.0) is TYPES[-1]
+    everybody = Population()
+    assert {everybody.type_at(step / 1_000) for step in range(1_000)} == set(TYPES)
+    assert everybody.type_at(1.0) is TYPES[-1]
+
+
+def test_given_shares_hold_and_the_others_keep_their_proportions():
+    config = TrafficConfig(
+        customers=20_000, start_ms=MONDAY_MS, types=(("heavy", 0.5), ("browser", 0.0))
+    )
+    counts = Counter(truth["type"] for truth in truths(config))
+    assert abs(counts["heavy"] - 10_000) < 5 * sqrt(5_000)
+    assert counts["browser"] == 0
+    # What is left for the others is 0.5 of 0.78: light had 0.18.
+    expected = 20_000 * 0.5 * 0.18 / 0.78
+    assert abs(counts["light"] - expected) < 5 * sqrt(expected)
+
+
+@pytest.mark.parametrize("logins", [0.0, 0.3, 0.95, 1.0])
+def test_as_many_have_an_account_as_are_to_log_in(logins: float):
+    config = TrafficConfig(customers=5_000, start_ms=MONDAY_MS, logins=logins)
+    accounts = sum(truth["user_id"] is not None for truth in truths(config))
+    assert abs(accounts - 5_000 * logins) <= 5 * sqrt(5_000 * logins * (1 - logins))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"types": (("owl", 0.1),)}, "owl"),
+        ({"types": (("heavy", 0.7), ("light", 0.4))}, "1.1 in sum"),
+        ({"types": (("heavy", -0.1),)}, "share"),
+        ({"logins": 1.2}, "logins"),
+    ],
+)
+def test_shares_that_cannot_be_are_refused(settings: dict[str, Any], message: str):
+    with pytest.raises(ValueError, match=message):
+        TrafficConfig(start_ms=MONDAY_MS, **settings)
+
+
+def test_habits_occur_by_their_shares():
+    config = TrafficConfig(customers=20_000, start_ms=MONDAY_MS)
+    habits = [truth["habits"] for truth in truths(config)]
+    for name, value, share in [
+        ("daypart", "morning", 0.10), ("daypart", "weekend", 0.10), ("season", "christmas", 0.025),
+        ("style", "planned", 0.12), ("attitude", "detractor", 0.25), ("medium", "sms", 0.10),
+        ("advocate", True, 0.05), ("area", "rural", 0.25),
+    ]:  # fmt: skip
+        found = sum(habit[name] == value for habit in habits)
+        assert abs(found - 20_000 * share) < 5 * sqrt(20_000 * share), (name, value)
 
 
 def test_customers_of_a_type_differ_around_its_means():

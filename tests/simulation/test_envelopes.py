@@ -50,5 +50,5 @@ def test_every_kind_opens_in_every_channel(channel: str):
     assert set(OPENINGS[channel]) == set(KINDS)
     for kind, opening in OPENINGS[channel].items():
         told = orjson.loads(b'{"context":{' + opening + b"}}")
-        assert told["type"] in {"track", "page", "screen", "identify"}
+        assert told["type"] in {"track", "page", "screen", "identify", "alias"}
         assert kind in {told.get("event"), f"page {told.get('name')}", told["type"]}

@@ -9,7 +9,7 @@ from tests.simulation.month import Month
 
 def test_only_accounts_get_messages_and_as_many_as_their_type_says(month: Month):
     sent: Counter[int] = Counter()
-    for event, body in month.told("Email Sent", "Push Notification Received"):
+    for event, body in month.told("Email Sent", "Push Notification Received", "SMS Sent"):
         truth = month.truths[event.customer]
         assert body["userId"] == truth["user_id"]
         assert "anonymousId" not in body

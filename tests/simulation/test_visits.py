@@ -15,11 +15,15 @@ def visits(month: Month) -> dict[int, list[int]]:
 
 
 def steady(month: Month) -> list[dict]:
-    """Customers from before the month whose rate does not change."""
+    """Customers from before the month whose rate does not change, and who come without errand."""
     return [
         truth
         for truth in month.truths
-        if not truth["arrival_days"] and truth["parameters"]["half_life_days"] is None
+        if not truth["arrival_days"]
+        and truth["parameters"]["half_life_days"] is None
+        and truth["habits"]["season"] is None
+        and not truth["habits"]["rising"]
+        and not truth["habits"]["refill_pace"]
     ]
 
 
