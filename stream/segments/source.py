@@ -126,7 +126,7 @@ class Source:
             raise DefinitionError(f"{file}:1: is nested too deep; make it flat") from None
         except yaml.YAMLError as error:
             raise DefinitionError(
-                f"{file}:{_yaml_problem(error, content)}; mend the YAML"
+                f"{file}:{_yaml_problem(error, content)}"
             ) from None
         if isinstance(self.tree, list):
             self.tree = {"segments": self.tree}
