@@ -14,6 +14,7 @@ from stream.features.needs import NEEDS
 from stream.segments.describe import duration_words
 from stream.segments.kinds import Duration
 from stream.segments.language import EVENTS, FUNCTIONS, KINDS, OPERATORS, TIME_UNITS
+from stream.segments.not_yet import NOT_YET
 
 
 def add_parser(subparsers: Any) -> None:
@@ -63,6 +64,7 @@ def vocabulary(settings: Mapping[str, float]) -> dict[str, Any]:
         "units": {name: duration_words(value) for name, value in TIME_UNITS.items()},
         "functions": FUNCTIONS,
         "operators": OPERATORS,
+        "not_yet": NOT_YET,
         "events": EVENTS,
     }
 
@@ -87,6 +89,9 @@ def _print(found: dict[str, Any]) -> None:
         console.print(f"\n{title}", style="bold")
         for name, about in found[title].items():
             console.print(f"  {name}: {about}", highlight=False, markup=False)
+    console.print("\nnot yet available", style="bold")
+    for name, why in found["not_yet"].items():
+        console.print(f"  {name}: {why}", highlight=False, markup=False)
     console.print("\nevents of measures, with their properties", style="bold")
     for name, properties in found["events"].items():
         console.print(f"  {name}: {', '.join(properties)}", highlight=False, markup=False)

@@ -1,8 +1,8 @@
 """From a record of the raw topic to what the customer log holds: one call, one typed decode.
 
 The way: limits, envelope, time, whose it is, and by the type of the call its record. Bytes become
-typed structs; only the traits of an identify call pass through a dict. What is wrong is said by
-`RejectedEventError`, with a reason and the field, and nothing else is ever raised.
+typed structs; only traits, and properties of a shop's own events, pass through a dict. What is
+wrong is said by `RejectedEventError`, with a reason and the field, and nothing else is ever raised.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from stream.events.records import (
 from stream.events.reference import ReferenceBook
 from stream.events.rejection import RejectedEventError, of_validation
 from stream.events.tracked import TRACKED, tracked
-from stream.events.traits import traits_of
+from stream.events.traits import own_properties, traits_of
 
 __all__ = ["DEPTH_MAX", "EVENT_BYTES_MAX", "Reading", "RejectedEventError", "decode", "read"]
 
@@ -138,8 +138,9 @@ def _track(
             preferences, cut = preferences_of(call)
             head = (time_ms, digest, received_ms)
             return ConsentChanged(*head, channel=channel, preferences=preferences), cut
-        custom = Custom(time_ms, digest, received_ms, (), channel, name[:TEXT_MAX])
-        return custom, len(name) > TEXT_MAX
+        own, is_cut = own_properties(call.properties)
+        custom = Custom(time_ms, digest, received_ms, (), channel, name[:TEXT_MAX], own)
+        return custom, is_cut or len(name) > TEXT_MAX
     decoder, build = known
     cut = False
     try:

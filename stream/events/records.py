@@ -197,9 +197,10 @@ class PromotionSeen(Event, tag=20, frozen=True):
 
 
 class Custom(Event, tag=21, frozen=True):
-    """An event outside the specification: activity with a name."""
+    """An event outside the specification: activity with a name, and what of it is scalar."""
 
     name: str = ""
+    properties: dict[str, str | int | float | bool] = {}
 
 
 class ConsentChanged(Event, tag=22, frozen=True):
@@ -257,8 +258,8 @@ class Tick(msgspec.Struct, array_like=True, frozen=True, kw_only=True, gc=False,
 class Version(msgspec.Struct, array_like=True, frozen=True, kw_only=True, gc=False, tag=51):
     """A new version of what decides, in force from the event time `active_ms` on.
 
-    `kind` is definitions, population or clusters. `name` is the hash of `content`. `active_ms`
-    0 means: from the start of the log.
+    `kind` is definitions, population, clusters or past. `name` is the hash of `content`.
+    `active_ms` 0 means: from the start of the log.
     """
 
     kind: str

@@ -1,4 +1,4 @@
-"""Traits of an identify call: bounded, scalar, one level of nesting made flat."""
+"""Traits of an identify call, properties of a shop's own event: bounded, scalar, made flat."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ TRAITS_MAX: Final = 50
 
 TRAIT_NAME_MAX: Final = 64
 """Characters of a trait's name, dots included."""
+
+OWN_PROPERTIES_MAX: Final = 20
+"""Properties of an event of the shop's own, in the order sent: at their limits 6 KB."""
 
 _INTEGER_MAX: Final = 2**63 - 1
 
@@ -34,10 +37,20 @@ def traits_of(raw: msgspec.Raw, field: str) -> tuple[dict[str, Trait], bool]:
     content = msgspec.json.decode(raw) or {}
     if not isinstance(content, dict):
         raise RejectedEventError("wrong_type", field, "Expected `object`")
+    return _bounded(content, TRAITS_MAX)
+
+
+def own_properties(raw: msgspec.Raw) -> tuple[dict[str, Trait], bool]:
+    """The same of an event of the shop's own; properties that are no object are none."""
+    content = msgspec.json.decode(raw)
+    return _bounded(content, OWN_PROPERTIES_MAX) if isinstance(content, dict) else ({}, False)
+
+
+def _bounded(content: dict[str, Any], traits_max: int) -> tuple[dict[str, Trait], bool]:
     traits: dict[str, Trait] = {}
     cut = False
     for name, value in _flat(content):
-        if len(traits) == TRAITS_MAX:
+        if len(traits) == traits_max:
             return traits, True
         if not _is_storable(value):
             continue

@@ -8,12 +8,14 @@ time at the shop; None stands for what the event does not carry.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from stream.events import records as r
 from stream.events.names import canonical_name
 
 NUMBER, MONEY, TEXT, FLAG = "number", "money", "text", "flag"
+OWN = "own"
+"""Kind of a property of a shop's own event: a number, text or flag, as what it is compared with."""
 
 
 class Property(NamedTuple):
@@ -64,6 +66,10 @@ _ITEM = {
     "amount": Property(
         "(None if item.price_micros is None else item.price_micros * item.quantity)", MONEY,
         "Price times pieces."),
+    "margin": Property(
+        "(None if item.price_micros is None or item.cost_micros is None "
+        "else (item.price_micros - item.cost_micros) * item.quantity)", MONEY,
+        "What the pieces earn: price less cost."),
     "on_offer": Property(
         "(None if item.price_micros is None or item.list_price_micros is None "
         "else item.price_micros < item.list_price_micros)", FLAG,
@@ -210,4 +216,22 @@ def event_kind(name: str) -> EventKind:
     canonical = canonical_name(name)
     if canonical in EVENTS:
         return EVENTS[canonical]
-    return EventKind((r.Custom,), _is("name", name), _COMMON)
+    return EventKind((r.Custom,), _is("name", name), _OwnProperties(_COMMON))
+
+
+class _OwnProperties(dict[str, Property]):
+    """Whatever the shop sends with an event of its own, by name."""
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The property of that name; what is no name of one is none."""
+        known = super().get(name)
+        return own_property(name) if known is None and name.isidentifier() else known or default
+
+
+def own_property(name: str) -> Property:
+    """A property of a shop's own event: `code` takes what it is, whatever its kind.
+
+    >>> own_property("score").code
+    "event.properties.get('score')"
+    """
+    return Property(f"event.properties.get({name!r})", OWN, f"{name} of the shop's own event.")

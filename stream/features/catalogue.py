@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from stream.features import activity, engagement, intent, purchases, traits
+from stream.features import activity, engagement, intent, purchases, style, traits
 from stream.features.registry import Feature, by_name
 from stream.state import windows
 from stream.state.consents import agreed, words_of
 
 FEATURES: dict[str, Feature] = by_name(
-    (activity.FAMILY, intent.FAMILY, purchases.FAMILY, engagement.FAMILY)
+    (activity.FAMILY, intent.FAMILY, purchases.FAMILY, style.FAMILY, engagement.FAMILY)
 )
 
 FUNCTIONS = {

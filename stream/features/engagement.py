@@ -14,4 +14,7 @@ FAMILY: tuple[Feature, ...] = (
     Feature("messages.last_opened", "(None if row.messages is None else "
             "row.messages.last_opened_ms or None)", "instant", MESSAGES,
             "Latest message opened.", nullable=True),
+    Feature("messages.unsubscribed", "(0 if row.messages is None else "
+            "len(row.messages.unsubscribed))", "count", MESSAGES,
+            "Media (email, push, sms) that the customer wants no more messages by."),
 )  # fmt: skip

@@ -9,10 +9,13 @@ import msgspec
 from stream.clock import NEVER_MS
 from stream.events.kinds import CUSTOM, kind_of
 from stream.events.records import Custom, CustomerEvent
-from stream.features.properties import PROPERTIES_OF
+from stream.features.properties import OWN_PREFIX, PROPERTIES_OF
 
 NAMES_MAX = 500
 """Names of events; some clients put an id into them."""
+
+PROPERTIES_MAX = 5_000
+"""Properties of events: those of the specification are a few hundred."""
 
 
 def custom_event(name: str) -> str:
@@ -55,16 +58,20 @@ class Inventory:
         self.total.add(time_ms)
         self.events.setdefault(name, Seen()).add(time_ms)
         if type(record) is Custom:
-            self._observe_custom(record.name, time_ms)
+            self._observe_custom(record)
         for found in PROPERTIES_OF[name]:
             if found.carried(record):
                 self.properties.setdefault((name, found.name), Seen()).add(time_ms)
 
-    def _observe_custom(self, name: str, time_ms: int) -> None:
+    def _observe_custom(self, record: Custom) -> None:
         """A shop's own event, by its name as well; of very many names the first."""
-        key = custom_event(name)
+        key, time_ms = custom_event(record.name), record.time_ms
         if key in self.events or len(self.events) < NAMES_MAX:
             self.events.setdefault(key, Seen()).add(time_ms)
+            for name in record.properties:
+                place = (key, OWN_PREFIX + name)
+                if place in self.properties or len(self.properties) < PROPERTIES_MAX:
+                    self.properties.setdefault(place, Seen()).add(time_ms)
 
     def seen(self, names: Iterable[str]) -> Seen:
         """How often any of the events came."""

@@ -70,6 +70,8 @@ _CHECKOUT = (
 _SENT = ("Message Sent", "Email Sent", "Push Notification Sent", "SMS Sent")
 _CLICKED = ("Email Link Clicked", "Push Notification Tapped", "SMS Link Clicked")
 
+_STOPPED = ("Unsubscribed", "Email Marked as Spam", "SMS Unsubscribed")
+
 _VISIT_ENDS = "a visit ends 30 minutes after its last activity"
 _MATURES = "an order's returns are known 30 days after it"
 
@@ -144,6 +146,17 @@ NEEDS: dict[str, Need] = {
     "returns.matured_orders": Need(_ORDERS, (_ORDER,), by_time=_MATURES),
     "returns.rate": Need((*_ORDERS, "Order Refunded"), (_ORDER, *_refunds()), (), _REVENUE,
                          _WHICH_ORDER, _MATURES),
+    "first_order.revenue": _orders(_REVENUE),
+    "first_order.items": _orders(((Carried("products", _ORDER),),)),
+    "first_order.product": _orders(((Carried("products", _ORDER),),)),
+    "first_order.coupon": _orders(((Carried("coupon", _ORDER),),)),
+    "first_order.channel": _orders(((Carried("channel", _ORDER),),)),
+    "first_order.on_offer": _orders(_OFFER),
+    "orders.item_price": _orders((*_REVENUE, (Carried("products", _ORDER),))),
+    "orders.basket": _orders(_REVENUE),
+    "orders.looked": Need(_ORDER, (("Product Viewed",), _ORDER)),
+    "orders.look_ahead": Need(_ORDER, (("Product Viewed",), _ORDER)),
+    "messages.unsubscribed": Need(_STOPPED, (_STOPPED,)),
     "messages.sent": Need(_SENT, (_SENT,)),
     "messages.opened": Need(("Email Opened",), (("Email Opened",),)),
     "messages.clicked": Need(_CLICKED, (_CLICKED,)),

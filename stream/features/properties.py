@@ -91,3 +91,17 @@ PROPERTIES_OF: dict[str, tuple[Property, ...]] = {
     for name, kind in KINDS.items()
 }
 """Name of an event -> the properties that it can carry."""
+
+OWN_PREFIX = "properties."
+"""Before the name of a property of a shop's own event."""
+
+
+def property_named(name: str) -> Property:
+    """A property by its name; of a shop's own event, it is what the shop calls so.
+
+    >>> property_named("properties.nps").about
+    "nps among the event's properties"
+    """
+    if name.startswith(OWN_PREFIX):
+        return Property(name, f"{name.removeprefix(OWN_PREFIX)} among the event's properties")
+    return PROPERTIES[name]

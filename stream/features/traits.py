@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec import structs
+
 from stream.features.registry import Feature
 from stream.state.fold import TRAITS
 
@@ -30,13 +32,23 @@ _FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0"
 _UNITS = {"number": "ratio", "text": "text", "flag": "flag"}
 
 
-def trait(name: str, kind: str) -> Feature:
-    """The feature of a trait that is compared with a number, text or flag; else it is unknown."""
+def trait(name: str, kind: str, default: float | str | None = None) -> Feature:
+    """The feature of a trait that is compared with a number, text or flag; else it is unknown.
+
+    A customer who has no such trait has the default, where there is one.
+    """
+    otherwise = "" if default is None else f", {default!r}"
     return Feature(
-        f"trait:{kind}:{name}",
-        f"{kind}_trait(row.traits.get({name!r}))",
+        f"trait:{kind}:{name}{otherwise}",
+        f"{kind}_trait(row.traits.get({name!r}{otherwise}))",
         _UNITS[kind],
         TRAITS,
         f"The trait {name!r}.",
         nullable=True,
     )
+
+
+def of_kind(feature: Feature, kind: str) -> Feature:
+    """A feature of any kind, such as a property of a shop's own event, where it is of this one."""
+    name, code = f"{feature.name}:{kind}", f"{kind}_trait({feature.code})"
+    return structs.replace(feature, name=name, code=code, unit=_UNITS[kind], nullable=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import operator
+import re
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 
@@ -16,9 +17,10 @@ from xxhash import xxh3_64_hexdigest
 
 from stream.clock import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 from stream.events.records import MICROS
+from stream.events.vocabulary import OWN
 from stream.features.catalogue import FEATURES
 from stream.features.registry import Feature
-from stream.features.traits import TRAIT_NAME_MAX, trait
+from stream.features.traits import TRAIT_NAME_MAX, of_kind, trait
 from stream.segments.kinds import (
     DURATION,
     FLAG,
@@ -31,6 +33,7 @@ from stream.segments.kinds import (
     with_article,
 )
 from stream.segments.measures import FUNCTIONS_OF_EVENTS, MeasureParser
+from stream.segments.not_yet import why_not_yet
 from stream.segments.sugar import expand
 
 UNITS = {
@@ -50,6 +53,7 @@ NUMBER_MAX = 1e15
 CONSTANT_MAX = 1e18
 """Of what is computed from numbers: the milliseconds of 30 million years."""
 
+_NAME = re.compile(r"[\w.]+")
 _ARITHMETIC = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
 _OPERATORS: dict[type[ast.operator], Callable[[float, float], float]] = {
     ast.Add: operator.add,
@@ -173,9 +177,12 @@ class Arithmetic:
             case ast.Attribute():
                 return self.reading(self.feature(node), used)
             case ast.Call(func=ast.Name(id=name)) if name in FUNCTIONS_OF_EVENTS:
-                return self.reading(self.feature(node), used)
+                found = self.feature(node)
+                if found.unit == OWN:
+                    found = self.said(node, NUMBER)
+                return self.reading(found, used)
             case ast.Call(func=ast.Name(id="trait")):
-                return self.reading(self.trait(node, NUMBER), used)
+                return self.reading(self.said(node, NUMBER), used)
             case ast.Call(func=ast.Name(id="ratio_to_past")):
                 return self.value(expand(node), used)
             case ast.Call(func=ast.Name(id=name)):
@@ -211,16 +218,50 @@ class Arithmetic:
         self.features[found.name] = found
         return found
 
+    def said(self, node: ast.Call, kind: str) -> Feature:
+        """What somebody says, of the kind that it is compared with: a trait, or the first or latest
+        property of a shop's own event.
+        """
+        if isinstance(node.func, ast.Name) and node.func.id == "trait":
+            found = self.trait(node, kind)
+        else:
+            found = self.feature(node)
+            if found.unit == OWN:
+                found = of_kind(found, kind)
+            elif found.unit != FLAG:
+                text = ast.get_source_segment(self.source, node)
+                message = f"{text!r} is a {KIND_OF_UNIT.get(found.unit, NUMBER)}; compare it"
+                raise ConditionError(message, node.col_offset)
+        self.features[found.name] = found
+        return found
+
     def trait(self, node: ast.Call, kind: str) -> Feature:
         """The feature of a trait that is compared with a value of a kind."""
         match node:
-            case ast.Call(args=[ast.Constant(value=str(name))], keywords=[]) if (
-                0 < len(name) <= TRAIT_NAME_MAX
+            case ast.Call(args=[ast.Constant(value=str(name)), *rest], keywords=[]) if (
+                0 < len(name) <= TRAIT_NAME_MAX and len(rest) <= 1
             ):
-                found = trait(name, kind)
-                self.features[found.name] = found
-                return found
-        raise ConditionError('trait() names one, as in trait("vip")', node.col_offset)
+                default = None if not rest else self.default(rest[0], kind)
+                return trait(name, kind, default)
+        raise ConditionError(
+            'trait() names one, as in trait("vip"), and what it is for who has none, as in '
+            'trait("vip", false)', node.col_offset,
+        )  # fmt: skip
+
+    def default(self, node: ast.expr, kind: str) -> float | str:
+        """What a trait is for a customer who has none."""
+        match node:
+            case ast.Name(id="true" | "false" as word):
+                value: object = word == "true"
+            case ast.Constant(value=value):
+                pass
+            case _:
+                raise ConditionError("is a number, a text, true or false", node.col_offset)
+        found = self.kind_of(value, node)
+        if found != kind or not isinstance(value, int | float | str):
+            message = f"is a {found}, and the trait is compared with a {kind}"
+            raise ConditionError(message, node.col_offset)
+        return value
 
     def duration(self, node: ast.expr) -> float:
         """The milliseconds of a duration without features."""
@@ -234,8 +275,10 @@ class Arithmetic:
 
     def unknown(self, node: ast.expr) -> ConditionError:
         text = ast.get_source_segment(self.source, node) or ""
+        if (missing := why_not_yet(text)) is not None:
+            return ConditionError(missing, node.col_offset)
         names = [*FEATURES, *UNITS, *self.settings]
-        near = get_close_matches(text, names, 1, 0.4)
+        near = get_close_matches(text, names, 1, 0.4) if _NAME.fullmatch(text) else ()
         hint = f"; did you mean {near[0]}?" if near else ""
         return ConditionError(f"{text!r} is no feature, unit or setting{hint}", node.col_offset)
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from stream.features.traits import flag_trait, number_trait, text_trait
 from stream.segments.local_time import LocalClock
 from stream.segments.measures import Measure, Step
 from stream.state import windows
@@ -22,7 +23,7 @@ Collect = Callable[[Row, Any, int], int]
 
 _SCOPE = {
     name: getattr(windows, name) for name in ("tally", "add_to_bucket", "add_value", "add_step")
-} | {"millionths": millionths}
+} | {found.__name__: found for found in (number_trait, text_trait, flag_trait, millionths)}
 
 
 def compile_collectors(measures: Iterable[Measure], zone: ZoneInfo) -> dict[type, Collect]:

@@ -8,7 +8,7 @@ arithmetic over numbers, durations, settings and features, or one of
     until(INSTANT)            time until an instant, alone on its side
     percentile(FEATURE)       where the customer stands among all, alone, against a number
     in_segment("NAME")        a leaf by itself
-    trait("NAME")             what the shop or the customer says, compared or by itself
+    trait("NAME", DEFAULT)    what the shop or the customer says, compared or by itself
     count(EVENT, ...)         and the other measures of past events (measures.py)
     bought(...), habit(...)   written shorter (sugar.py)
 
@@ -27,6 +27,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from stream.events.vocabulary import OWN
 from stream.features.registry import Feature
 from stream.segments.arithmetic import Arithmetic
 from stream.segments.kinds import (
@@ -248,10 +249,10 @@ class _Parser:
                 func=ast.Name(id="in_segment"), args=[ast.Constant(value=str(name))], keywords=[]
             ):
                 found = InSegment(text, name)
-            case ast.Call(func=ast.Name(id="trait" | "sequence" as word)):
+            case ast.Call(func=ast.Name(id="trait" | "sequence" | "first" | "last" as word)):
                 arithmetic = self.arithmetic
-                of_trait = word == "trait"
-                flag = arithmetic.trait(node, FLAG) if of_trait else arithmetic.happened(node)
+                is_said = word != "sequence"
+                flag = arithmetic.said(node, FLAG) if is_said else arithmetic.happened(node)
                 code, _ = arithmetic.reading(flag, [])
                 said = Side(code, (flag.name,), kind=FLAG)
                 found = Comparison(text, said, "==", Side("True", kind=FLAG))
@@ -318,7 +319,7 @@ class _Parser:
         sides: list[Side] = []
         for at, side in (left, right):
             if side.kind == TRAIT and isinstance(at, ast.Call):
-                feature = self.arithmetic.trait(at, kind)
+                feature = self.arithmetic.said(at, kind)
                 code, _ = self.arithmetic.reading(feature, [])
                 sides.append(Side(code, (feature.name,), kind=kind))
             else:
@@ -385,6 +386,10 @@ class _Parser:
                     )
                 return Side("", percentile=feature.name)
             case ast.Call(func=ast.Name(id="trait")):
+                return Side("", kind=TRAIT)
+            case ast.Call(func=ast.Name(id="first" | "last")) if (
+                self.arithmetic.feature(node).unit == OWN
+            ):
                 return Side("", kind=TRAIT)
         used: list[str] = []
         code, kind = self.arithmetic.value(expand(node), used)

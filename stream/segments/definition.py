@@ -11,8 +11,9 @@ Share = Annotated[float, msgspec.Meta(ge=0, le=0.5)]
 
 Weight = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 
-Name = Annotated[str, msgspec.Meta(pattern=r"^(?!cluster:)[A-Za-z0-9_.:-]{1,100}$")]
-"""Of letters, digits and `_ . : -`; memberships of clusters are named `cluster:ID`."""
+Name = Annotated[str, msgspec.Meta(pattern=r"^(?!cluster:)[A-Za-z0-9_.:{}-]{1,100}$")]
+"""Of letters, digits and `_ . : -`, and names of `each` in braces; memberships of clusters are
+named `cluster:ID`."""
 
 
 class _Said(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -66,6 +67,7 @@ class Definition(_Said, frozen=True):
     valid_from   day or instant at which it begins, at the shop
     valid_until  ... and at which it ends
     review_by    day by which somebody should look at it again
+    each         names in capitals -> values; there is a definition for each, where {NAME} is it
     needs        purpose, or CHANNEL/PURPOSE, without whose consent nobody is a member
     """
 
@@ -87,6 +89,7 @@ class Definition(_Said, frozen=True):
     needs: str | None = None
     success: Success | None = None
     action: Action = Action()
+    each: dict[str, tuple[str, ...]] = {}
 
 
 class Control(_Said, frozen=True):

@@ -3,8 +3,8 @@
 A filter is a condition over the properties of its event (`events/vocabulary.py`): comparisons with
 numbers, texts, settings or each other, `category in ("tea", "coffee")`, `"tea" in page`, flags, and
 `and`, `or`, `not`. All of it holds for the same event, and where it asks for a property of items,
-for the same item. What the event does not carry is unknown, and an event counts only where the
-filter is known to hold.
+for the same item. A property of a shop's own event is of the kind that it is compared with. What
+the event does not carry is unknown, and an event counts only where the filter is known to hold.
 """
 
 from __future__ import annotations
@@ -16,7 +16,15 @@ from difflib import get_close_matches
 import msgspec
 
 from stream.events.records import MICROS
-from stream.events.vocabulary import FLAG, MONEY, NUMBER, TEXT, EventKind, Property
+from stream.events.vocabulary import (
+    FLAG,
+    MONEY,
+    NUMBER,
+    OWN,
+    TEXT,
+    EventKind,
+    Property,
+)
 from stream.segments.kinds import ConditionError, Duration, with_article
 
 FILTER_DEPTH_MAX = 20
@@ -110,7 +118,7 @@ class FilterParser:
             case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in _SIGNS:
                 return self._comparison(left, _SIGNS[type(op)], right, node)
             case ast.Name():
-                term = self._term(node)
+                term = _as(self._term(node), FLAG)
                 if term.kind == FLAG:
                     return _known([term], f"{term.code} is True", f"{term.code} is False")
         text = ast.get_source_segment(self._source, node) or ""
@@ -121,6 +129,7 @@ class FilterParser:
 
     def _comparison(self, left: ast.expr, sign: str, right: ast.expr, node: ast.expr) -> _Truth:
         one, other = self._term(left), self._term(right)
+        one, other = _as(one, other.kind), _as(other, one.kind)
         kinds = {one.kind, other.kind}
         if kinds == {MONEY, NUMBER}:
             one, other = _in_micros(one, left), _in_micros(other, right)
@@ -141,6 +150,7 @@ class FilterParser:
                 message = f"chooses among 1 to {CHOICES_MAX} values"
                 raise ConditionError(message, right.col_offset)
             choices = [self._term(each) for each in right.elts]
+            one = _as(one, choices[0].kind)
             wanted = NUMBER if one.kind == MONEY else one.kind
             if any(each.kind != wanted or not each.is_known for each in choices):
                 raise ConditionError(f"a {one.kind} is chosen among {wanted}s", right.col_offset)
@@ -148,7 +158,7 @@ class FilterParser:
                 choices = [_in_micros(c, n) for c, n in zip(choices, right.elts, strict=True)]
             code = f"{one.code} in ({', '.join(each.code for each in choices)},)"
             return _known([one], code, f"not ({code})")
-        other = self._term(right)
+        one, other = _as(one, TEXT), _as(self._term(right), TEXT)
         if one.kind != TEXT or other.kind != TEXT:
             raise ConditionError('looks for a text in a text, as in "tea" in page', node.col_offset)
         code = f"{one.code} in {other.code}"
@@ -156,12 +166,9 @@ class FilterParser:
 
     def _term(self, node: ast.expr) -> _Term:
         match node:
-            case ast.Constant(value=bool() as value):
-                return _Term(repr(value), FLAG, is_known=True)
-            case ast.Constant(value=int() | float() as value):
-                return _Term(repr(value), NUMBER, is_known=True)
-            case ast.Constant(value=str() as value):
-                return _Term(repr(value), TEXT, is_known=True)
+            case ast.Constant(value=bool() | int() | float() | str() as value):
+                kind = {bool: FLAG, str: TEXT}.get(type(value), NUMBER)
+                return _Term(repr(value), kind, is_known=True)
             case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as value)):
                 return _Term(f"-{value!r}", NUMBER, is_known=True)
             case ast.Name(id=name) if name in self._event.properties:
@@ -173,9 +180,19 @@ class FilterParser:
                     message = f"{name} is a time, and events are filtered by what they carry"
                     raise ConditionError(message, node.col_offset)
                 return _Term(repr(self._settings[name]), NUMBER, is_known=True)
+            case ast.Name(id=name) if (own := self._event.properties.get(name)) is not None:
+                return _Term(own.code, own.kind, is_known=False)
         text = ast.get_source_segment(self._source, node) or ""
         self.property(text, node)
         raise ConditionError(f"{text!r} does not go into a filter", node.col_offset)
+
+
+def _as(term: _Term, kind: str) -> _Term:
+    """A property of a shop's own event as the kind that it is compared with; a text as the last."""
+    if term.kind != OWN:
+        return term
+    kind = {OWN: TEXT, MONEY: NUMBER}.get(kind, kind)
+    return _Term(f"{kind}_trait({term.code})", kind, is_known=False)
 
 
 def _in_micros(term: _Term, node: ast.expr) -> _Term:

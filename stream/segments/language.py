@@ -11,7 +11,8 @@ FUNCTIONS: dict[str, str] = {
     "percentile(FEATURE)": "standing among all customers; goes with >= or < and a number from 0 "
     "to 1",
     'in_segment("NAME")': "membership of a segment that is defined above",
-    'trait("NAME")': "what the shop or the customer says of it; compared, or by itself a flag",
+    'trait("NAME", DEFAULT)': "what the shop or the customer says of it; compared, or by itself a "
+    "flag; the default, which may be left out, is for who has none",
     "count(EVENT, within=, before=, where=)": "how many events",
     "sum(EVENT.PROPERTY, within=, before=, where=)": "their property, added up",
     "avg(EVENT.PROPERTY, within=, before=, where=)": "the mean of their property",

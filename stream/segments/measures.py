@@ -28,11 +28,14 @@ from stream.events.vocabulary import (
     EVENT_BY_WORD,
     FLAG,
     MONEY,
+    NUMBER,
+    OWN,
     TEXT,
     EventKind,
     event_kind,
 )
 from stream.features.registry import Feature
+from stream.segments.arguments import EXAMPLES, arguments
 from stream.segments.filters import Filter, FilterParser
 from stream.segments.kinds import ConditionError
 from stream.state.parts import event_part
@@ -139,17 +142,17 @@ class MeasureParser:
         return self.reads.setdefault(found.feature.name, found).feature
 
     def _measure(self, function: str, node: ast.Call) -> Read:
-        named = _arguments(node, ("within", "before", "where"))
+        named = arguments(node, ("within", "before", "where"))
         if len(node.args) != 1:
             raise ConditionError(
-                f"{function}() is of one event, as in {function}({_EXAMPLES[function]})",
+                f"{function}() is of one event, as in {function}({EXAMPLES[function]})",
                 node.col_offset,
             )
         name, event, attribute = self._event(node.args[0])
         needs_value = function in ("sum", "avg", "distinct")
         if needs_value and attribute is None:
             raise ConditionError(
-                f"{function}() is of a property, as in {function}({_EXAMPLES[function]})",
+                f"{function}() is of a property, as in {function}({EXAMPLES[function]})",
                 node.args[0].col_offset,
             )
         if function == "count" and attribute is not None:
@@ -158,6 +161,8 @@ class MeasureParser:
                 node.args[0].col_offset,
             )
         step = self._step(name, event, attribute, named.get("where"), node.args[0])
+        if step.kind == OWN and function not in ("first", "last"):
+            step = _own(step, NUMBER if function in ("sum", "avg") else TEXT)
         if function in ("sum", "avg") and step.kind in (TEXT, FLAG):
             raise ConditionError(f"{function}() of a {step.kind}; use distinct()", node.col_offset)
         span = self._span(named, function, node)
@@ -170,10 +175,10 @@ class MeasureParser:
 
     def _sequence(self, node: ast.Call) -> tuple[Measure, bool]:
         """What a sequence keeps, and whether its second step is negated."""
-        named = _arguments(node, ("then", "within"))
+        named = arguments(node, ("then", "within"))
         if len(node.args) != 1 or "then" not in named or "within" not in named:
             raise ConditionError(
-                f"sequence() has two events and a time, as in sequence({_EXAMPLES['sequence']})",
+                f"sequence() has two events and a time, as in sequence({EXAMPLES['sequence']})",
                 node.col_offset,
             )
         second = named["then"]
@@ -189,7 +194,7 @@ class MeasureParser:
         where = None
         at = node
         if isinstance(node, ast.Call):
-            where = _arguments(node, ("where",)).get("where")
+            where = arguments(node, ("where",)).get("where")
             if node.args:
                 raise ConditionError("a step's filter is written where=...", node.col_offset)
             at = node.func
@@ -273,27 +278,11 @@ class MeasureParser:
 
 FUNCTIONS_OF_EVENTS = frozenset({"count", "sum", "avg", "distinct", "first", "last", "sequence"})
 
-_EXAMPLES = {
-    "count": "product_viewed, within=7 * DAY",
-    "sum": "order_completed.revenue, within=90 * DAY",
-    "avg": "product_reviewed.rating",
-    "distinct": "product_viewed.category, within=30 * DAY",
-    "first": "order_completed",
-    "last": "order_completed",
-    "sequence": "product_added, then=not order_completed, within=1 * HOUR",
-}
 
-
-def _arguments(node: ast.Call, allowed: tuple[str, ...]) -> dict[str, ast.expr]:
-    """What is written with a name."""
-    found: dict[str, ast.expr] = {}
-    for each in node.keywords:
-        if each.arg not in allowed or each.arg in found:
-            near = get_close_matches(each.arg or "", allowed, 1, 0.4)
-            hint = f"did you mean {near[0]}=?" if near else "there are " + ", ".join(allowed)
-            raise ConditionError(f"{each.arg}= does not go here; {hint}", each.value.col_offset)
-        found[each.arg] = each.value
-    return found
+def _own(step: Step, kind: str) -> Step:
+    """A step of which a property of a shop's own event is added up, or told apart."""
+    value = f"number_trait({step.value})" if kind == NUMBER else step.value
+    return msgspec.structs.replace(step, value=value, kind=kind)
 
 
 def _parts_of(steps: tuple[Step, ...]) -> int:
@@ -394,7 +383,7 @@ def _end(function: str, step: Step) -> Read:
         code, unit = f"{function}_ms_of({kept})", "instant"
     else:
         code = f"{function}_of({kept})"
-        unit = {MONEY: "micros", TEXT: "text", FLAG: "flag"}.get(step.kind, "ratio")
+        unit = {MONEY: "micros", TEXT: "text", FLAG: "flag", OWN: OWN}.get(step.kind, "ratio")
     about = f"The {'first' if function == 'first' else 'latest'} of its events."
     feature = Feature(f"{function}:{measure.key}", code, unit, 0, about, nullable=True)
     return _read(measure, feature, is_partial=function == "first")

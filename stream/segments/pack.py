@@ -32,7 +32,7 @@ ENGINE_VERSION = 1
 """Version of the rules' meaning; a change of it is a new version of every definition."""
 
 
-MEASURES_MAX = 64
+MEASURES_MAX = 128
 """Different measures of all definitions; 200 bytes each of a usual customer, together never
 more than `room.ROW_BYTES_MAX` together."""
 

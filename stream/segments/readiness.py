@@ -16,7 +16,7 @@ import msgspec
 from stream.events.kinds import CUSTOM, IDENTIFIED, KINDS, PAGE
 from stream.features.inventory import Inventory
 from stream.features.needs import Carried, Events, Need
-from stream.features.properties import PROPERTIES
+from stream.features.properties import property_named
 from stream.segments.conditions import Comparison, Condition, InSegment, Leaf, Tree
 from stream.segments.exhaustive import NOW_MS
 from stream.segments.leaf_code import PAST_PREFIX
@@ -95,7 +95,7 @@ def _uncarried(verdict: str, choice: Iterable[Carried], inventory: Inventory) ->
         return []
     events = tuple(name for name in best.events if inventory.seen((name,)).count)
     names = " or ".join(dict.fromkeys(carried.property for carried in choice))
-    send = "; or ".join(dict.fromkeys(PROPERTIES[carried.property].about for carried in choice))
+    send = "; or ".join(dict.fromkeys(property_named(carried.property).about for carried in choice))
     if not reached:
         why = f"no {_either(events)} carries {names}"
         return [Lack(verdict, why, f"{send} (on {_either(events)})")]
@@ -106,7 +106,7 @@ def _uncarried(verdict: str, choice: Iterable[Carried], inventory: Inventory) ->
 def _reached(carried: Carried, inventory: Inventory) -> float:
     """Share of the events with the property; of one that comes with some only, whether it came."""
     share = inventory.share(carried.events, carried.property)
-    return share if PROPERTIES[carried.property].always else float(share > 0)
+    return share if property_named(carried.property).always else float(share > 0)
 
 
 def _either(events: Events) -> str:

@@ -17,7 +17,7 @@ from stream.events.records import Custom
 from stream.features.catalogue import FEATURES
 from stream.features.inventory import custom_event
 from stream.features.needs import NEEDS, Carried, Events, Need
-from stream.features.properties import PROPERTIES
+from stream.features.properties import OWN_PREFIX, PROPERTIES
 from stream.features.registry import Feature
 from stream.segments.conditions import Comparison, Condition, InSegment, Leaf, parse
 from stream.segments.definition import Definition
@@ -126,6 +126,7 @@ def features_of(leaf: Leaf) -> tuple[str, ...]:
 
 
 _CUSTOM_NAME = re.compile(r"event\.name == ('.*'|\".*\")$")
+_OWN = re.compile(r"event\.properties\.get\(('.*?'|\".*?\")\)")
 _FIELD = re.compile(r"\b(event|item)\.(\w+)")
 
 
@@ -146,7 +147,8 @@ def _events_of(step: Step) -> Events:
 
 def _asked(step: Step, events: Events) -> tuple[tuple[Carried, ...], ...]:
     """Of each field that the step's filter or value reads, the property that fills it."""
-    found: dict[str, None] = {}
+    own = (ast.literal_eval(name) for name in _OWN.findall(f"{step.filter} {step.value}"))
+    found: dict[str, None] = dict.fromkeys(OWN_PREFIX + name for name in own)
     for place, field in _FIELD.findall(f"{step.filter} {step.value}"):
         for name, known in PROPERTIES.items():
             if field in (known.event if place == "event" else known.item):

@@ -29,7 +29,9 @@ from stream.segments.definition import (
     Variant,
     Voice,
 )
+from stream.segments.each import EachError, expand_each
 from stream.segments.kinds import ConditionError
+from stream.segments.not_yet import why_not_yet
 
 SEGMENTS_MAX = 200
 NODES_MAX = 50_000
@@ -114,6 +116,7 @@ class Source:
     def __init__(self, content: bytes, file: str) -> None:
         self.file = file
         self.lines: dict[tuple[str | int, ...], int] = {}
+        self.origins: list[int] = []
         try:
             loader = _Loader(content)
             root = loader.get_single_node()
@@ -125,11 +128,16 @@ class Source:
         except RecursionError:
             raise DefinitionError(f"{file}:1: is nested too deep; make it flat") from None
         except yaml.YAMLError as error:
-            raise DefinitionError(
-                f"{file}:{_yaml_problem(error, content)}"
-            ) from None
+            raise DefinitionError(f"{file}:{_yaml_problem(error, content)}") from None
         if isinstance(self.tree, list):
             self.tree = {"segments": self.tree}
+        if isinstance(self.tree, dict) and isinstance(self.tree.get("segments"), list):
+            try:
+                expanded = expand_each(self.tree["segments"], SEGMENTS_MAX)
+            except EachError as error:
+                raise self.error(("segments", *error.path), str(error)) from None
+            self.tree = {**self.tree, "segments": expanded[0]}
+            self.origins = expanded[1]
 
     def _mark(self, node: yaml.Node | None, path: tuple[str | int, ...]) -> None:
         if node is None:
@@ -158,13 +166,20 @@ class Source:
 
     def line(self, path: tuple[str | int, ...]) -> int:
         """Where a field stands, or the nearest one around it that is written."""
-        at = path
+        at = self._written(path)
         while at and at not in self.lines:
             at = at[:-1]
         return self.lines.get(at, 1)
 
+    def _written(self, path: tuple[str | int, ...]) -> tuple[str | int, ...]:
+        """The path of a segment's field as the file has it, where `each` makes many of one."""
+        match path:
+            case ("segments", int(at), *rest) if at < len(self.origins):
+                return ("segments", self.origins[at], *rest)
+        return path
+
     def error(self, path: tuple[str | int, ...], message: str) -> DefinitionError:
-        field = ".".join(str(part) for part in path) or "file"
+        field = ".".join(str(part) for part in self._written(path)) or "file"
         return DefinitionError(f"{self.file}:{self.line(path)}: {field}: {message}")
 
     def document(self) -> Document:
@@ -256,6 +271,8 @@ class Source:
         """The leaf; a membership with the place where the row keeps it."""
         if not isinstance(leaf, InSegment):
             return leaf
+        if leaf.segment not in known and (missing := why_not_yet(leaf.segment)) is not None:
+            raise self.error(path, missing)
         if leaf.segment not in known:
             near = get_close_matches(leaf.segment, known, 1, 0.4)
             hint = f"did you mean {near[0]!r}?" if near else "define it, or take it out"

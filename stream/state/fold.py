@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 from stream.events import records as r
 from stream.state import cart as intent
 from stream.state.consents import agree, agree_by_traits
+from stream.state.looks import note_look
 from stream.state.messages import respond
 from stream.state.orders import (
     cancel_order,
@@ -82,7 +83,11 @@ def _product(row: Row, event: r.ProductViewed) -> None:
 
 
 def _order(row: Row, event: r.OrderCompleted) -> None:
-    intent.close_intent(row, complete_order(row, event))
+    before = 0 if row.orders is None else row.orders.count
+    placed_ms = complete_order(row, event)
+    if row.orders is not None and row.orders.count > before:
+        note_look(row, placed_ms)
+    intent.close_intent(row, placed_ms)
 
 
 def _wish(row: Row, event: r.WishlistChanged) -> None:

@@ -25,6 +25,8 @@ _SUMMED = (
     "matured_micros",
     "matured_refunded_micros",
     "foreign",
+    "looked",
+    "looked_ms",
 )
 
 

@@ -92,7 +92,8 @@ class Orders(msgspec.Struct, array_like=True, gc=False):
 
     `occasions` counts orders at least a day apart: two orders of one evening are one purchase
     occasion, so they say nothing about rhythm. `last_gap_ratio` is the gap before the latest
-    occasion as a multiple of the rhythm as it was before it.
+    occasion as a multiple of the rhythm as it was before it. `looked` are the orders before which
+    product pages were seen, `looked_ms` is the time from there to them (looks.py).
     """
 
     recent: list[Order] = []
@@ -114,6 +115,8 @@ class Orders(msgspec.Struct, array_like=True, gc=False):
     foreign: int = 0
     currency: str | None = None
     first: FirstPurchase | None = None
+    looked: int = 0
+    looked_ms: int = 0
 
 
 class Messages(msgspec.Struct, array_like=True, gc=False):

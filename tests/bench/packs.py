@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from stream.segments.source import Source
 from stream.shell.definition_file import read_definitions
 
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
@@ -40,7 +41,8 @@ def pack_of(definitions: int) -> bytes:
 
 
 def _built_in() -> dict[str, Any]:
-    pack: dict[str, Any] = yaml.safe_load(read_definitions(None))
+    """The built-in pack; of a definition for several values, each one of them."""
+    pack: dict[str, Any] = Source(read_definitions(None), "pack.yaml").tree
     return pack
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from stream.cli import main as cli
 from stream.clock import rfc3339
+from stream.segments.source import Source
 from stream.simulation.traffic import TrafficConfig, generate
 from tests.cli import reckoned
 from tests.cli.test_replay import call, ordered
@@ -31,7 +31,7 @@ segments:
     action: {channels: [email]}
 """
 END_MS = START_MS + 25 * DAY
-PACK = yaml.safe_load(BUILT_IN)["segments"]
+PACK = Source(BUILT_IN, "pack.yaml").tree["segments"]
 SHADOWS = {each["name"] for each in PACK if each.get("shadow")}
 """Replay tells nobody of these."""
 
@@ -263,10 +263,10 @@ def test_simulated_overlaps_are_those_of_the_final_members(
 def test_simulated_coverage_is_that_of_the_raw_events(
     simulated: Path, capsys: pytest.CaptureFixture[str]
 ):
-    """Who there is and what they spent comes from a batch reading of the events themselves."""
+    """Who has bought and what they spent comes from a batch reading of the events themselves."""
     found = run(simulated, capsys, "--until", rfc3339(END_MS))["coverage"]
     events = read((simulated / "events.jsonl").read_bytes().splitlines())
-    people = customers_at(events, END_MS)
+    people = {who: found for who, found in customers_at(events, END_MS).items() if found.standing}
     now: dict[str, set[str]] = {}
     for segment, stays in reckoned.stays_by_segment(simulated / "changes.jsonl").items():
         for stay in stays:

@@ -44,7 +44,7 @@ def test_a_backtest_of_a_log_is_of_the_definitions_that_were_in_force(
         assert figures["entries"] == turns[segment, "entered"]
         assert figures["exits"] == turns[segment, "exited"]
     assert found["lines"] == sum(map(len, recording(1, 3).logs))
-    assert found["customers"] > 50
+    assert found["customers"] > 20  # who has bought
 
 
 def test_a_preview_of_a_log_is_as_if_they_had_been_in_force_all_along(

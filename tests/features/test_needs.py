@@ -36,6 +36,8 @@ def rich(number: int, order: str) -> dict[str, object]:
         "total": 5,
         "discount": 5,
         "results_count": 0,
+        "coupon": "TEN",
+        "channel": "web",
     }
 
 

@@ -4,9 +4,10 @@ from importlib.resources import files
 
 import pytest
 
-from stream.segments.pack import load_pack
+from stream.events.records import CartAdded, CartRemoved, CartViewed, ListViewed, PageViewed
+from stream.segments.pack import MEASURES_MAX, load_pack
 from stream.segments.source import DefinitionError
-from stream.state.fold import CART, MESSAGES, ORDERS
+from stream.state.fold import ACTIVITY, CART, EVERYTHING, MESSAGES, ORDERS, SESSIONS
 
 BUILT_IN = files("stream.segments").joinpath("pack.yaml").read_bytes()
 
@@ -225,14 +226,51 @@ def test_what_depends_on_a_percentile_through_another_segment_moves_with_it():
     assert pack.percentiles == {"orders.revenue": [0.9]}
 
 
-def test_the_built_in_pack_has_its_fourteen_segments():
+FAMILIES = {
+    "journey": "lapsed at_risk won_back loyal regular new_customer one_time_buyer exploring "
+    "new_visitor",
+    "first contact": "welcome_due not_activated base",
+    "usage": "heavy_user regular_user light_user inactive rising declining former_heavy_user "
+    "quota_exhausted",
+    "intent": "abandoned_cart abandoned_checkout abandoned_browse high_intent wishlist_waiting",
+    "friction": "payment_failed coupon_denied no_results_searcher shipping_shock checkout_stuck "
+    "stockout_frustrated traded_down",
+    "timing": "miss_you_due refill_due replacement_due morning_shopper evening_shopper "
+    "weekend_shopper habit seasonal_shopper sale_period_buyer occasion_due",
+    "benefit": "price_sensitive full_price_buyer incentive_responsive quality_seeker "
+    "convenience_seeker experience_seeker payment_preference",
+    "style": "spontaneous_buyer planned_buyer interest cross_sell acquired_by_offer",
+    "value": "high_value upgrade_candidate serial_returner unprofitable",
+    "engagement": "advocate promoter detractor loyalty_member occasional_returner "
+    "message_responsive message_fatigued unsubscribed",
+    "channel": "online_only store_only omnichannel",
+}
+
+
+def test_the_built_in_pack_has_all_families():
     pack = load_pack(BUILT_IN)
-    assert set(pack.definitions) == {
-        "lapsed", "at_risk", "won_back", "loyal", "regular", "new_customer", "one_time_buyer",
-        "exploring", "new_visitor", "abandoned_cart", "abandoned_checkout", "abandoned_browse",
-        "high_value", "serial_returner",
-    }  # fmt: skip
-    assert pack.percentiles == {"orders.revenue": [0.5, 0.85, 0.9]}
+    wanted = {name for names in FAMILIES.values() for name in names.split()}
+    assert {name.partition(":")[0] for name in pack.definitions} == wanted
+    assert pack.percentiles["orders.revenue"] == [0.5, 0.6, 0.7, 0.85, 0.9]
+    assert len(pack.measures) <= MEASURES_MAX
+
+
+def test_every_built_in_segment_has_a_plan_and_is_looked_at_again():
+    for name, found in load_pack(BUILT_IN).definitions.items():
+        assert found.title, name
+        assert found.review_by, name
+        assert found.success is not None, name
+        assert found.success.within, name
+        message, suppression = found.action.message, found.action.kind == "suppress"
+        assert bool(message) != suppression, name
+        assert not suppression or found.action.purpose, name
+
+
+def test_pages_lists_and_carts_cost_nothing_more_than_the_segments_that_they_are_about():
+    pack = load_pack(BUILT_IN)
+    assert not {PageViewed, ListViewed, CartAdded, CartRemoved, CartViewed} & set(pack.collectors)
+    of_all = [n for n, unit in enumerate(pack.units) if unit.parts & EVERYTHING == EVERYTHING]
+    assert pack.touched(ACTIVITY | SESSIONS) == tuple(of_all) == ()
 
 
 def test_five_segments_of_the_built_in_pack_act_by_default_and_all_have_a_purpose():
