@@ -6,6 +6,7 @@ out is what would be told. Nothing here changes a row that anybody else sees.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 
 from stream.engine.decider import Decider
@@ -64,7 +65,9 @@ class Ageing:
     def _begin(self) -> Decider:
         decider = self._decider
         decider.effects = Effects()
-        decider.changed, decider.deltas, decider.members = {}, {}, {}
+        decider.changed, decider.deltas = {}, {}
+        # What the partition counts of its rows is of no matter here, and nobody has counted before.
+        decider.members = defaultdict(int)
         return decider
 
     def _end(self) -> list[SegmentChanged]:
