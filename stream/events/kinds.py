@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import msgspec
 
+from stream.events.consent import CONSENT_UPDATED
 from stream.events.envelope import decode
 from stream.events.names import ALIASES
-from stream.events.records import Custom, CustomerEvent, Identified, PageViewed
+from stream.events.records import ConsentChanged, Custom, CustomerEvent, Identified, PageViewed
 
 PAGE, IDENTIFIED, CUSTOM = "Page Viewed", "Identified", "Custom"
 """A page or screen call; an identify call; a track call outside of the specification."""
@@ -36,7 +37,8 @@ def _derived() -> tuple[dict[Key, str], dict[str, CustomerEvent]]:
         examples[name] = record
         # "Email Sent" says more than "Message Sent", which stands before it and is the same fact.
         names[_key(record)] = name
-    for name, kind in ((PAGE, PageViewed), (IDENTIFIED, Identified), (CUSTOM, Custom)):
+    others = (PAGE, PageViewed), (IDENTIFIED, Identified), (CONSENT_UPDATED, ConsentChanged)
+    for name, kind in (*others, (CUSTOM, Custom)):
         examples[name] = kind(0, 0, 0)
         names[_key(examples[name])] = name
     return names, examples

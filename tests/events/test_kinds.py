@@ -3,6 +3,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from stream.events.consent import CONSENT_UPDATED
 from stream.events.envelope import decode
 from stream.events.kinds import CUSTOM, IDENTIFIED, KINDS, PAGE, kind_of, named
 from stream.events.names import ALIASES
@@ -31,7 +32,10 @@ def test_pages_screens_traits_and_a_shops_own_events_have_names_too():
     assert kind_of(record(type="screen", name="Home")) == PAGE
     assert kind_of(record(type="identify", traits={"vip": True})) == IDENTIFIED
     assert kind_of(record(type="track", event="Payment Failed")) == CUSTOM
-    assert set(KINDS) == {*ALIASES, PAGE, IDENTIFIED, CUSTOM}
+    consent = {"consent": {"categoryPreferences": {"Marketing": True}}}
+    agreed = record(type="track", event=CONSENT_UPDATED, context=consent)
+    assert kind_of(agreed) == CONSENT_UPDATED
+    assert set(KINDS) == {*ALIASES, PAGE, IDENTIFIED, CUSTOM, CONSENT_UPDATED}
 
 
 def test_an_unusual_medium_is_called_as_the_usual_one():
