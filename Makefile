@@ -12,7 +12,7 @@ ARGS ?=
 
 COMPILED := build/compiled
 
-.PHONY: help demo test test-compiled compiled check lint types schemas bench bench-baseline bench-compare profile chaos clean lock format
+.PHONY: help demo found test test-compiled compiled check lint types schemas bench bench-baseline bench-compare profile chaos clean lock format
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -70,6 +70,9 @@ BENCH_FORM = $(if $(filter compiled,$(FORM)),PYTHONSAFEPATH=1 PYTHONPATH=$(COMPI
 
 bench: $(STAMP) $(if $(FORM),$(FORM)) ## every figure, in one table and as JSON (ONLY=latency,shoal EVENTS= CUSTOMERS= RUNS= RATE= FORM=compiled SAVE=1; ARGS=--help)
 	@$(BENCH_FORM) $(BIN)/python -m tests.bench $(BENCH) $(ARGS)
+
+found: $(STAMP) ## how well the built-in segments find the simulated shop's latent types (ARGS="--customers 600 --days 180")
+	@$(BIN)/python -m tests.simulation.claims $(ARGS)
 
 bench-baseline: $(STAMP) ## the same, kept to compare later runs with
 	@$(BIN)/python -m tests.bench $(BENCH) --save $(ARGS)
