@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stream.engine.versions import CLUSTER_PREFIX
+from stream.engine.versions import CLUSTER_PREFIX, goes_on
 from stream.segments.compiler import Unit
 from stream.segments.pack import Pack
 from stream.segments.rules import CUSTOMER
@@ -31,10 +31,13 @@ def too_many_of(unit: Unit, row: Row) -> list[str]:
     return [clause.segment for clause in unit.clauses if clause.segment in held][1:]
 
 
-def forget_removed(row: Row, pack: Pack, members: dict[str, int]) -> None:
+def forget_removed(row: Row, former: Pack | None, pack: Pack, members: dict[str, int]) -> None:
     """Keep no more of the past, and no more silent memberships, than the definitions ask for."""
-    row.windows = {key: kept for key, kept in row.windows.items() if key in pack.measures}
-    row.filled = {key: marks for key, marks in row.filled.items() if key in pack.measures}
+    # What a row that has crossed already handed over to this one may be of a new measure.
+    known = {} if former is None else former.measures
+    ends = {k for k in known if not goes_on(former, pack, k)}
+    row.windows = {k: v for k, v in row.windows.items() if k in pack.measures and k not in ends}
+    row.filled = {k: v for k, v in row.filled.items() if k in pack.measures and k not in ends}
     row.past = {name: past for name, past in row.past.items() if name in pack.definitions}
     silent = {name for name, one in pack.definitions.items() if one.shadow}
     if pack.document.customer is not None:

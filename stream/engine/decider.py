@@ -118,7 +118,7 @@ class Decider:
                 moment = Moment(key, row, former, now_ms, "definition")
                 self._leave(moment, no_longer_told(row, pack))
                 if row.windows or row.past or row.shadows:
-                    forget_removed(row, pack, self.members)
+                    forget_removed(row, former.pack, pack, self.members)
                 row.bits = []
                 flip_ms = self.decide(pack.decide_everything, (*about, "definition", None))
                 now = moment._replace(context=context)

@@ -24,7 +24,7 @@ from stream.engine.identity import Identity, PathTooLongError
 from stream.engine.settings import EngineSettings
 from stream.engine.store import RowStore
 from stream.engine.timeline import Timeline
-from stream.engine.versions import DEFINITIONS
+from stream.engine.versions import DEFINITIONS, goes_on
 from stream.events.records import (
     Backfill,
     CustomerEvent,
@@ -37,7 +37,7 @@ from stream.events.records import (
 )
 from stream.segments.collect import Collect, compile_collectors
 from stream.segments.measures import Measure
-from stream.segments.pack import load_pack
+from stream.segments.pack import Pack, load_pack
 from stream.state.codec import unpack
 from stream.state.dedupe import is_duplicate, merge_ids, remember
 from stream.state.filled import pack_kept
@@ -75,6 +75,7 @@ class Survey:
         self._kept_ms = kept_ms
         self._is_cut = is_cut
         self._known: dict[int, dict[str, Beginning]] = {}
+        self._packs: dict[int, Pack] = {}
         self._open: dict[int, list[Beginning]] = {}
         self._clock_ms: dict[int, int] = {}
         self._relays: set[str] = set()
@@ -100,11 +101,16 @@ class Survey:
             self._begin(partition, record.offset, decoded)
 
     def _begin(self, partition: int, offset: int, version: Version) -> None:
-        known = self._known.get(partition, {})
-        measures = load_pack(version.content).measures
+        former, pack = self._packs.get(partition), load_pack(version.content)
+        self._packs[partition] = pack
+        known = {
+            key: each
+            for key, each in self._known.get(partition, {}).items()
+            if goes_on(former, pack, key)
+        }
         new = tuple(
             key
-            for key in measures
+            for key in pack.measures
             if key not in known and version.active_ms <= self._kept_ms.get(key, -1)
         )
         active_ms = max((self._kept_ms[key] for key in new), default=version.active_ms)
@@ -113,7 +119,7 @@ class Survey:
             beginning.begins = offset
         else:
             self._open.setdefault(partition, []).append(beginning)
-        self._known[partition] = {key: known.get(key, beginning) for key in measures}
+        self._known[partition] = {key: known.get(key, beginning) for key in pack.measures}
 
     def _note_path(self, record: LogRecord) -> None:
         decoded = _decoded(record)

@@ -144,13 +144,23 @@ def following(
 
 def _kept_ms(context: Context, pack: Pack, active_ms: int) -> dict[str, int]:
     """Since when each measure is kept: a former one's goes on, a new one's is the activation."""
-    former = {} if context.pack is None else context.pack.measures
     found: dict[str, int] = {}
     for key in pack.measures:
-        since_ms = context.kept_ms.get(key, 0) if key in former else active_ms
+        is_known = goes_on(context.pack, pack, key)
+        since_ms = context.kept_ms.get(key, 0) if is_known else active_ms
         if since_ms > 0:
             found[key] = since_ms
     return found
+
+
+def goes_on(former: Pack | None, pack: Pack, key: str) -> bool:
+    """Whether a measure means what rows have kept of it: hours and days are the shop's own."""
+    if former is None or key not in former.measures or key not in pack.measures:
+        return False
+    if former.document.timezone == pack.document.timezone:
+        return True
+    steps = pack.measures[key].steps
+    return not any("local." in f"{step.test} {step.filter} {step.value}" for step in steps)
 
 
 def _reaching_back(

@@ -39,7 +39,7 @@ def pasts(lane: Lane, content: bytes = LATER, *, is_cut: bool = False, first: in
     pack, kept_ms = load_pack(content), dict(lane.engine.timeline.latest.kept_ms)
     survey = Survey(kept_ms, is_cut=is_cut)
     survey.take(0, lane.log[first:])
-    zone = zone_of("UTC")
+    zone = zone_of(pack.document.timezone)
     rows = PastRows(
         survey.beginnings(0), pack.measures, zone, kept_ms, survey.forwarded_before
     )  # fmt: skip
@@ -338,6 +338,25 @@ def counted(lane: Lane) -> dict[str, int]:
             if isinstance(kept, Tally):
                 found[key] = found.get(key, 0) + kept.count
     return found
+
+
+EARLY = "name: early, enter: 'habit(hours=(0, 1), within=365 * DAY)'"
+
+
+def test_the_shops_own_hours_in_another_time_zone_are_another_measure():
+    """01:30 UTC is 02:30 in Berlin in winter: in the hours there, they are others."""
+    utc, berlin = definitions(EARLY), b"timezone: Europe/Berlin\n" + definitions(EARLY)
+    story = [("a", order(START_MS + n * DAY + HOUR + HOUR // 2, str(n))) for n in range(4)]
+    later = [("a", order(LATER_MS + n * DAY - HOUR // 2, str(9 + n))) for n in (1, 2)]
+    lane = lived(utc, *story, *later, later=berlin)
+    assert lane.engine.timeline.latest.kept_ms != {}
+    assert "early" not in lane.segments("a")
+    found = pasts(lane, berlin)
+    fill(lane, found)
+    whole(lane)
+    always = lived(berlin, *story, *later)
+    assert lane.row("a").windows == always.row("a").windows
+    assert lane.segments("a").keys() == always.segments("a").keys()
 
 
 def test_a_backfill_in_bytes_is_what_it_was():
