@@ -149,6 +149,12 @@ CLAIMS: tuple[Claim, ...] = (
     # Usage.
     Claim("heavy_user", "is heavy", of_type("heavy"), counted("Order Completed", 4), 0.0, 0.8,
           ever=True),
+    # Light customers place 1.6 orders a quarter, a third of them exactly one; browsers, of whom
+    # there are nearly as many, do so as often.
+    Claim("light_user", "is light", of_type("light"), counted("Order Completed", 1), 0.2, 0.2),
+    # Browsers place one order a quarter: 0.37 of them none. A fifth of the light ones do so, too.
+    Claim("exploring", "looks, and hardly buys", of_type("browser"), counted("Product Viewed", 10),
+          0.25, 0.25),
     Claim("lapsed", "is lapsing", of_type("lapsing"), counted("Order Completed", 1)),
     Claim("declining", "is lapsing", of_type("lapsing"), ORDERS, ever=True),
     Claim("former_heavy_user", "is lapsing", of_type("lapsing"), ORDERS, ever=True),
