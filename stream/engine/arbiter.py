@@ -75,10 +75,14 @@ class Arbiter:
             if len(voice.waiting) > WAITING_MAX:
                 plays = _plan(context).plays
                 del voice.waiting[max(voice.waiting, key=lambda one: _rank(voice, plays, one))]
+            if change.withheld:
+                return  # nothing can start by it until there is consent
         elif voice is None:
             return
         else:
             voice.waiting.pop(segment, None)
+            if voice.current is None and not voice.suppressing:
+                return
             self.exits[segment] = change.cause
         self.heard = row
 
