@@ -9,14 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiokafka import TopicPartition
+from aiokafka.admin import RecordsToDelete
 
-from stream.clock import DAY_MS, instant_ms
+from stream.clock import DAY_MS, FUTURE_TOLERANCE_MS, instant_ms
 from stream.engine.effects import StoredRecord
 from stream.engine.settings import EngineSettings
 from stream.engine.versions import DEFINITIONS, PAST
 from stream.events.cloudevent import encode_change
 from stream.events.records import Backfill, OrderCompleted, Version, decode_record
 from stream.segments.pack import load_pack
+from stream.shell.connection import new_admin
 from stream.shell.definitions import write_definitions
 from stream.simulation.offline import LogReplay
 from stream.simulation.traffic import TrafficConfig, generate
@@ -180,3 +183,44 @@ def test_edits_a_backfill_a_broken_file_and_a_revert_replay_from_the_log(
     before = LogReplay(EngineSettings())
     replayed(completed, before)
     assert counted_orders(before) == orders_in(completed) > 50
+
+
+async def cut(pipeline: Pipeline) -> int:
+    """Delete half of each partition of the log, as retention does; the broker's time there."""
+    records = await pipeline.read("customer-events")
+    admin = new_admin(pipeline.settings)
+    await admin.start()
+    latest_ms = 0
+    try:
+        for partition in range(pipeline.settings.partitions):
+            own = [record for record in records if record.partition == partition]
+            first = own[len(own) // 2]
+            latest_ms = max(latest_ms, first.timestamp)
+            place = TopicPartition(first.topic, partition)
+            await admin.delete_records({place: RecordsToDelete(before_offset=first.offset)})
+    finally:
+        await admin.close()
+    return latest_ms
+
+
+def test_a_log_that_retention_has_cut_claims_nothing_from_before(
+    pipeline: Pipeline, tmp_path: Path
+) -> None:
+    pipeline.work()
+    later = tmp_path / "later.yaml"
+    later.write_bytes(LATER)
+    events = traffic()[:8_000]
+
+    async def live() -> tuple[dict[str, Any], int]:
+        await pipeline.send_keyed(events, history_ends=True)
+        await pipeline.until(pipeline.at_clock(END_MS))
+        publish = ("segments", "publish", str(later), "--yes")
+        await asyncio.to_thread(pipeline.shoal, *publish)
+        since_ms = await cut(pipeline)
+        told = await asyncio.to_thread(pipeline.shoal, "segments", "backfill", "--json")
+        return json.loads(told), since_ms
+
+    told, since_ms = asyncio.run(live())
+    pipeline.stop_workers()
+    assert told["since_ms"] == since_ms + FUTURE_TOLERANCE_MS
+    assert told["measures"] + told["beyond"] == len(load_pack(LATER).measures)
