@@ -23,7 +23,7 @@ from stream.features.vector import vector
 from stream.segments.compiler import Unit
 from stream.segments.decision import Decide
 from stream.segments.stay import Stay
-from stream.state.fold import TIMER, deadline_ms, expire
+from stream.state.fold import ORDERS, TIMER, deadline_ms, expire
 from stream.state.row import Row
 
 
@@ -81,6 +81,7 @@ class Decider:
     def _fire(self, key: bytes, row: Row, due_ms: int) -> None:
         """What time alone changes at `due_ms`; a wake-up for nothing only sets the next one."""
         before = row.sequence
+        matured = 0 if row.orders is None else row.orders.matured
         ended = expire(row, due_ms)
         context = self.timeline.of(row.activation)
         now_ms = max(due_ms, row.time_ms)
@@ -90,7 +91,9 @@ class Decider:
         pack = context.pack
         flip_ms = NEVER_MS
         if pack is not None:
-            decide = pack.decide_touched(TIMER) if row.bits else pack.decide_everything
+            are_same = row.orders is None or row.orders.matured == matured
+            parts = TIMER & ~ORDERS if are_same else TIMER
+            decide = pack.decide_touched(parts) if row.bits else pack.decide_everything
             if decide is not None:
                 flip_ms = self.decide(decide, (key, row, context, now_ms, "timer", at_ms))
         if row.sequence != before or ended:
