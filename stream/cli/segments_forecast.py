@@ -120,7 +120,7 @@ class _View:
                 self._listed.append(turn)
 
     def _is_shown(self, segment: str) -> bool:
-        return not segment.startswith(":") and (self._only is None or segment in self._only)
+        return self._only is None or segment in self._only
 
     def _names(self, forecast: Forecast) -> list[str]:
         wrong = sorted((self._only or set()) - self._known - forecast.flows.keys())

@@ -14,6 +14,7 @@ from stream.clock import HOUR_MS
 from stream.engine.partition import PartitionEngine
 from stream.events.changes import SegmentChanged
 from stream.explain.ageing import Ageing
+from stream.segments.rules import CUSTOMER
 
 
 class Flows(msgspec.Struct, frozen=True):
@@ -47,7 +48,7 @@ class Forecast:
             if row.forward_to is not None or not row.events:
                 continue
             self.customers += 1
-            changes = ageing.silent(key, row, self.end_ms)
+            changes = [c for c in ageing.silent(key, row, self.end_ms) if c.segment != CUSTOMER]
             self.turning += bool(changes)
             for change in changes:
                 self._count(change)
