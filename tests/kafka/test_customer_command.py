@@ -77,8 +77,11 @@ async def test_a_worker_s_customers_are_explained_and_forecast(place: Installati
     assert new["if_silent"]["change"] == "exited"
     read = [json.loads(r.value) for r in await place.read("segment-changes")]
     mine = [c for c in read if c["subject"] in ("c1", "anon")]
-    assert [(t["time"], t["segment"]) for t in found["timeline"]] == sorted(
-        [(c["time"], c["data"]["segment"]) for c in mine], key=lambda turn: turn[0]
+    told = [(t["time"], t["segment"], t["change"], t["cause"]) for t in found["timeline"]]
+    assert [each[0] for each in told] == sorted(each[0] for each in told)
+    assert sorted(told) == sorted(
+        (c["time"], c["data"]["segment"], c["type"].rpartition(".")[2], c["data"]["cause"])
+        for c in mine
     )
     versions = {c["data"]["segment"]: c["data"]["definition"] for c in mine}
     assert versions["new_customer"] == new["version"]
