@@ -92,15 +92,30 @@ def rank_of(leaf: Comparison) -> float:
 def feature_loads(features: Iterable[Feature]) -> list[str]:
     """Statements that load the features, each of them and each part of the row once."""
     kinds = dict.fromkeys(features)
+    measures = dict.fromkeys(f.measure for f in kinds if f.measure)
+    kept = [f"    k_{key} = row.windows.get({key!r})" for key in measures]
     # The names of traits are anybody's text.
     traits = [f"    {variable(f.name)} = {f.code}" for f in kinds if f.parts == TRAITS]
-    lines = [f"    {variable(f.name)} = {f.code}" for f in kinds if f.parts != TRAITS]
+    lines = kept + [f"    {variable(f.name)} = {_load(f)}" for f in kinds if f.parts != TRAITS]
     text = "\n".join(lines)
     for part in ("sessions", "cart", "checkout", "browse", "orders", "messages", "windows.get"):
         if text.count(f"row.{part}") > 1:
             name = "p_" + part.replace(".", "_")
             text = f"    {name} = row.{part}\n" + text.replace(f"row.{part}", name)
     return [*traits, *(text.split("\n") if text else [])]
+
+
+def _load(feature: Feature) -> str:
+    """Code of a feature; of a measure's without a call where nothing of it was kept."""
+    if not feature.measure:
+        return feature.code
+    nothing = "None" if feature.nullable else "False" if feature.unit == "flag" else "0"
+    return f"{nothing} if k_{feature.measure} is None else {_of_kept(feature, feature.code)}"
+
+
+def _of_kept(feature: Feature, code: str) -> str:
+    """Code over what is kept, which `feature_loads` has fetched once."""
+    return code.replace(f"row.windows.get({feature.measure!r})", f"k_{feature.measure}")
 
 
 def mark(number: int, truth: int) -> int:
@@ -128,29 +143,29 @@ def _truth_lines(number: int, leaf: Leaf, registry: Registry) -> list[str]:
     if _computes(leaf.left) or _computes(leaf.right):
         core = _attempted(core, f"l{number} = 0")
     core = _known_lines(number, leaf, features, core)
-    for feature in features:
-        if feature.turns:
-            core += [f"at = {feature.turns}", "if at < flip:", "    flip = at"]
+    core += _turn_lines(features)
     nullable = " or ".join(f"{variable(f.name)} is None" for f in features if f.nullable)
     if not nullable:
         return core
     return [
         f"if {nullable}:",
         f"    l{number} = 0",
-        *(_turn_lines(features)),
+        *("    " + line for line in _turn_lines(features)),
         "else:",
         *("    " + x for x in core),
     ]
 
 
 def _turn_lines(features: tuple[Feature, ...]) -> list[str]:
-    """Where a value is unknown, time may still make it known: a window moves."""
-    return [
-        "    " + line
-        for feature in features
-        if feature.turns
-        for line in (f"at = {feature.turns}", "if at < flip:", "    flip = at")
-    ]
+    """Time changes what is kept, also where its value is unknown: a window moves."""
+    lines: list[str] = []
+    for feature in features:
+        if feature.turns:
+            turn = [f"at = {_of_kept(feature, feature.turns)}", "if at < flip:", "    flip = at"]
+            if feature.measure:
+                turn = [f"if k_{feature.measure} is not None:", *("    " + line for line in turn)]
+            lines += turn
+    return lines
 
 
 def _known_lines(
@@ -161,7 +176,8 @@ def _known_lines(
     if not kept:
         return core
     wholes = [
-        f"whole_ms(row.first_ms, thresholds.get({PAST_PREFIX + f.measure!r}), {f.reach_ms})"
+        f"(0 if (kept_ms := thresholds.get({PAST_PREFIX + f.measure!r})) is None"
+        f" else whole_ms(row.first_ms, kept_ms, {f.reach_ms}))"
         for f in kept
     ]
     at = wholes[0] if len(wholes) == 1 else f"max({', '.join(wholes)})"
@@ -184,7 +200,7 @@ def _partial(number: int, leaf: Comparison) -> str:
     if left.features and left.features[0].startswith("waited:"):
         key = left.features[0].partition(":")[2]
         yes, no = mark(number, TRUE), mark(number, FALSE)
-        return f"0 if row.windows.get({key!r}) is None else {yes} if {left.code} else {no}"
+        return f"0 if k_{key} is None else {yes} if {left.code} else {no}"
     is_count = (
         len(left.features) == 1
         and left.code == variable(left.features[0])
