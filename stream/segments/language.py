@@ -10,7 +10,7 @@ FUNCTIONS: dict[str, str] = {
     "until(INSTANT)": "time until an instant; stands alone on its side",
     "percentile(FEATURE)": "standing among all customers; goes with >= or < and a number from 0 "
     "to 1",
-    'in_segment("NAME")': "membership of a segment that is defined above",
+    'in_segment("NAME")': "membership of another segment",
     'trait("NAME", DEFAULT)': "what the shop or the customer says of it; compared, or by itself a "
     "flag; the default, which may be left out, is for who has none",
     "count(EVENT, within=, before=, where=)": "how many events",
