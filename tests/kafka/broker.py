@@ -162,7 +162,9 @@ class Broker:
         if self._is_secure:
             text += _SECURE_PROPERTIES.format(keystore=self._make_keystore())
         properties.write_text(text)
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        # An id that begins with "-", as one of 64 does, would be read as an option.
+        identity = b"\0" + uuid.uuid4().bytes[1:]
+        cluster = base64.urlsafe_b64encode(identity).decode().rstrip("=")
         tool = "kafka.tools.StorageTool"
         words = [*_java(libraries), tool, "format", "-t", cluster, "-c", str(properties)]
         done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
