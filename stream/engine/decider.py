@@ -23,7 +23,7 @@ from stream.features.vector import vector
 from stream.segments.compiler import Unit
 from stream.segments.decision import Decide
 from stream.segments.stay import Stay
-from stream.state.fold import ORDERS, TIMER, deadline_ms, expire
+from stream.state.fold import ORDERS, SESSIONS, TIME, deadline_ms, expire
 from stream.state.row import Row
 
 
@@ -89,17 +89,20 @@ class Decider:
         if ended:
             self.learn(key, row, context, now_ms, "timer")
         pack = context.pack
-        flip_ms = NEVER_MS
         if pack is not None:
-            are_same = row.orders is None or row.orders.matured == matured
-            parts = TIMER & ~ORDERS if are_same else TIMER
+            parts = SESSIONS if ended else 0
+            if row.orders is not None and row.orders.matured != matured:
+                parts |= ORDERS
+            if row.flip_ms <= due_ms:
+                parts |= TIME
+                row.flip_ms = NEVER_MS  # what is decided now finds the next one
             decide = pack.decide_touched(parts) if row.bits else pack.decide_everything
             if decide is not None:
-                flip_ms = self.decide(decide, (key, row, context, now_ms, "timer", at_ms))
+                self.decide(decide, (key, row, context, now_ms, "timer", at_ms))
         if row.sequence != before or ended:
             row.time_ms = now_ms
             self.effects.counts.timers_fired += 1
-        row.timer_ms = min(flip_ms, deadline_ms(row))
+        row.timer_ms = min(row.flip_ms, deadline_ms(row))
         if row.voice is not None:
             about = (key, row, context, now_ms, "timer", at_ms)
             wake_ms = row.voice.wake_ms
@@ -179,7 +182,9 @@ class Decider:
         flip_ms = decide(row, now_ms, context.thresholds, bits, self._turned, about)
         if self.arbiter.heard is row:
             flip_ms = min(flip_ms, self.speak(about))
-        return flip_ms if flip_ms < self._again_ms else self._again_ms  # noqa: FURB136 no call
+        flip_ms = min(flip_ms, self._again_ms)
+        row.flip_ms = min(row.flip_ms, flip_ms)
+        return flip_ms
 
     def speak(self, about: About) -> int:
         """Start and withdraw actions; when to ask again, at the latest."""

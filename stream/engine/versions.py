@@ -177,4 +177,7 @@ def _reaching_back(
 
 
 def _joined(quantiles: Mapping[str, int], kept_ms: Mapping[str, int]) -> dict[str, int]:
-    return {**quantiles, **{PAST_PREFIX + key: since_ms for key, since_ms in kept_ms.items()}}
+    if not kept_ms:
+        return dict(quantiles)
+    kept = {PAST_PREFIX + key: since_ms for key, since_ms in kept_ms.items()}
+    return {**quantiles, **kept, PAST_PREFIX: 0}

@@ -29,6 +29,8 @@ FUNCTIONS = {
     "count_within": windows.count_within,
     "total_within": windows.total_within,
     "turns_ms": windows.turns_ms,
+    "falls_ms": windows.falls_ms,
+    "distinct_falls_ms": windows.distinct_falls_ms,
     "distinct_of": windows.distinct_of,
     "distinct_turns_ms": windows.distinct_turns_ms,
     "done_ms_of": windows.done_ms_of,

@@ -109,7 +109,8 @@ class Attribution:
         plan = self.plans.get(change.segment)
         if plan is None or not plan.is_enabled or not change.entered:
             return
-        if not (change.action or change.control):
+        # Of those left alone, too, only who could have been addressed: else groups would differ.
+        if change.withheld is not None or not (change.action or change.control):
             return
         if change.historic or change.initial:
             self.skipped += 1

@@ -14,6 +14,7 @@ from typing import Any
 from stream.features.registry import Feature
 from stream.segments.compiler import Unit, bits_code, run_source
 from stream.segments.leaf_code import TRUE, feature_loads
+from stream.segments.presence import PRELUDE, presence_code
 from stream.state.fold import TIME
 from stream.state.row import Row
 
@@ -32,18 +33,29 @@ def compile_decision(
     """The function that decides the units of these numbers, in this order; about 1 ms a unit.
 
     It evaluates the leaves that read one of `parts`, or all. The others must have the truth that is
-    in `bits`, and the row must be woken before time turns one of them.
+    in `bits`, and the row must be woken before time turns one of them. Where all are asked, or what
+    time can turn, units are passed over whose leaves are as on an empty row.
     """
     header = "def decide(row, now, thresholds, bits, turned, about):"
     features: list[Feature] = []
     lines: list[str] = []
+    spares = parts is None or bool(parts & TIME)
     for number in numbers:
-        leaves = units[number].leaves
-        read = [n for n, leaf in enumerate(leaves) if parts is None or leaf.parts & parts]
-        features += [feature for n in read for feature in leaves[n].features]
-        lines += _unit_lines(number, units[number], read)
+        unit = units[number]
+        read = [n for n, leaf in enumerate(unit.leaves) if parts is None or leaf.parts & parts]
+        own = [feature for n in read for feature in unit.leaves[n].features]
+        code = _unit_lines(number, unit, read)
+        present = presence_code(unit.leaves[n] for n in read) if spares else None
+        if present is None:
+            features += own
+            lines += code
+        else:
+            lines += [f"    if {present}:", *_deeper(feature_loads(own)), *_deeper(code)]
+            if len(read) == len(unit.leaves):
+                lines += ["    else:", *_deeper(_empty_lines(number, unit))]
     source = [
         header,
+        *(PRELUDE if spares else ()),
         *feature_loads(features),
         "    earliest = NEVER_MS",
         *lines,
@@ -72,3 +84,17 @@ def _unit_lines(number: int, unit: Unit, read: Sequence[int]) -> list[str]:
         *(f"        l{n} = old & {TRUE << 2 * n}" for n in others),
         f"        turned(about, {number}, old, found, {unit.verdict_code})",
     ]
+
+
+def _empty_lines(number: int, unit: Unit) -> list[str]:
+    """The unit as it is on an empty row."""
+    found, _, verdict = unit.evaluate(Row(), 0, {})
+    return [
+        f"    if bits[{number}] != {found}:",
+        f"        old, bits[{number}] = bits[{number}], {found}",
+        f"        turned(about, {number}, old, {found}, {verdict})",
+    ]
+
+
+def _deeper(lines: Sequence[str]) -> list[str]:
+    return ["    " + line for line in lines]

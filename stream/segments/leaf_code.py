@@ -25,6 +25,7 @@ UNKNOWN, FALSE, TRUE = 0, 1, 3
 PAST_PREFIX = "~"
 """Before a measure's key: since when it is kept, among the thresholds that conditions get."""
 
+_ORDERED = (">=", ">", "<", "<=")
 _LOWER_BOUNDS = ("count:", "distinct:")
 
 
@@ -33,12 +34,14 @@ class LeafCode(msgspec.Struct, frozen=True):
 
     lines     statements that set l0, l1, ... of its number, and lower `flip` where it is timed
     features  that it reads
+    asks_population  whether it reads a percentile
     parts     of the row, that it reads; `TIME` where time alone can turn it
     """
 
     lines: tuple[str, ...]
     features: tuple[Feature, ...]
     parts: int
+    asks_population: bool = False
 
 
 def leaf_code(
@@ -52,7 +55,8 @@ def leaf_code(
     lines = tuple("    " + line for line in _truth_lines(number, leaf, registry))
     if isinstance(leaf, InSegment):
         return LeafCode(lines, features, (parts_of or {}).get(leaf.segment, EVERYTHING) | TIME)
-    return LeafCode(lines, features, _parts(leaf, features))
+    ranks = isinstance(leaf, Comparison) and leaf.left.percentile is not None
+    return LeafCode(lines, features, _parts(leaf, features), ranks)
 
 
 def features_of(leaf: Leaf, registry: Registry) -> tuple[Feature, ...]:
@@ -143,29 +147,48 @@ def _truth_lines(number: int, leaf: Leaf, registry: Registry) -> list[str]:
     if _computes(leaf.left) or _computes(leaf.right):
         core = _attempted(core, f"l{number} = 0")
     core = _known_lines(number, leaf, features, core)
-    core += _turn_lines(features)
+    core += _turn_lines(leaf, features)
     nullable = " or ".join(f"{variable(f.name)} is None" for f in features if f.nullable)
     if not nullable:
         return core
     return [
         f"if {nullable}:",
         f"    l{number} = 0",
-        *("    " + line for line in _turn_lines(features)),
+        *("    " + line for line in _turn_lines(leaf, features)),
         "else:",
         *("    " + x for x in core),
     ]
 
 
-def _turn_lines(features: tuple[Feature, ...]) -> list[str]:
-    """Time changes what is kept, also where its value is unknown: a window moves."""
+def _turn_lines(leaf: Comparison, features: tuple[Feature, ...]) -> list[str]:
+    """Time changes what is kept, also where its value is unknown: a window moves.
+
+    Of a count that is compared with a number only the instant counts at which the comparison turns.
+    """
     lines: list[str] = []
     for feature in features:
         if feature.turns:
-            turn = [f"at = {_of_kept(feature, feature.turns)}", "if at < flip:", "    flip = at"]
+            code = _of_kept(feature, feature.turns)
+            constant = leaf.right.constant
+            if constant is not None and leaf.op in _ORDERED and _is_count(leaf):
+                need = ceil(constant) if leaf.op in (">=", "<") else floor(constant) + 1
+                code = f"{code.replace('turns_ms(', 'falls_ms(')[:-1]}, {need})"
+            turn = [f"at = {code}", "if at < flip:", "    flip = at"]
             if feature.measure:
                 turn = [f"if k_{feature.measure} is not None:", *("    " + line for line in turn)]
             lines += turn
     return lines
+
+
+def _is_count(leaf: Comparison) -> bool:
+    """Whether a count by itself stands on the left, and a number on the right."""
+    left = leaf.left
+    return (
+        len(left.features) == 1
+        and left.code == variable(left.features[0])
+        and left.features[0].startswith(_LOWER_BOUNDS)
+        and leaf.right.constant is not None
+    )
 
 
 def _known_lines(
@@ -201,12 +224,7 @@ def _partial(number: int, leaf: Comparison) -> str:
         key = left.features[0].partition(":")[2]
         yes, no = mark(number, TRUE), mark(number, FALSE)
         return f"0 if k_{key} is None else {yes} if {left.code} else {no}"
-    is_count = (
-        len(left.features) == 1
-        and left.code == variable(left.features[0])
-        and left.features[0].startswith(_LOWER_BOUNDS)
-        and leaf.right.constant is not None
-    )
+    is_count = _is_count(leaf)
     if is_count and leaf.op in (">=", ">"):
         return f"{mark(number, TRUE)} if {left.code} {leaf.op} {leaf.right.code} else 0"
     if is_count and leaf.op in ("<", "<="):

@@ -46,9 +46,6 @@ PAST: Final = 4096
 """When the customer was first heard of: what is kept of the past may be a part of it. A late event
 alone changes it for a row that was decided before."""
 
-TIMER: Final = TIME | SESSIONS | ORDERS
-"""What a timer can change: a session ends, an order matures."""
-
 TRAITS_MAX = 50
 CHANNELS_MAX: Final = 8
 

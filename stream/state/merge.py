@@ -5,8 +5,8 @@ refunds, pages, searches and products; first and last of everything; channels; m
 checkouts and product views of customers who cancelled no order; counts and sums that definitions
 ask for. Approximate: carts that share a line (the larger quantity is kept) or add to one from
 before the other's order, traits that both rows have (the later identify's win), visits of which an
-ended one goes on in the other row, occasions beyond the listed orders, a refund without an amount
-whose order is in the other row.
+ended one goes on in the other row, occasions beyond the listed orders, looks before an order that
+are in the other row, a refund without an amount whose order is in the other row.
 """
 
 from __future__ import annotations

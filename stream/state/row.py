@@ -193,6 +193,8 @@ class Row(msgspec.Struct, array_like=True, kw_only=True, gc=False, tag=ROW_FORMA
     filled      measure -> whose past was added to it, as hashes, while a backfill goes on
     consent     CHANNEL/PURPOSE -> since when, and whether the customer agrees (state/consents.py)
     voice       what is said to the customer, once there was something to say
+    flip_ms     when time next turns a comparison, at the earliest; 0: not known. A timer that is
+                due before it is for the end of a visit or the like, and asks for less
     """
 
     timer_ms: int = NEVER_MS
@@ -229,6 +231,7 @@ class Row(msgspec.Struct, array_like=True, kw_only=True, gc=False, tag=ROW_FORMA
     filled: dict[str, list[int]] = {}
     consent: dict[str, tuple[int, bool]] = {}
     voice: Voice | None = None
+    flip_ms: int = 0
 
 
 class Head(msgspec.Struct, array_like=True, gc=False, tag=ROW_FORMAT):

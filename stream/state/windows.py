@@ -252,6 +252,35 @@ def turns_ms(kept: Kept | None, now_ms: int, within_ms: int, before_ms: int, ste
     return soonest
 
 
+def falls_ms(
+    kept: Kept | None, now_ms: int, within_ms: int, before_ms: int, step: int, need: int
+) -> int:
+    """The next instant at which time alone makes a count of at least `need` one of less, or back.
+
+    A window up to now only loses, so it is one instant or NEVER_MS; one that ended some time ago
+    also wins, and then it is any turn. Cost: O(buckets).
+    """
+    if before_ms:
+        return turns_ms(kept, now_ms, within_ms, before_ms, step)
+    if not isinstance(kept, Buckets) or need <= 0:
+        return NEVER_MS
+    live = _live(kept, now_ms, within_ms, 0, step)
+    total = 0
+    for at in range(live.stop - 1, live.start - 1, -1):
+        total += kept.counts[at]
+        if total >= need:
+            return (kept.numbers[at] + 1) * step + within_ms
+    return NEVER_MS
+
+
+def distinct_falls_ms(kept: Kept | None, now_ms: int, within_ms: int, need: int) -> int:
+    """The next instant at which there are no longer `need` different values, or NEVER_MS."""
+    if not isinstance(kept, Values) or not within_ms or need <= 0:
+        return NEVER_MS
+    live = sorted(at_ms for at_ms in kept.latest.values() if at_ms + within_ms > now_ms)
+    return live[-need] + within_ms if len(live) >= need else NEVER_MS
+
+
 def distinct_of(kept: Kept | None, now_ms: int, within_ms: int) -> int:
     """Different values; with `within_ms` 0 over all time."""
     if not isinstance(kept, Values):

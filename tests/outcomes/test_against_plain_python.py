@@ -27,10 +27,11 @@ COUNTED = ("new_customer", "loyal", "abandoned_cart")
 def converted(
     raw: list[bytes], changes: list[SegmentChanged], who: Offline, segment: str, horizon_ms: int
 ) -> tuple[int, int]:
-    """Customers whose first window has ended, and those of them with a standing order in it."""
+    """Customers who may be addressed, whose first window has ended; those with an order in it."""
     exposed: dict[str, int] = {}
     for change in sorted(changes, key=lambda change: change.time_ms):
-        if change.segment == segment and change.entered and not change.initial:
+        could_act = change.withheld is None and not change.initial
+        if change.segment == segment and change.entered and could_act:
             exposed.setdefault(who.customer_of(change.customer), change.time_ms)
     placed: dict[str, dict[str, int]] = defaultdict(dict)
     cancelled: set[str] = set()

@@ -79,6 +79,8 @@ def exact(row: Row) -> dict[str, Any]:
     found["messages"] = row.messages
     if row.orders is not None:
         found["orders"] = msgspec.structs.asdict(row.orders)
+        # What was looked at in the other row does not make its looks before an order longer.
+        del found["orders"]["looked"], found["orders"]["looked_ms"]
     if row.sessions is not None:
         sessions = row.sessions
         found["visited"] = (

@@ -207,3 +207,42 @@ def test_sums_stay_within_64_bits() -> None:
             assert msgspec.msgpack.decode(msgspec.msgpack.encode(each), type=type(each)) == each
     assert windows.total_of(kept) == 2**62
     assert windows.total_within(window, 2, DAY_MS, 0, HOUR_MS) == -(2**62)
+
+
+@given(histories(), st.integers(0, 6))
+def test_a_count_falls_below_a_number_at_the_told_instant(
+    history: tuple[Span, list[tuple[int, int]]], need: int
+) -> None:
+    span, events = history
+    kept: Kept | None = None
+    row_ms = 0
+    for time_ms, value in events:
+        row_ms = max(row_ms, time_ms)
+        reach = span.within_ms + span.before_ms
+        kept = windows.add_to_bucket(kept, time_ms, row_ms, reach, span.resolution_ms, value)
+    told_ms = windows.falls_ms(kept, row_ms, *span, need)
+    at_ms, now = row_ms, expected(events, row_ms, span)[0] >= need
+    while (at_ms := windows.turns_ms(kept, at_ms, *span)) < min(told_ms, NEVER_MS):
+        assert (expected(events, at_ms, span)[0] >= need) == now
+    if told_ms < NEVER_MS and not span.before_ms:
+        assert (expected(events, told_ms, span)[0] >= need) != now
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcdef"), st.integers(1, 10**6))), st.integers(0, 7))
+def test_different_values_fall_below_a_number_at_the_told_instant(
+    seen: list[tuple[str, int]], need: int
+) -> None:
+    within_ms, step_ms, now_ms = 100_000, 2_000, 10**6
+    kept: Kept | None = None
+    for value, time_ms in seen:
+        kept = windows.add_value(kept, time_ms, value, step_ms)
+
+    def count(at_ms: int) -> int:
+        return len({v for v, t in seen if t - t % step_ms + step_ms + within_ms > at_ms})
+
+    told_ms = windows.distinct_falls_ms(kept, now_ms, within_ms, need)
+    if told_ms < NEVER_MS:
+        assert count(now_ms) >= need > count(told_ms)
+        assert count(told_ms - 1) >= need
+    else:
+        assert count(now_ms) < need or need == 0
