@@ -174,7 +174,7 @@ async def test_a_worker_refuses_a_setting_that_cannot_be_with_another_code(place
 async def test_topics_are_created_once_and_are_then_as_they_must_be(place):
     with pytest.raises(TopicsError, match="shoal topics create"):
         await require_topics(place.settings)
-    assert len(await create_topics(place.settings)) == 11
+    assert len(await create_topics(place.settings)) == 12
     assert await create_topics(place.settings) == []
     await require_topics(place.settings)
     assert [f.problem for f in await inspect_topics(place.settings)] == [None] * 11
