@@ -111,7 +111,8 @@ class Decider:
     def _cross(self, key: bytes, row: Row, context: Context) -> bool:
         """Take the row over to `context` at its activation; True where that changed the row."""
         now_ms = max(context.active_ms, row.time_ms)
-        before, bits_before, timer_before = row.sequence, list(row.bits), row.timer_ms
+        before, bits_before = row.sequence, list(row.bits)
+        wakes_before = row.timer_ms, row.flip_ms
         former = self.timeline.of(row.activation)
         row.activation = context.number
         moved = False
@@ -151,7 +152,7 @@ class Decider:
         self.record_ms = record_ms
         if row.sequence != before:
             row.time_ms = now_ms
-        moved |= (row.sequence, row.timer_ms) != (before, timer_before)
+        moved |= row.sequence != before or (row.timer_ms, row.flip_ms) != wakes_before
         return moved or row.bits != bits_before
 
     def _speak_anew(self, about: About) -> bool:

@@ -12,7 +12,7 @@ from stream.segments.definition import Variant
 from stream.state.codec import pack, unpack
 from stream.state.windows import resolution_ms
 from tests.engine.lane import Lane, definitions
-from tests.state.shopping import DAY, HOUR, START_MS, added, order, page
+from tests.state.shopping import DAY, HOUR, MINUTE, START_MS, added, order, page
 
 WEEK_STEP = resolution_ms(7 * DAY_MS)
 
@@ -231,3 +231,16 @@ def test_rows_with_all_that_pack_and_unpack_to_the_same():
     assert row.past == {"a": (START_MS, 0)}
     assert pack(row) == packed
     assert msgspec.msgpack.decode(packed)[0] == 2
+
+
+def test_a_row_that_a_version_only_wakes_sooner_is_woken_after_a_restore_as_well():
+    lane = Lane(definitions("name: far, enter: since(seen.last) >= 9 * DAY"))
+    lane.put("a", page(START_MS))
+    lane.tick(START_MS + 40 * MINUTE)  # the visit has ended, and the next flip is known
+    lane.put("a", page(START_MS + HOUR))
+    nearer = definitions("name: near, enter: since(seen.last) >= 2 * HOUR")
+    lane.define(nearer, active_ms=START_MS + HOUR + MINUTE)
+    lane.tick(START_MS + HOUR + 2 * MINUTE)
+    lane.engine = lane.restored()
+    lane.tick(START_MS + 4 * HOUR)
+    assert turns(lane) == [("+near", 3 * HOUR)]
