@@ -63,10 +63,6 @@ class History:
         elif runs > 1 and "-" in args.file:
             raise CommandFailedError("standard input is read once only", "name a file", 2)
 
-    @property
-    def is_log(self) -> bool:
-        return self._events is None
-
     def relive(
         self,
         definitions: bytes | None,

@@ -72,20 +72,23 @@ class Inventor:
         known = _COUNTED.get(feature)
         if known is None:
             return None
-        method, one, many = known
-        events = tuple(getattr(self, method)() for _ in range(number))
+        kind, said, one, many = known
+        events = tuple(self._one(kind, said) for _ in range(number))
         return Invented(counted(number, one, many), events)
 
     def fresh(self, feature: str) -> Invented | None:
         """An event that sets an instant to now."""
         known = _INSTANTS.get(feature)
-        return None if known is None else Invented(known[1], (getattr(self, known[0])(),))
+        if known is None:
+            return None
+        kind, said, words = known
+        return Invented(words, (self._one(kind, said),))
 
     def flag(self, feature: str, *, want: bool) -> Invented | None:
         """An event that sets a flag."""
         if feature == "checkout.open":
             if want:
-                return Invented("a checkout begun", (self._checkout(),))
+                return Invented("a checkout begun", (self._one(r.CheckoutStepped, {}),))
             return Invented("1 more order", (self._order(),))
         return None
 
@@ -161,62 +164,47 @@ class Inventor:
             **self._head(), order_id=item.sku, revenue_micros=revenue_micros, items=(item,)
         )
 
-    def _page(self) -> r.PageViewed:
-        return r.PageViewed(**self._head())
-
-    def _search(self) -> r.ProductsSearched:
-        return r.ProductsSearched(**self._head(), results_count=1)
-
-    def _empty_search(self) -> r.ProductsSearched:
-        return r.ProductsSearched(**self._head(), results_count=0)
-
-    def _product(self) -> r.ProductViewed:
-        return r.ProductViewed(**self._head(), item=self._item())
-
-    def _added(self) -> r.CartAdded:
-        return r.CartAdded(**self._head(), item=self._item())
-
-    def _checkout(self) -> r.CheckoutStepped:
-        return r.CheckoutStepped(**self._head())
-
-    def _sent(self) -> r.MessageResponded:
-        return r.MessageResponded(**self._head(), action="sent")
-
-    def _opened(self) -> r.MessageResponded:
-        return r.MessageResponded(**self._head(), action="opened")
-
-    def _clicked(self) -> r.MessageResponded:
-        return r.MessageResponded(**self._head(), action="clicked")
+    def _one(self, kind: type, said: Mapping[str, Any]) -> CustomerEvent:
+        """The plainest record of a kind, with what is said of it."""
+        if kind is r.OrderCompleted:
+            return self._order()
+        made: dict[str, Any] = {**self._head(), **said}
+        if "item" in kind.__struct_fields__:  # type: ignore[attr-defined]
+            made["item"] = self._item()
+        event: CustomerEvent = kind(**made)
+        return event
 
 
-_COUNTED = {
-    "orders.count": ("_order", "order", "orders"),
-    "orders.occasions": ("_order", "order", "orders"),
-    "orders.items": ("_order", "order of one piece", "orders of one piece"),
-    "sessions.count": ("_page", "visit", "visits"),
-    "sessions.pages": ("_page", "page seen", "pages seen"),
-    "session.pages": ("_page", "page seen in this visit", "pages seen in this visit"),
-    "sessions.searches": ("_search", "search", "searches"),
-    "sessions.empty_searches": ("_empty_search", "search without results",
+_COUNTED: dict[str, tuple[type, dict[str, Any], str, str]] = {
+    "orders.count": (r.OrderCompleted, {}, "order", "orders"),
+    "orders.occasions": (r.OrderCompleted, {}, "order", "orders"),
+    "orders.items": (r.OrderCompleted, {}, "order of one piece", "orders of one piece"),
+    "sessions.count": (r.PageViewed, {}, "visit", "visits"),
+    "sessions.pages": (r.PageViewed, {}, "page seen", "pages seen"),
+    "session.pages": (r.PageViewed, {}, "page seen in this visit", "pages seen in this visit"),
+    "sessions.searches": (r.ProductsSearched, {"results_count": 1}, "search", "searches"),
+    "sessions.empty_searches": (r.ProductsSearched, {"results_count": 0}, "search without results",
                                 "searches without results"),
-    "products.viewed": ("_product", "product view", "product views"),
-    "browse.products": ("_product", "other product looked at", "other products looked at"),
-    "cart.items": ("_added", "piece in the cart", "pieces in the cart"),
-    "cart.lines": ("_added", "other product in the cart", "other products in the cart"),
-    "checkout.steps": ("_checkout", "step of the checkout", "steps of the checkout"),
-    "messages.sent": ("_sent", "message sent", "messages sent"),
-    "messages.opened": ("_opened", "message opened", "messages opened"),
-    "messages.clicked": ("_clicked", "message clicked", "messages clicked"),
+    "products.viewed": (r.ProductViewed, {}, "product view", "product views"),
+    "browse.products": (r.ProductViewed, {}, "other product looked at", "other products looked at"),
+    "cart.items": (r.CartAdded, {}, "piece in the cart", "pieces in the cart"),
+    "cart.lines": (r.CartAdded, {}, "other product in the cart", "other products in the cart"),
+    "checkout.steps": (r.CheckoutStepped, {}, "step of the checkout", "steps of the checkout"),
+    "messages.sent": (r.MessageResponded, {"action": "sent"}, "message sent", "messages sent"),
+    "messages.opened": (r.MessageResponded, {"action": "opened"}, "message opened",
+                        "messages opened"),
+    "messages.clicked": (r.MessageResponded, {"action": "clicked"}, "message clicked",
+                         "messages clicked"),
 }  # fmt: skip
-"""Feature -> what raises it by one, and its words."""
+"""Feature -> the record that raises it by one, what is said of it, and its words."""
 
-_INSTANTS = {
-    "orders.last": ("_order", "1 more order"),
-    "cart.last_activity": ("_added", "1 more piece in the cart"),
-    "browse.last": ("_product", "1 more product view"),
-    "checkout.last_step": ("_checkout", "1 more step of the checkout"),
-    "seen.last": ("_page", "1 more visit"),
-    "messages.last_opened": ("_opened", "1 more message opened"),
+_INSTANTS: dict[str, tuple[type, dict[str, Any], str]] = {
+    "orders.last": (r.OrderCompleted, {}, "1 more order"),
+    "cart.last_activity": (r.CartAdded, {}, "1 more piece in the cart"),
+    "browse.last": (r.ProductViewed, {}, "1 more product view"),
+    "checkout.last_step": (r.CheckoutStepped, {}, "1 more step of the checkout"),
+    "seen.last": (r.PageViewed, {}, "1 more visit"),
+    "messages.last_opened": (r.MessageResponded, {"action": "opened"}, "1 more message opened"),
 }
 
 

@@ -24,7 +24,7 @@ from stream.segments.local_time import zone_of
 from stream.segments.order import CycleError, in_order
 from stream.segments.rules import CUSTOMER, rules_of
 from stream.segments.source import Source
-from stream.segments.voice import SILENCE, SIZE_PREFIX, is_member, voice_of
+from stream.segments.voice import SIZE_PREFIX, Plan, is_member, voice_of
 from stream.state.room import ROW_BYTES_MAX, bytes_max
 from stream.state.row import Row
 
@@ -33,8 +33,8 @@ ENGINE_VERSION = 1
 
 
 MEASURES_MAX = 128
-"""Different measures of all definitions; 200 bytes each of a usual customer, together never
-more than `room.ROW_BYTES_MAX` together."""
+"""Different measures of all definitions; 200 bytes each of a usual customer, and never more than
+`room.ROW_BYTES_MAX` together."""
 
 _WORD = re.compile(r"[A-Za-z_]\w*")
 
@@ -60,6 +60,7 @@ class Pack:
         units: tuple[Unit, ...],
         rules: Sequence[Rule],
         settings: Mapping[str, float],
+        voice: Plan,
     ) -> None:
         self.name = name
         self.document = document
@@ -88,7 +89,7 @@ class Pack:
             self.population_parts |= FEATURES[feature].parts
         places = [(f, value_of(f)) for f in self.percentiles]
         self.population_values = (*places, *((key, is_member(n)) for n, key in self.sizes.items()))
-        self.voice = SILENCE
+        self.voice = voice
         self.decide_everything = compile_decision(units, self.everything)
         self.decide_by_population = compile_decision(units, self.by_population)
         self._touched: dict[int, Decide | None] = {}
@@ -157,9 +158,8 @@ def load_pack(content: bytes, file: str = "definitions") -> Pack:
     settings = source.settings(document)
     rules = rules_of(source, document, settings)
     voice = voice_of(source, document, settings)
-    pack = Pack(pack_name(content), document, _units(source, document, rules), rules, settings)
-    pack.voice = voice
-    return pack
+    units = _units(source, document, rules)
+    return Pack(pack_name(content), document, units, rules, settings, voice)
 
 
 def _units(source: Source, document: Document, rules: list[Rule]) -> tuple[Unit, ...]:

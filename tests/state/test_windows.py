@@ -34,6 +34,17 @@ def expected(events: list[tuple[int, int]], now_ms: int, span: Span) -> tuple[in
     return count, total
 
 
+def kept_of(span: Span, events: list[tuple[int, int]]) -> tuple[Kept | None, int]:
+    """What a row keeps of events in the order of their arrival, and its own time."""
+    kept: Kept | None = None
+    row_ms = 0
+    for time_ms, value in events:
+        row_ms = max(row_ms, time_ms)
+        reach = span.within_ms + span.before_ms
+        kept = windows.add_to_bucket(kept, time_ms, row_ms, reach, span.resolution_ms, value)
+    return kept, row_ms
+
+
 def read(kept: Kept | None, now_ms: int, span: Span) -> tuple[int, int]:
     return windows.count_within(kept, now_ms, *span), windows.total_within(kept, now_ms, *span)
 
@@ -53,12 +64,7 @@ def test_a_window_has_what_a_list_of_all_events_has(
     history: tuple[Span, list[tuple[int, int]]], data: st.DataObject
 ) -> None:
     span, events = history
-    kept: Kept | None = None
-    row_ms = 0
-    for time_ms, value in events:
-        row_ms = max(row_ms, time_ms)
-        reach = span.within_ms + span.before_ms
-        kept = windows.add_to_bucket(kept, time_ms, row_ms, reach, span.resolution_ms, value)
+    kept, row_ms = kept_of(span, events)
     ahead = data.draw(st.lists(st.integers(0, 2 * (span.within_ms + span.before_ms)), max_size=5))
     for now_ms in (row_ms, *(row_ms + more for more in ahead)):
         assert read(kept, now_ms, span) == expected(events, now_ms, span)
@@ -69,12 +75,7 @@ def test_time_alone_changes_a_window_at_the_told_instants_and_at_no_other(
     history: tuple[Span, list[tuple[int, int]]],
 ) -> None:
     span, events = history
-    kept: Kept | None = None
-    row_ms = 0
-    for time_ms, value in events:
-        row_ms = max(row_ms, time_ms)
-        reach = span.within_ms + span.before_ms
-        kept = windows.add_to_bucket(kept, time_ms, row_ms, reach, span.resolution_ms, value)
+    kept, row_ms = kept_of(span, events)
     ends = {t - t % span.resolution_ms + span.resolution_ms for t, _ in events}
     instants = {end + span.before_ms + span.within_ms for end in ends}
     if span.before_ms:
@@ -214,12 +215,7 @@ def test_a_count_falls_below_a_number_at_the_told_instant(
     history: tuple[Span, list[tuple[int, int]]], need: int
 ) -> None:
     span, events = history
-    kept: Kept | None = None
-    row_ms = 0
-    for time_ms, value in events:
-        row_ms = max(row_ms, time_ms)
-        reach = span.within_ms + span.before_ms
-        kept = windows.add_to_bucket(kept, time_ms, row_ms, reach, span.resolution_ms, value)
+    kept, row_ms = kept_of(span, events)
     told_ms = windows.falls_ms(kept, row_ms, *span, need)
     at_ms, now = row_ms, expected(events, row_ms, span)[0] >= need
     while (at_ms := windows.turns_ms(kept, at_ms, *span)) < min(told_ms, NEVER_MS):
