@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 from rich.console import Group, RenderableType
@@ -25,6 +26,7 @@ _STAGES = {
 }
 _EIGHTHS = ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
+_WINDOW = re.compile(r"(within|before)=[^,)]*")
 _TIME_WORDS = ("since(", "until(", "HOUR", "DAY", "MINUTE", "WEEK")
 
 
@@ -222,6 +224,8 @@ def _shown_value(leaf: Evidence) -> str:
         return ""
     if isinstance(value, str):
         return f" ({value})"
-    if any(word in leaf.leaf for word in _TIME_WORDS):
+    # A window's length says nothing of what is counted in it.
+    compared = _WINDOW.sub("", leaf.leaf)
+    if any(word in compared for word in _TIME_WORDS):
         return f" ({duration(value)})"
     return f" ({value:,.4g})" if abs(value) < 10_000 else f" ({value:,.0f})"

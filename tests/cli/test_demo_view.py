@@ -84,3 +84,15 @@ def test_the_summary_counts_the_kinds_of_changes():
     text = view.summary(filled(), now_s=3.0)
     assert "1,500 events of 2 customers, 1 changes (1 live) of 1 kinds, 1 segments entered" in text
     assert "abandoned_cart entered" in text
+
+
+def test_a_count_within_a_time_is_told_as_a_number_and_a_time_as_one():
+    leaves = (
+        Leaf("count(product_viewed, within=30 * DAY, where=price > 5) >= 2", False, True, 2),
+        Leaf("sessions.time > 30 * MINUTE", False, True, 3600),
+    )
+    told = []
+    for leaf in leaves:
+        change = msgspec.structs.replace(CHANGE, cause="event", evidence=(leaf,))
+        told.append(view.reason(Board(0.0).see_change(encode_change(change, "shop"))))
+    assert told == [f"event: {leaves[0].leaf} (2)", f"event: {leaves[1].leaf} (1 h)"]
