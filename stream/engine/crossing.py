@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from stream.engine.versions import CLUSTER_PREFIX, goes_on
 from stream.segments.compiler import Unit
 from stream.segments.pack import Pack
@@ -22,13 +24,25 @@ def no_longer_told(row: Row, pack: Pack) -> list[str]:
     return found
 
 
-def too_many_of(unit: Unit, row: Row) -> list[str]:
-    """Of a group that newly excludes each other, the memberships after the first.
+def too_many_of(pack: Pack, row: Row) -> Iterator[tuple[Unit, list[str]]]:
+    """Of groups that newly exclude each other, the memberships after the first, if there are any.
 
     Where it is known which one holds, that was decided already.
     """
-    held = row.shadows if unit.is_silent else row.segments
-    return [clause.segment for clause in unit.clauses if clause.segment in held][1:]
+    for unit in pack.units:
+        if unit.exclusive:
+            held = row.shadows if unit.is_silent else row.segments
+            names = [clause.segment for clause in unit.clauses if clause.segment in held][1:]
+            if names:
+                yield unit, names
+
+
+def silent_of(row: Row) -> tuple[object, ...]:
+    """What a version can change of a row without a word about it: a row is written for that, too,
+    else it would be another one once it is restored.
+    """
+    silent = dict(row.shadows), row.windows, row.past, row.filled
+    return (row.timer_ms, row.flip_ms, list(row.bits), *silent)
 
 
 def forget_removed(row: Row, former: Pack | None, pack: Pack, members: dict[str, int]) -> None:

@@ -10,7 +10,7 @@ from xxhash import xxh3_128_hexdigest
 from stream.clock import NEVER_MS, day_of
 from stream.clustering.news import news
 from stream.engine.arbiter import About, Arbiter, offered
-from stream.engine.crossing import forget_removed, no_longer_told, too_many_of
+from stream.engine.crossing import forget_removed, no_longer_told, silent_of, too_many_of
 from stream.engine.effects import Effects, LearnPoint
 from stream.engine.evidence import evidence_of, true_instant
 from stream.engine.hysteresis import WAITING, may_turn_ms, remember, waited
@@ -111,8 +111,7 @@ class Decider:
     def _cross(self, key: bytes, row: Row, context: Context) -> bool:
         """Take the row over to `context` at its activation; True where that changed the row."""
         now_ms = max(context.active_ms, row.time_ms)
-        before, bits_before = row.sequence, list(row.bits)
-        wakes_before = row.timer_ms, row.flip_ms
+        before, silent_before = row.sequence, silent_of(row)
         former = self.timeline.of(row.activation)
         row.activation = context.number
         moved = False
@@ -129,9 +128,10 @@ class Decider:
                 row.bits = []
                 flip_ms = self.decide(pack.decide_everything, (*about, "definition", None))
                 now = moment._replace(context=context)
-                for unit in pack.units:
-                    if unit.exclusive:
-                        self._leave(now, too_many_of(unit, row), unit)
+                for unit, names in too_many_of(pack, row):
+                    self._leave(now, names, unit)
+                    again_ms = self.decide(pack.decide_everything, (*about, "definition", None))
+                    flip_ms = min(flip_ms, again_ms)
                 moved = self.count_population(row, context, now_ms)
                 row.timer_ms = min(row.timer_ms, flip_ms)
                 moved |= self._speak_anew((*about, "definition", None))
@@ -152,8 +152,7 @@ class Decider:
         self.record_ms = record_ms
         if row.sequence != before:
             row.time_ms = now_ms
-        moved |= row.sequence != before or (row.timer_ms, row.flip_ms) != wakes_before
-        return moved or row.bits != bits_before
+        return moved or row.sequence != before or silent_of(row) != silent_before
 
     def _speak_anew(self, about: About) -> bool:
         """Speak by another version; whether the row is to be kept for it."""

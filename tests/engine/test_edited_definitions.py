@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.engine.lane import Lane, Turn, definitions
-from tests.state.shopping import DAY, HOUR, START_MS, order, page
+from tests.state.shopping import DAY, HOUR, START_MS, added, order, page
 
 BUYER = "name: buyer, enter: orders.count >= 1"
 EDITED_MS = START_MS + HOUR
@@ -104,6 +104,50 @@ def test_a_group_whose_conditions_are_not_known_yet_keeps_one_membership():
     lane = edited(apart, unknown, order(START_MS, "1"), order(START_MS + 1, "2"))
     assert by_definition(lane) == ["-some"]
     assert lane.segments("a") == {"many": START_MS + 1}
+
+
+def test_who_loses_a_membership_to_a_group_loses_what_hung_on_it():
+    apart = (
+        "name: many, enter: orders.count >= 2", "name: some, enter: orders.count >= 1",
+        "name: fan, enter: 'in_segment(\"some\")'",
+        "name: other, enter: 'not in_segment(\"some\")'",
+    )  # fmt: skip
+    unknown = (
+        "name: many, group: g, enter: 'count(order_completed) == 2'",
+        "name: some, group: g, enter: 'count(order_completed) == 1'", *apart[2:],
+    )  # fmt: skip
+    lane = edited(
+        definitions(*apart), definitions(*unknown), order(START_MS, "1"), order(START_MS + 1, "2")
+    )
+    assert by_definition(lane) == ["-some", "-fan", "+other"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "shadows"),
+    [
+        (
+            "name: s, enter: 'count(product_added, within=30 * DAY) >= 5'",
+            "name: s, enter: orders.count >= 5",
+            {},
+        ),
+        (
+            "name: s, shadow: true, enter: cart.items >= 1",
+            "name: other, shadow: true, enter: cart.items >= 1",
+            {"other": EDITED_MS},
+        ),
+    ],
+)
+def test_what_an_edit_changes_in_silence_is_so_of_rows_that_are_restored_too(
+    before: str, after: str, shadows: dict[str, int]
+):
+    """A measure, or a silent membership, that goes; nothing else changes for the row."""
+    lane = edited(definitions(before), definitions(after), added(START_MS))
+    assert lane.turns == []
+    for engine in (lane.engine, lane.restored()):
+        row = engine.store.get(b"a")
+        assert row is not None
+        assert (row.windows, row.shadows) == ({}, shadows)
+        assert {name: n for name, n in engine.members.items() if n} == dict.fromkeys(shadows, 1)
 
 
 def test_a_segment_inside_others_takes_them_along():
