@@ -52,18 +52,20 @@ class Arbiter:
     """The rules over one row at a time.
 
     heard  the row of which something was heard that asks for an answer
+    asked  segments of that row that were just entered, and whose action may start
     """
 
     def __init__(self, incarnation: str) -> None:
         self.incarnation = incarnation
         self.heard: Row | None = None
         self.exits: dict[str, str] = {}
+        self.asked: list[str] = []
 
     def hear(self, row: Row, context: Context, change: SegmentChanged) -> None:
         """Take a membership that has turned."""
         segment, voice = change.segment, row.voice
         if self.heard is not row:
-            self.exits = {}
+            self.exits, self.asked = {}, []
         if change.entered:
             play = _plan(context).plays.get(segment)
             if play is None or change.historic or change.initial or change.control:
@@ -77,6 +79,7 @@ class Arbiter:
                 del voice.waiting[max(voice.waiting, key=lambda one: _rank(voice, plays, one))]
             if change.withheld:
                 return  # nothing can start by it until there is consent
+            self.asked.append(segment)
         elif voice is None:
             return
         else:
@@ -91,10 +94,15 @@ class Arbiter:
         voice = about[1].voice
         if voice is None:
             return NEVER_MS
-        exits = self.exits if self.heard is about[1] else {}
-        self.heard, self.exits = None, {}
+        exits, asked = (self.exits, self.asked) if self.heard is about[1] else ({}, [])
+        self.heard, self.exits, self.asked = None, {}, []
         is_old = record_ms - about[3] > HISTORIC_AFTER_MS
-        return _Turn(self.incarnation, about, voice, exits, is_old=is_old).run(effects)
+        turn = _Turn(self.incarnation, about, voice, exits, is_old=is_old)
+        wake_ms = turn.run(effects)
+        for segment in asked:
+            if segment in voice.waiting:
+                effects.withheld.append((segment, turn.why_waiting(segment)))
+        return wake_ms
 
 
 class _Turn:
@@ -215,9 +223,7 @@ class _Turn:
     def open_to(self, play: Play) -> tuple[str, ...]:
         """The channels that consent and suppressions leave to a message."""
         closed = {c for spoken in self.voice.suppressing.values() for c in spoken.channels}
-        found = open_channels(
-            words_of(self.row), play.channels, play.consent, self.plan.allows_silence
-        )
+        found = self.allowed(play, play.channels)
         return tuple(channel for channel in found if channel not in closed)
 
     def free_ms(self, channel: str) -> int:
@@ -231,6 +237,26 @@ class _Turn:
         at_ms = max(self.now_ms, self.voice.waiting[play.segment][2])
         at_ms = max(at_ms, min(self.free_ms(channel) for channel in channels))
         return self.plan.loud_ms([c for c in channels if self.free_ms(c) <= at_ms], at_ms)
+
+    def why_waiting(self, segment: str) -> str:
+        """The first thing in the way of an action that waits."""
+        play = self.plan.plays[segment]
+        if not self.is_large_enough(play):
+            return "min_size"
+        if self.voice.waiting[segment][2] > self.now_ms:
+            return "jitter"
+        channels = self.open_to(play)
+        if not channels:
+            return "suppressed" if self.allowed(play, play.channels) else WITHHELD
+        free = [c for c in channels if self.free_ms(c) <= self.now_ms]
+        if not free:
+            return "cap"
+        return "quiet_hours" if self.plan.loud_ms(free, self.now_ms) > self.now_ms else "outranked"
+
+    def allowed(self, play: Play, channels: tuple[str, ...]) -> tuple[str, ...]:
+        """The channels that consent leaves to a message."""
+        words = words_of(self.row)
+        return open_channels(words, channels, play.consent, self.plan.allows_silence)
 
     def start_message(self, play: Play) -> None:
         channels = tuple(c for c in self.open_to(play) if self.free_ms(c) <= self.now_ms)
@@ -246,10 +272,7 @@ class _Turn:
         if spoken.until_ms <= self.now_ms:
             return "expired"
         play = self.plan.plays[spoken.segment]
-        allowed = open_channels(
-            words_of(self.row), spoken.channels, play.consent, self.plan.allows_silence
-        )
-        if len(allowed) < len(spoken.channels):
+        if len(self.allowed(play, spoken.channels)) < len(spoken.channels):
             return "consent"
         closed = {c for one in self.voice.suppressing.values() for c in one.channels}
         return None if closed.isdisjoint(spoken.channels) else "suppressed"

@@ -97,6 +97,7 @@ class Effects:
     forwards     (customer id, record) for the customer's partition
     changes      in the order in which they happened
     actions      what is said to customers, and no longer
+    withheld     (segment, why) of entries whose action could not start with them
     shadow_changes  of silent definitions, of which nobody is told
     memberships  customer id -> the customer's segments now, or None where nothing is left
     """
@@ -113,6 +114,7 @@ class Effects:
         "rows",
         "shadow_changes",
         "timer_lag_ms",
+        "withheld",
     )
 
     def __init__(self) -> None:
@@ -127,6 +129,7 @@ class Effects:
         self.population: list[PopulationSnapshot] = []
         self.rows: dict[bytes, bytes | None] = {}
         self.timer_lag_ms = 0
+        self.withheld: list[tuple[str, str]] = []
 
     def bury(self, record: LogRecord, error: Exception) -> None:
         """Note a record that cannot be applied; its bytes are for the dead letters."""
@@ -139,6 +142,7 @@ class Effects:
         self.changes += later.changes
         self.shadow_changes += later.shadow_changes
         self.actions += later.actions
+        self.withheld += later.withheld
         self.counts.add(later.counts)
         self.dead += later.dead
         self.forwards += later.forwards

@@ -9,7 +9,11 @@ from collections import Counter
 from stream.engine.effects import Effects
 from stream.engine.partition import PartitionEngine
 from stream.engine.routed import Routed
+from stream.events.actions import ActionTurned
+from stream.events.changes import SegmentChanged
+from stream.segments.voice import SUPPRESS
 from stream.shell.batch import Batch
+from stream.shell.flaps import Flaps
 from stream.shell.metrics import LOG, RAW, Metrics
 
 logger = logging.getLogger(__name__)
@@ -21,6 +25,7 @@ class Meter:
     def __init__(self, metrics: Metrics, partition: int) -> None:
         self._metrics = metrics
         self._label = str(partition)
+        self._flaps = Flaps()
         self.batches = 0
 
     def committed(self, batch: Batch, commit_s: float, broker_ms: int | None) -> None:
@@ -68,8 +73,29 @@ class Meter:
         kinds = Counter((change.segment, change.entered) for change in effects.changes)
         for (segment, entered), count in kinds.items():
             metrics.changes.labels(segment, "entered" if entered else "exited").inc(count)
+        for changes in (effects.changes, effects.shadow_changes):
+            if changes:
+                for segment, count in self._flaps.count(changes).items():
+                    metrics.flaps.labels(segment).inc(count)
+        if effects.actions:
+            self._count_actions(effects.actions)
+        withheld = Counter(effects.withheld)
+        withheld.update((c.segment, why) for c in effects.changes if (why := _kept_back(c)))
+        for (segment, reason), count in withheld.items():
+            metrics.actions_withheld.labels(segment, reason).inc(count)
         if effects.timer_lag_ms > 0:
             metrics.timer_lag.observe(effects.timer_lag_ms / 1000)
+
+    def _count_actions(self, actions: list[ActionTurned]) -> None:
+        metrics = self._metrics
+        turned = Counter(
+            (a.segment, c, _KINDS[a.kind, a.started]) for a in actions for c in a.channels
+        )
+        for (segment, channel, kind), count in turned.items():
+            metrics.actions.labels(segment, channel, kind).inc(count)
+        ended = Counter((a.segment, a.reason) for a in actions if not a.started)
+        for (segment, reason), count in ended.items():
+            metrics.actions_withdrawn.labels(segment, reason).inc(count)
 
     def _observe_changes(self, effects: Effects, broker_ms: int) -> None:
         latency = self._metrics.change_latency
@@ -106,3 +132,26 @@ class Meter:
     def _customers(self, engine: PartitionEngine) -> None:
         for segment, count in engine.members.items():
             self._metrics.customers.labels(segment, self._label).set(count)
+
+
+_KINDS = {
+    ("message", True): "started",
+    ("message", False): "withdrawn",
+    (SUPPRESS, True): "suppressed",
+    (SUPPRESS, False): "lifted",
+}
+
+
+def _kept_back(change: SegmentChanged) -> str | None:
+    """Why an entry's action is not for the arbiter at all; None: it is, or there is none."""
+    if not change.entered:
+        return None
+    if change.withheld is not None:
+        return change.withheld
+    if not change.action.get("channels"):
+        return None
+    if change.historic:
+        return "historic"
+    if change.initial:
+        return "initial"
+    return "control" if change.control else None

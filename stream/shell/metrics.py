@@ -101,6 +101,22 @@ class Metrics:
 
     def _segments(self) -> None:
         self.changes = self._counter("changes", "Segment changes told of", "segment", "type")
+        self.flaps = self._counter(
+            "segment_flaps", "Entries within 24 h of the same customer's exit", "segment"
+        )
+        self.actions = self._counter(
+            "actions",
+            "Actions started and withdrawn, suppressions begun and lifted, once a channel of each",
+            *("segment", "channel", "kind"),
+        )
+        self.actions_withdrawn = self._counter(
+            "actions_withdrawn", "Actions and suppressions that ended, by why", "segment", "reason"
+        )
+        self.actions_withheld = self._counter(
+            "actions_withheld",
+            "Entries whose action did not start with them, by the first thing in its way",
+            *("segment", "reason"),
+        )
         self.customers = self._gauge("customers", "Customers in a segment", "segment", "partition")
         self.timers_pending = self._gauge("timers_pending", "Rows with a timer", "partition")
         self.timers_fired = self._counter("timers_fired", "Timers fired")
