@@ -8,7 +8,6 @@ after a crash, nothing claims to be; a second run adds nothing twice.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -24,11 +23,11 @@ from stream.engine.versions import DEFINITIONS as DEFINITIONS_KIND
 from stream.engine.versions import PAST, read_past
 from stream.events.partitioner import partition_of
 from stream.events.records import Backfill, Version, decode_record, encode_record
-from stream.events.topics import CHANGELOG, CUSTOMER_EVENTS, DEFINITIONS
+from stream.events.topics import CHANGELOG, CUSTOMER_EVENTS, DEFINITIONS, Topic
 from stream.segments.local_time import zone_of
 from stream.segments.pack import Pack, load_pack
 from stream.shell.announcing import Tell, is_announced
-from stream.shell.connection import new_admin, new_producer
+from stream.shell.connection import new_producer
 from stream.shell.definitions import PAST_KEY, write_definitions
 from stream.shell.delivery import close_producer
 from stream.shell.log_reader import LogReader
@@ -37,7 +36,7 @@ from stream.shell.settings import Settings
 BATCH = 500
 """Backfills on their way to the broker at once: one of 64 windows has 20 KB, so 10 MB."""
 
-POLL_S = 0.2
+POLL_MS = 200
 
 
 class BackfillError(RuntimeError):
@@ -87,12 +86,13 @@ async def backfill(settings: Settings, timeout_s: float, tell: Tell) -> Filled:
     beyond = len(standing.kept_ms) - len(wanted)
     if not wanted:
         return Filled(0, beyond, 0, since_ms)
-    writer = _Writer(settings, timeout_s, tell)
-    await writer.write(
-        _pasts(settings, survey, msgspec.structs.replace(standing, kept_ms=wanted), tell)
-    )
-    tell(f"{writer.count} backfills are written; waiting for the workers to take them in")
-    await writer.until_taken()
+    async with LogReader(settings, _places(settings, CHANGELOG)) as changelog:
+        writer = _Writer(settings, timeout_s, changelog)
+        await writer.write(
+            _pasts(settings, survey, msgspec.structs.replace(standing, kept_ms=wanted), tell)
+        )
+        tell(f"{writer.count} backfills are written; waiting for the workers to take them in")
+        await writer.until_taken()
     past = await _past_content(settings, standing.kept_ms, dict.fromkeys(wanted, since_ms))
     await write_definitions(settings, past, PAST_KEY)
     if not await is_announced(settings, PAST, xxh3_64_hexdigest(past), timeout_s, tell):
@@ -103,19 +103,17 @@ async def backfill(settings: Settings, timeout_s: float, tell: Tell) -> Filled:
     return Filled(len(wanted), beyond, writer.count, since_ms)
 
 
-def _log_places(settings: Settings) -> list[TopicPartition]:
-    topic = settings.topic(CUSTOMER_EVENTS.name)
-    return [TopicPartition(topic, p) for p in range(settings.partitions)]
+def _places(settings: Settings, topic: Topic) -> list[TopicPartition]:
+    name = settings.topic(topic.name)
+    return [TopicPartition(name, p) for p in range(settings.partitions)]
 
 
 async def _standing(settings: Settings) -> _Standing:
     """What is in force in all partitions, by their changelogs."""
     metas: dict[int, Meta] = {}
     contents: dict[str, bytes] = {}
-    topic = settings.topic(CHANGELOG.name)
-    places = [TopicPartition(topic, p) for p in range(settings.partitions)]
     prefix = VERSION_PREFIX + DEFINITIONS_KIND.encode()
-    async with LogReader(settings, places) as reader:
+    async with LogReader(settings, _places(settings, CHANGELOG)) as reader:
         async for records in reader.to_end():
             for record in records:
                 if record.key == META_KEY and record.value is not None:
@@ -139,7 +137,7 @@ async def _standing(settings: Settings) -> _Standing:
 
 async def _survey(settings: Settings, standing: _Standing) -> tuple[Survey, int]:
     """The first pass, and since when the log is whole; 0: it never was cut."""
-    async with LogReader(settings, _log_places(settings)) as reader:
+    async with LogReader(settings, _places(settings, CUSTOMER_EVENTS)) as reader:
         cut = {tp.partition for tp, at in (await reader.beginnings()).items() if at > 0}
         survey = Survey(standing.kept_ms, is_cut=bool(cut))
         first_ms: dict[int, int] = {}
@@ -160,7 +158,7 @@ async def _pasts(
 ) -> AsyncIterator[tuple[bytes, Backfill]]:
     """The second pass, one partition after the other."""
     zone = zone_of(standing.pack.document.timezone)
-    for place in _log_places(settings):
+    for place in _places(settings, CUSTOMER_EVENTS):
         beginnings = []
         for each in survey.beginnings(place.partition):
             each.measures = tuple(key for key in each.measures if key in standing.kept_ms)
@@ -195,19 +193,29 @@ async def _past_content(
 
 
 class _Writer:
-    """Writes backfills to the log, and follows them until no row sends one on any more."""
+    """Writes backfills to the log, and follows them until no row sends one on any more.
 
-    def __init__(self, settings: Settings, timeout_s: float, tell: Tell) -> None:
+    Parameters
+    ----------
+    changelog
+        Opened before anything is written: what partitions have taken in stands in their meta
+        records. The group's offsets do not say it on every broker, and on none at once.
+    """
+
+    def __init__(self, settings: Settings, timeout_s: float, changelog: LogReader) -> None:
         self._settings = settings
         self._timeout_s = timeout_s
-        self._tell = tell
+        self._changelog = changelog
         self._topic = settings.topic(CUSTOMER_EVENTS.name)
         self._last: dict[int, int] = {}
+        self._passed: dict[int, int] = {}
         self._read: dict[TopicPartition, int] = {}
         self.count = 0
 
     async def write(self, pasts: AsyncIterator[tuple[bytes, Backfill]]) -> None:
-        async with LogReader(self._settings, _log_places(self._settings)) as reader:
+        for place, offset in self._changelog.ends.items():
+            await self._changelog.seek(place, offset)
+        async with LogReader(self._settings, _places(self._settings, CUSTOMER_EVENTS)) as reader:
             self._read = dict(reader.ends)
         producer = new_producer(self._settings)
         try:
@@ -233,7 +241,7 @@ class _Writer:
         acks.clear()
 
     async def until_taken(self) -> None:
-        """Wait until the group has passed the last of them, and the last of what that sent on.
+        """Wait until the rows have the last of them, and the last of what those sent on.
 
         Raises
         ------
@@ -246,23 +254,16 @@ class _Writer:
             self._last = await self._sent_on()
 
     async def _until_passed(self, ends_s: float) -> None:
-        admin = new_admin(self._settings)
-        await admin.start()
-        try:
-            while True:
-                found = await admin.list_consumer_group_offsets(self._settings.app)
-                at = {TopicPartition(*tp): offset.offset for tp, offset in found.items()}
-                places = {TopicPartition(self._topic, p): o for p, o in self._last.items()}
-                if all(at.get(place, 0) > offset for place, offset in places.items()):
-                    return
-                if time.monotonic() > ends_s:
-                    raise BackfillError(
-                        f"backfills were not taken in within {self._timeout_s:g} s; see that "
-                        "workers run, and run it again: nothing is added twice"
-                    )
-                await asyncio.sleep(POLL_S)
-        finally:
-            await admin.close()
+        passed = self._passed
+        while any(passed.get(p, 0) <= offset for p, offset in self._last.items()):
+            if time.monotonic() > ends_s:
+                raise BackfillError(
+                    f"backfills were not taken in within {self._timeout_s:g} s; see that "
+                    "workers run, and run it again: nothing is added twice"
+                )
+            for record in await self._changelog.poll(POLL_MS):
+                if record.key == META_KEY and record.value is not None:
+                    passed[record.partition] = unpack_meta(record.value).next_offset
 
     async def _sent_on(self) -> dict[int, int]:
         """The last backfill that a row has sent on since, by partition."""

@@ -1,5 +1,7 @@
 """The worker on the embedded broker: no transactions, and said so."""
 
+import asyncio
+import json
 import sys
 import time
 from collections import Counter
@@ -10,6 +12,7 @@ from stream.events.envelope import decode
 from stream.events.records import Event, decode_record
 from stream.shell.embedded import EmbeddedBroker
 from tests.kafka.installation import Installation, event, until
+from tests.kafka.pipeline import Pipeline
 
 pytestmark = pytest.mark.skipif(
     sys.platform == "win32", reason="the embedded broker has no Windows build"
@@ -21,7 +24,7 @@ NAMES = ("Product Viewed", "Product Added", "Order Completed")
 @pytest.fixture
 def place():
     with EmbeddedBroker() as broker:
-        installation = Installation(broker, partitions=2)
+        installation = Pipeline(broker, partitions=2)
         try:
             yield installation
         finally:
@@ -63,3 +66,29 @@ async def test_a_worker_makes_its_topics_says_what_it_promises_and_goes_on_after
         b"application/cloudevents+json; charset=UTF-8"
     )
     assert all(change.key for change in changes)
+
+
+async def test_a_past_is_filled_in_without_the_offsets_of_a_group(place, tmp_path):
+    """There are none here: what the partitions have taken in stands in their own state."""
+    begin_ms = int(time.time() * 1000) - 20_000
+    worker = place.start_worker()
+    await until(worker.is_ready)
+    await place.send("events", [event("c-1", n, begin_ms + n, NAMES[0]) for n in range(6)])
+
+    async def has_logged() -> bool:
+        return len(await logged(place)) == 6
+
+    await until(has_logged)
+    file = tmp_path / "later.yaml"
+    file.write_text("segments: [{name: looker, purpose: p, enter: 'count(product_viewed) >= 6'}]")
+    words = ("segments", "publish", str(file), "--yes", "--backfill", "--json")
+    told = await asyncio.to_thread(place.shoal, *words)
+    assert json.loads(told.splitlines()[-1]) == {
+        "measures": 1, "beyond": 0, "backfills": 1, "since_ms": 0
+    }  # fmt: skip
+
+    async def has_entered() -> bool:
+        changes = [json.loads(r.value) for r in await place.read("segment-changes")]
+        return [c["subject"] for c in changes if c["data"]["segment"] == "looker"] == ["c-1"]
+
+    await until(has_entered)
