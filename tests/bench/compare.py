@@ -28,6 +28,9 @@ ONLY_THERE, ONLY_HERE = "not in this run", "not in the baseline"
 CHANCE_RATIO = 0.02
 """Runs may agree with each other by chance: a smaller difference never counts."""
 
+CHANCE_POINTS = 0.1
+"""The same of figures in per cent, which may be 0 or below: their difference counts."""
+
 
 class NoReportError(RuntimeError):
     """There is nothing to compare, or it is of another format."""
@@ -65,6 +68,8 @@ def compared(baseline: Figure | None, now: Figure) -> Comparison:
     section, name = now.section, now.name
     if baseline is None:
         return Comparison(section, name, None, now, verdict=ONLY_HERE)
+    if baseline.value is not None and now.value is not None and now.unit == "%":
+        return Comparison(section, name, baseline, now, verdict=_by_points(baseline, now))
     if not baseline.value or not now.value:
         return Comparison(section, name, baseline, now, verdict="not measured")
     ratio = now.value / baseline.value
@@ -79,6 +84,19 @@ def compared(baseline: Figure | None, now: Figure) -> Comparison:
     else:
         verdict = BETTER if (corrected > 1) == now.more_is_better else WORSE
     return Comparison(section, name, baseline, now, ratio, corrected, spread, verdict)
+
+
+def _by_points(baseline: Figure, now: Figure) -> str:
+    """Whether a figure in per cent is another one: less is better."""
+    assert baseline.value is not None
+    assert now.value is not None
+    if len(baseline.runs) < 2 or len(now.runs) < 2:
+        return UNKNOWN
+    vary = sum(max(figure.runs) - min(figure.runs) for figure in (baseline, now))
+    points = now.value - baseline.value
+    if abs(points) <= max(CHANCE_POINTS, vary):
+        return WITHIN
+    return BETTER if points < 0 else WORSE
 
 
 def slowness(baseline: Figure, now: Figure) -> float:

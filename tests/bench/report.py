@@ -79,7 +79,8 @@ class Figure(msgspec.Struct, kw_only=True):
         if self.value is not None:
             sign = 1 if self.more_is_better else -1
             self.is_met = sign * self.value >= sign * bound.must
-            self.is_goal = sign * self.value >= sign * bound.goal
+            if bound.goal is not None:
+                self.is_goal = sign * self.value >= sign * bound.goal
             said = [sign * run >= sign * bound.must for run in self.runs]
             self.is_sure = all(met == self.is_met for met in said) if len(said) > 1 else None
 

@@ -1,73 +1,159 @@
-"""What a segment definition costs an event: the offline core under packs of several sizes.
+"""What segment definitions cost an event: the offline core under packs of several sizes.
 
-A process of its own: TASK as JSON; prints the CPU microseconds of each pack and round. Events are
-decoded before, so the figures are of ordering, folding and deciding.
+A process of its own: TASK as JSON; prints the CPU microseconds of each arm and round. Events are
+decoded before, so the figures are of ordering, folding and deciding. The arms have their turns
+round by round, so that all of them meet the machine's slow minutes, and an arm's figure is its
+least: what disturbs only adds.
+
+Three logs: the simulator's whole mix; of it the records that no definition of `UNTOUCHED` reads;
+and of those the first one of each customer, for which every definition is asked for once.
 """
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
 from stream.engine.settings import EngineSettings
 from stream.events.decoded import Decoded
+from stream.segments.pack import load_pack
 from stream.simulation.offline import Offline
-from tests.bench.log import LogPlan
+from tests.bench.kinds import MIXED, UNTOUCHED, Kind
+from tests.bench.log import LogPlan, plan_for
+from tests.bench.musts import SLOPE
 from tests.bench.offline import well_formed
-from tests.bench.packs import pack_of, pack_size
+from tests.bench.packs import is_touched, pack_of, pack_size
 from tests.bench.parts import Context, Measured, Section, decoded_child
 from tests.bench.report import Figure
 
 NAME = "segments"
-EVENTS_MAX = 60_000
-TURNS = (0, 1, 2, 4)
-"""Packs as multiples of the built-in one."""
+EVENTS_MAX = 40_000
+"""Of a week, so that a customer has as many as in the log that contenders read."""
+
+NEWCOMERS = 10_000
+"""Customers of the log of first events."""
+
+COUNTS = (0, 50, 100)
+"""Definitions whose slope is taken."""
+
+ROUNDS_MIN = 5
+
+
+class Arm(msgspec.Struct, frozen=True):
+    """A pack under a log.
+
+    log       all, plain or first
+    built_in  whether the built-in definitions are in it
+    extra     definitions beside those, of `MIXED` in the log of all, else of `UNTOUCHED`
+    """
+
+    log: str
+    built_in: bool
+    extra: int
+
+    @property
+    def name(self) -> str:
+        """What its figures go by between the processes."""
+        return f"{self.log}, {'built-in' if self.built_in else 'alone'}, {self.extra}"
+
+    def text(self) -> bytes:
+        """Its definitions."""
+        kinds: Sequence[Kind] = MIXED if self.log == "all" else UNTOUCHED
+        return pack_of(kinds, self.extra, built_in=self.built_in)
+
+
+NOTHING, BUILT_IN, WITH_MIXED = (
+    Arm("all", built_in=False, extra=0),
+    Arm("all", built_in=True, extra=0),
+    Arm("all", built_in=True, extra=100),
+)
+ARMS = (
+    *(NOTHING, BUILT_IN, WITH_MIXED),
+    *(Arm("plain", built_in, extra) for built_in in (False, True) for extra in COUNTS),
+    *(Arm("first", built_in, extra) for built_in in (False, True) for extra in COUNTS),
+)
+
+Found = dict[str, list[float]]
+"""CPU microseconds an event, by arm, of each round."""
 
 
 class Task(msgspec.Struct, frozen=True):
     plan: LogPlan
-    sizes: tuple[int, ...]
+    newcomers: LogPlan
     rounds: int
 
 
 def run(context: Context, _: list[str]) -> Measured:
-    """One process, in which each pack has its turn in each round."""
-    plan = msgspec.structs.replace(context.plan(), events=min(context.options.events, EVENTS_MAX))
-    sizes = tuple(turn * pack_size() for turn in TURNS)
-    words = msgspec.json.encode(Task(plan, sizes, context.options.runs)).decode()
+    """One process, in which each arm has its turn in each round."""
+    options = context.options
+    events = min(options.events, EVENTS_MAX)
+    task = Task(
+        plan_for(events, None, options.mix),
+        plan_for(events, NEWCOMERS, options.mix),
+        max(ROUNDS_MIN, options.runs),
+    )
+    words = msgspec.json.encode(task).decode()
     with context.console.status("segments"):
-        found = decoded_child(context.cores, dict[int, list[float]], "tests.bench.segments", words)
-    figures = [
+        found = decoded_child(context.cores, Found, "tests.bench.segments", words)
+    return Measured(figures_of(found))
+
+
+def figures_of(found: Found) -> list[Figure]:
+    """The section's figures, from the CPU time of each arm and round."""
+    alone, mixed = found[BUILT_IN.name], found[WITH_MIXED.name]
+    built_in, extra = pack_size(), WITH_MIXED.extra
+    return [
+        _cost("no definitions", "order and fold alone", found[NOTHING.name]),
+        _cost("the built-in pack", f"{built_in} definitions, decided as well", alone),
+        _cost("the pack and 100 others", f"{extra} more, of {len(MIXED)} kinds", mixed),
         Figure(
             section=NAME,
-            name=f"{size} definitions",
-            does="order, fold and decide an event, offline" if size else "order and fold alone",
-            unit="us",
-            value=min(found[size]),
-            runs=found[size],
-        )
-        for size in sizes
+            name="with 100 others / the pack",
+            does="the whole of an event, ordering and folding in it",
+            unit="x",
+            value=min(mixed) / min(alone),
+            runs=[more / less for less, more in zip(alone, mixed, strict=True)],
+        ),
+        Figure(
+            section=NAME,
+            name="a further definition",
+            does="of mixed kind, which events touch",
+            unit="us a definition",
+            value=(min(mixed) - min(alone)) / extra,
+            runs=[(more - less) / extra for less, more in zip(alone, mixed, strict=True)],
+        ),
+        _slope(SLOPE, "no others there; views, carts, orders", found, Arm("plain", False, 0)),
+        _slope(f"{SLOPE}, beside the pack", "the same", found, Arm("plain", True, 0)),
+        _slope(f"{SLOPE}, first events", "no others there", found, Arm("first", False, 0)),
+        _slope(f"{SLOPE}, first, beside the pack", "the same", found, Arm("first", True, 0)),
     ]
-    return Measured([*figures, _slope(found)])
 
 
-def _slope(found: dict[int, list[float]]) -> Figure:
-    least, *_, most = (size for size in found if size)
-    each = [
-        (high - low) / (most - least)
-        for low, high in zip(found[least], found[most], strict=True)
-    ]  # fmt: skip
+def _cost(name: str, does: str, runs: list[float]) -> Figure:
+    return Figure(section=NAME, name=name, does=does, unit="us", value=min(runs), runs=runs)
+
+
+def _slope(name: str, does: str, found: Found, base: Arm) -> Figure:
+    """By how much ten definitions more make an event dearer, in per cent of what it costs."""
+    arms = [msgspec.structs.replace(base, extra=extra) for extra in COUNTS]
+    none, *_, most = (found[arm.name] for arm in arms)
+    tens = COUNTS[-1] / 10
     return Figure(
         section=NAME,
-        name="a further definition",
-        does=f"from {least} to {most} definitions",
-        unit="us a definition",
-        value=(min(found[most]) - min(found[least])) / (most - least),
-        runs=each,
+        name=name,
+        does=does,
+        unit="%",
+        value=_rise(min(none), min(most)) / tens,
+        runs=[_rise(less, more) / tens for less, more in zip(none, most, strict=True)],
+        facts={f"us with {arm.extra}": min(found[arm.name]) for arm in arms},
     )
+
+
+def _rise(less: float, more: float) -> float:
+    return (more / less - 1) * 100
 
 
 def cpu_us(decoded: Sequence[Decoded], definitions: bytes) -> tuple[float, int]:
@@ -76,26 +162,53 @@ def cpu_us(decoded: Sequence[Decoded], definitions: bytes) -> tuple[float, int]:
     changes = 0
     started_s = time.process_time()
     for one in decoded:
-        for _ in offline.apply(one):
-            changes += 1
-    for _ in offline.finish():
-        changes += 1
+        changes += len(offline.apply(one))
+    changes += len(offline.finish())
     return (time.process_time() - started_s) / len(decoded) * 1e6, changes
 
 
-def measure(task: Task) -> dict[int, list[float]]:
-    """CPU microseconds an event, by definitions, of each round."""
-    values = (event.value for event in task.plan.simulated())
-    decoded = sorted(well_formed(values, None), key=lambda one: one.time_ms)
-    texts = {size: pack_of(size) for size in task.sizes}
-    found: dict[int, list[float]] = {size: [] for size in task.sizes}
-    known: dict[int, int] = {}
-    for _ in range(task.rounds):
-        for size, text in texts.items():
-            each_us, changes = cpu_us(decoded, text)
-            assert known.setdefault(size, changes) == changes, "a run left traces in the next"
-            found[size].append(each_us)
+def measure(task: Task) -> Found:
+    """CPU microseconds an event, by arm, of each round; a round before them is not counted.
+
+    What decides is compiled at its first use, which belongs to no event.
+    """
+    logs = _logs(task)
+    texts = {arm: arm.text() for arm in ARMS}
+    found: Found = {arm.name: [] for arm in ARMS}
+    known: dict[Arm, int] = {}
+    for turn in range(task.rounds + 1):
+        for arm, text in texts.items():
+            each_us, changes = cpu_us(logs[arm.log], text)
+            assert known.setdefault(arm, changes) == changes, "a run left traces in the next"
+            if turn:
+                found[arm.name].append(each_us)
+    for arm, changes in known.items():
+        none = msgspec.structs.replace(arm, extra=0)
+        assert arm.log == "all" or changes == known[none], "a definition is touched"
     return found
+
+
+def _logs(task: Task) -> dict[str, list[Decoded]]:
+    everything = _decoded(task.plan)
+    first: dict[str, Decoded] = {}
+    for one in untouching(_decoded(task.newcomers)):
+        first.setdefault(one.key, one)
+    return {
+        "all": everything,
+        "plain": untouching(everything),
+        "first": list(first.values()),
+    }
+
+
+def _decoded(plan: LogPlan) -> list[Decoded]:
+    values = (event.value for event in plan.simulated())
+    return sorted(well_formed(values, None), key=lambda one: one.time_ms)
+
+
+def untouching(decoded: Iterable[Decoded]) -> list[Decoded]:
+    """The calls whose record no definition of `UNTOUCHED` reads."""
+    pack = load_pack(pack_of(UNTOUCHED, COUNTS[-1], built_in=False))
+    return [one for one in decoded if one.record and not is_touched(pack, type(one.record))]
 
 
 SECTION = Section(NAME, (NAME,), run)

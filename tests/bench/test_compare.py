@@ -65,6 +65,21 @@ def test_one_run_cannot_tell():
 
 
 @pytest.mark.parametrize(
+    ("before", "after", "verdict"),
+    [
+        ([-0.2, 0.2], [0.1, 0.2], WITHIN),
+        ([0.2, 0.3], [1.2, 1.3], WORSE),
+        ([0.9, 1.0], [-0.1, 0.1], BETTER),
+        ([0.0, 0.0], [0.05, 0.06], WITHIN),
+        ([0.0], [3.0], UNKNOWN),
+    ],
+)
+def test_of_per_cents_the_difference_counts(before, after, verdict):
+    found = compared(figure("a", "%", before), figure("a", "%", after))
+    assert (found.verdict, found.ratio) == (verdict, None)
+
+
+@pytest.mark.parametrize(
     ("unit", "before", "after"), [("rows/s", 100.0, 80.0), ("us", 10.0, 12.5), ("ms", 10.0, 10.0)]
 )
 def test_a_machine_that_is_slower_by_a_quarter_is_taken_out(unit, before, after):

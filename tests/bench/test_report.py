@@ -25,6 +25,8 @@ from tests.bench.report import Figure, Report, show, unmeasured
         ("scaling", musts.TWO_WORKERS, "x", 1.02, True, True),
         ("timers", musts.timer_name(1_000_000, "p99"), "ms", LATENESS_MS + 1_400.0, True, False),
         ("latency", musts.event_name(500, "p99"), "ms", 9_000.0, None, None),
+        ("segments", musts.SLOPE, "%", 0.8, True, None),
+        ("segments", musts.SLOPE, "%", 1.1, False, None),
     ],
 )
 def test_bounds_hold_from_the_better_side(section, name, unit, value, met, goal):
