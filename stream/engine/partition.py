@@ -57,7 +57,7 @@ from stream.events.records import (
     decode_record,
 )
 from stream.state.dedupe import is_duplicate, remember
-from stream.state.fold import CONSENT, FOLDS, ORDERS, deadline_ms, fold
+from stream.state.fold import CONSENT, FOLDS, ORDERS, TIME, deadline_ms, fold
 from stream.state.row import Row
 from stream.timers.queue import TimerQueue
 
@@ -312,6 +312,7 @@ class PartitionEngine:
         next_ms = deadline_ms(row)
         if pack is not None:
             parts |= pack.collect(row, event, now_ms)
+            parts |= TIME if now_ms < self.meta.clock_ms else 0  # timers have fired past it
             if parts & pack.population_parts:
                 decider.count_population(row, context, now_ms)
             decide = pack.decide_touched(parts) if row.bits else pack.decide_everything
@@ -363,8 +364,7 @@ class PartitionEngine:
             if row is None or row.timer_ms != due_ms:
                 continue
             rows_max -= 1
-            lag_ms = self.decider.record_ms - due_ms
-            effects.timer_lag_ms = max(effects.timer_lag_ms, lag_ms)
+            effects.timer_lag_ms = max(effects.timer_lag_ms, self.decider.record_ms - due_ms)
             self.store.touch(key, row)
             self.decider.advance(key, row, clock_ms)
             self.timers.schedule(key, row.timer_ms)

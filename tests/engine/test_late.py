@@ -76,6 +76,22 @@ def test_what_a_late_event_makes_long_due_is_told_at_the_customers_time():
     assert lane.put("c", added(START_MS)) == [Turn("c", "abandoned", True, START_MS + DAY, "event")]
 
 
+def test_what_time_turned_since_is_asked_anew_for_an_event_from_before_it():
+    """The clock is past the window's end, the customer is not: at ten o'clock it was open."""
+    content = definitions(
+        "name: keen, enter: 'count(order_completed, within=1 * DAY) >= 1 and cart.items > 0'"
+    )
+    lane = Lane(content)
+    lane.put("c", order(START_MS, "1"))
+    lane.tick(START_MS + 3 * DAY)
+    assert lane.row("c").time_ms < START_MS + 10 * HOUR
+    entry = Turn("c", "keen", True, START_MS + 10 * HOUR, "event")
+    assert lane.put("c", added(START_MS + 10 * HOUR)) == [entry]
+    ends_ms = START_MS + 30 * MINUTE + DAY  # the order's half hour counts for a day from its end
+    exit_ = Turn("c", "keen", False, ends_ms, "timer")
+    assert lane.tick(START_MS + 3 * DAY + 1) == [exit_]
+
+
 def test_a_late_order_matures_on_time():
     lane = Lane(definitions("name: matured, enter: returns.matured_orders >= 1"))
     lane.put("c", page(START_MS + 29 * DAY))
