@@ -90,14 +90,19 @@ class EventFiles:
     def read(self, path: str) -> Iterator[Decoded]:
         """The events of one file, in its order."""
         for number, line in numbered_lines(path):
-            self.lines += 1
-            try:
-                decoded = decode(line, 0, self.reference)
-            except RejectedEventError as error:
-                self.reject(error, f"{path}:{number}")
-                continue
-            if not decoded.history_ends:
+            decoded = self.take(line, 0, f"{path}:{number}")
+            if decoded is not None:
                 yield decoded
+
+    def take(self, line: bytes | None, broker_ms: int, where: str) -> Decoded | None:
+        """One event; None where it is none, which is counted. `broker_ms` is 0 without a broker."""
+        self.lines += 1
+        try:
+            decoded = decode(line, broker_ms, self.reference)
+        except RejectedEventError as error:
+            self.reject(error, where)
+            return None
+        return None if decoded.history_ends else decoded
 
     def reject(self, error: RejectedEventError, where: str) -> None:
         """Count an event that cannot be applied."""

@@ -1,4 +1,7 @@
-"""Which definitions work on a shop's own events, which do in part or not, and what to send."""
+"""Which definitions work on a shop's own events, which do in part or not, and what to send.
+
+The events are those of files, or of a live shop's raw topic.
+"""
 
 from __future__ import annotations
 
@@ -8,28 +11,40 @@ from typing import Any
 
 from stream.cli.event_files import EventFiles, fail_if_all_were_rejected, read_reference
 from stream.cli.failure import CommandFailedError
+from stream.cli.raw_topic import add_topic_arguments, read_topic
 from stream.cli.segments_file import add_file_option, read_definitions_file
 from stream.clock import rfc3339
+from stream.events.decoded import Decoded
 from stream.features.inventory import Inventory, Seen
 from stream.features.properties import PROPERTIES_OF
 from stream.segments.readiness import BLIND, WORKS, Readiness, readiness
 from stream.segments.reading import Reading
+from stream.shell.raw_events import Extent
 
 
 def add_parser(subparsers: Any) -> None:
     """Declare `shoal segments readiness`."""
     parser = subparsers.add_parser(
         "readiness",
-        help=__doc__,
-        description="Reads event files, counts which events come and which properties they carry, "
-        "and says of each definition whether it works, is degraded, or is blind: nobody could ever "
-        "enter it. Exit codes: 0 told; 1 nothing could be read as an event, or --strict is given "
-        "and a definition whose action is on is blind; 2 called wrongly.",
-        epilog="example: shoal segments readiness events.jsonl.gz --segments my-segments.yaml",
+        help=(__doc__ or "").partition("\n")[0],
+        description="Reads event files, or without one the raw topic at SHOAL_BROKER, counts "
+        "which events come and which properties they carry, and says of each definition whether it "
+        "works, is degraded, or is blind: nobody could ever enter it. Exit codes: 0 "
+        "told; 1 nothing could be read as an event, or --strict is given and a definition whose "
+        "action is on is blind; 2 called wrongly.",
+        epilog="examples: shoal segments readiness events.jsonl.gz --segments my-segments.yaml; "
+        "SHOAL_BROKER=kafka:9092 shoal segments readiness --from 2026-11-21T00:00:00Z",
     )
-    parser.add_argument("file", nargs="+", help="events: JSONL, .gz or - for standard input")
+    parser.add_argument(
+        "file", nargs="*", help="events: JSONL, .gz or - for standard input; none: the live topic"
+    )
+    add_topic_arguments(parser)
     add_file_option(parser)
-    parser.add_argument("--reference", metavar="F", help="products and variants, JSONL")
+    parser.add_argument(
+        "--reference",
+        metavar="F",
+        help="products and variants, JSONL (default for the live topic: the reference topic)",
+    )
     parser.add_argument(
         "--strict", action="store_true", help="1 where a definition with its action on is blind"
     )
@@ -41,21 +56,34 @@ def run(args: argparse.Namespace) -> int:
     reading = read_definitions_file(args.segments)
     files = EventFiles(read_reference(args.reference))
     inventory = Inventory()
+
+    def take(decoded: Decoded) -> None:
+        if decoded.record is not None:
+            inventory.observe(decoded.record)
+
+    extent = None
+    if not args.file:
+        extent = read_topic(args, files, take)
+    elif args.newest is not None or args.since is not None:
+        raise CommandFailedError("--newest and --from are of the topic", "leave the files out", 2)
     for path in args.file:
         for decoded in files.read(path):
-            if decoded.record is not None:
-                inventory.observe(decoded.record)
+            take(decoded)
     rejected = sum(files.rejected.values())
     fail_if_all_were_rejected(rejected, files.lines)
     if not inventory.total.count:
-        raise CommandFailedError("there is no event of a customer", "name a file that has some")
+        then = "name a file that has some" if args.file else "send some, or look further back"
+        raise CommandFailedError("there is no event of a customer", then)
     found = readiness(reading, inventory)
     if args.json:
         built = built_report(reading, inventory, found) | {"lines": files.lines}
         built["rejected"] = dict(sorted(files.rejected.items()))
+        if extent is not None:
+            built["topic"] = {"name": extent.topic, "retained": extent.retained}
         print(json.dumps(built, indent=1, ensure_ascii=False))
     else:
         _print(reading, inventory, found, rejected)
+        _print_extent(inventory, files, extent)
     blind = [r.name for r in found if r.verdict == BLIND]
     on = [name for name in blind if reading.definitions[name].action.enabled]
     return 1 if args.strict and on else 0
@@ -174,3 +202,13 @@ def _print_carried(inventory: Inventory, rejected: int) -> None:
     console.print(table)
     if rejected:
         console.print(f"{rejected:,} lines could not be read as events (shoal replay names some)")
+
+
+def _print_extent(inventory: Inventory, files: EventFiles, extent: Extent | None) -> None:
+    """How much was looked at: `since` cannot be before it."""
+    times = f"{_time(inventory.total)} to {rfc3339(inventory.total.last_ms)}"
+    if extent is None:
+        print(f"\n{inventory.total.count:,} events, {times}")
+    else:
+        of = f"{files.lines:,} of {extent.retained:,} records that {extent.topic} retains"
+        print(f"\n{of}; {inventory.total.count:,} events, {times}")

@@ -57,6 +57,14 @@ class LogReader:
         )
         return found
 
+    async def offsets_from(self, time_ms: int) -> dict[TopicPartition, int]:
+        """Where each partition's records appended at or after an instant begin, or its end."""
+        found = await self._consumer.offsets_for_times(dict.fromkeys(self._partitions, time_ms))
+        return {
+            tp: self._ends[tp] if found.get(tp) is None else found[tp].offset
+            for tp in self._partitions
+        }
+
     @property
     def ends(self) -> Mapping[TopicPartition, int]:
         """Where each partition ended when this was opened: after the last committed record."""

@@ -54,6 +54,16 @@ async def inspect_topics(settings: Settings) -> list[Finding]:
         await admin.close()
 
 
+async def partition_counts(settings: Settings) -> dict[str, int]:
+    """The topics of the broker, the shop's own too, each with how many partitions it has."""
+    admin = new_admin(settings)
+    await admin.start()
+    try:
+        return await _partition_counts(admin)
+    finally:
+        await admin.close()
+
+
 async def create_topics(settings: Settings) -> list[str]:
     """Create the topics that are missing; their names."""
     missing = [f for f in await inspect_topics(settings) if f.is_missing]

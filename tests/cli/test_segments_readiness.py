@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import socket
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -125,6 +126,86 @@ def test_what_is_no_event_is_counted_and_nothing_but_that_fails(
 def test_a_file_that_is_not_there_is_a_wrong_call(capsys: pytest.CaptureFixture[str]):
     assert cli.main(["segments", "readiness", "nowhere.jsonl"]) == 2
     assert "cannot read nowhere.jsonl" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["--newest", "5"], ["--from", "2026-01-01T00:00:00Z"]])
+def test_a_window_is_of_the_topic(
+    words: list[str], events: Path, capsys: pytest.CaptureFixture[str]
+):
+    assert cli.main(["segments", "readiness", str(events), *words]) == 2
+    assert "are of the topic" in capsys.readouterr().err
+
+
+def test_without_a_file_it_asks_the_broker(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        monkeypatch.setenv("SHOAL_BROKER", address)
+        assert cli.main(["segments", "readiness"]) == 1
+    assert f"the broker {address} does not answer" in capsys.readouterr().err
+
+
+# -- a shop's own events, which no list names ------------------------------------------------------
+
+OWN = """
+- {name: warner, purpose: p, enter: last('Survey Answered'.nps) <= 6}
+- {name: misspelt, purpose: p, enter: last('Survey Answered'.npss) <= 6}
+- {name: absent, purpose: p, enter: "count('Demo Booked', within=7 * DAY) >= 1"}
+- name: card
+  purpose: p
+  enter: count('Payment Failed', within=7 * DAY, where=reason == 'card') >= 1
+- name: waits
+  purpose: p
+  enter: sequence('Payment Failed', then=not 'Demo Booked', within=1 * HOUR)
+- {name: vip, purpose: p, enter: trait('vip')}
+- {name: either, purpose: p, enter: "trait('vip') or last('Survey Answered'.nps) >= 9"}
+"""
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> tuple[Path, list[str]]:
+    """Nine surveys, the first without an answer; four failed payments, one with a reason."""
+    path, shop = tmp_path / "own.jsonl", tmp_path / "own.yaml"
+    days = [f"2026-02-{day:02d}T00:00:00Z" for day in range(1, 10)]
+    calls = [call("Survey Answered", at, **({"nps": 7} if at != days[0] else {})) for at in days]
+    calls += [call("Payment Failed", at, amount=5) for at in days[:3]]
+    calls.append(call("Payment Failed", days[6], reason="card"))
+    write(path, calls)
+    shop.write_text(OWN, encoding="utf-8")
+    return path, ["--segments", str(shop)]
+
+
+def test_own_events_are_judged_by_their_names_and_properties(
+    own: tuple[Path, list[str]], capsys: pytest.CaptureFixture[str]
+):
+    path, words = own
+    found = told(capsys, path, *words)
+    assert found["verdicts"] == {
+        "warner": "degraded", "misspelt": "blind", "absent": "blind", "card": "degraded",
+        "waits": "degraded", "vip": "blind", "either": "degraded",
+    }  # fmt: skip
+    by_name = {each["name"]: each for each in found["definitions"]}
+    whys = {name: [lack["why"] for lack in each["lacks"]] for name, each in by_name.items()}
+    assert whys["warner"] == ["89% of Custom: Survey Answered carry properties.nps"]
+    assert whys["misspelt"] == ["no Custom: Survey Answered carries properties.npss"]
+    assert whys["absent"] == ["no Custom: Demo Booked came"]
+    (rests,) = [s for s in by_name["warner"]["rests_on"] if s["property"]]
+    assert (rests["count"], rests["share"]) == (8, 0.8889)
+    assert rests["since"] == by_name["warner"]["since"] == "2026-02-02T00:00:00.000Z"
+
+
+def test_the_table_names_own_events_and_what_to_send(
+    own: tuple[Path, list[str]], capsys: pytest.CaptureFixture[str]
+):
+    path, words = own
+    assert cli.main(["segments", "readiness", str(path), *words]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "absent blind no Custom: Demo Booked came" in said
+    assert "Custom: Demo Booked events" in said
+    assert "Custom: Payment Failed 4 2026-02-01" in said
+    assert "13 events, 2026-02-01T00:00:00.000Z to 2026-02-09T00:00:00.000Z" in said
 
 
 @pytest.fixture(scope="module")
