@@ -146,6 +146,7 @@ def _state(
         winner = next((c.segment for c in unit.clauses if c.segment in held), None)
     stamp = context.stamp_of(key.decode(), name)
     waits_ms, notes = _patience(place, unit, name, verdict)
+    silent_ms = NEVER_MS if silent is None else silent.at_ms
     return SegmentState(
         segment=name,
         title=definition.title,
@@ -154,7 +155,7 @@ def _state(
         verdict=verdict,
         leaves=_leaves(place, unit, position),
         silent=silent,
-        ways=ways_of(ageing, place, unit, position),
+        ways=ways_of(ageing, place, unit, position, silent_ms),
         waits_ms=waits_ms,
         notes=(*_group_notes(unit, position, winner), *notes),
         version=context.pack.versions[name],

@@ -7,8 +7,8 @@ they really do is for the engine to say: an invention that does not do what it i
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -25,10 +25,36 @@ SMALLEST = 10_000
 
 
 class Invented(msgspec.Struct, frozen=True):
-    """Events of one kind, with words for them."""
+    """Events of one kind, with words for them.
+
+    `what` is what they are more of, where as many of them as one likes can be had; `least` is the
+    number that it takes at least, where they are for several comparisons.
+    """
 
     words: str
     events: tuple[CustomerEvent, ...]
+    what: str = ""
+    least: int = 0
+
+    def only(self, number: int) -> Invented:
+        """So many of them."""
+        words = f"{number} more {self.what}"
+        return Invented(words, self.events[:number], self.what, self.least)
+
+
+def joined(made: Iterable[Invented]) -> list[Invented]:
+    """Those that are more of the same as one: all of them do for certain what each is for."""
+    found: dict[str, Invented] = {}
+    for each in made:
+        name = each.what or each.words
+        known = found.get(name)
+        if known is None or not each.what:
+            found[name] = each
+            continue
+        events = known.events + each.events
+        least = max(known.least, each.least)
+        found[name] = Invented("", events, each.what, least).only(len(events))
+    return list(found.values())
 
 
 def counted(number: int, one: str, many: str) -> str:
@@ -121,18 +147,23 @@ class Inventor:
         values: dict[str, Any] = {}
         codes = [code for code in (step.test, step.filter) if code]
         number = round(missing)
-        more = counted(number, "such event", "such events")
-        if step.value and step.kind == "money" and text.startswith("sum("):
+        call = _call(text)
+        if call is None:
+            return None
+        amount = ""
+        if step.value and step.kind == "money" and call.name == "sum":
             micros = round(missing * MICROS)
             codes.append(f"{step.value} == {micros}")
-            number, more = 1, f"1 more such event of {_amount(micros)}"
-        elif not text.startswith("count("):
+            number, amount = 1, f" of {_amount(micros)}"
+        elif call.name != "count":
             return None
         if not 0 < number <= EVENTS_MAX or not all(_satisfy(code, values) for code in codes):
             return None
         events = [self._of(step.records[0], values) for _ in range(number)]
         known = tuple(event for event in events if event is not None)
-        return Invented(f"{more} ({text})", known) if len(known) == number else None
+        what = "" if amount else f"{call.event}{call.where}"
+        words = f"{number} more {what or call.event + amount + call.where}"
+        return Invented(words, known, what, number) if len(known) == number else None
 
     def _of(self, record: type, values: Mapping[str, Any]) -> CustomerEvent | None:
         """A record with these properties of the event and of its one item."""
@@ -206,6 +237,33 @@ _INSTANTS: dict[str, tuple[type, dict[str, Any], str]] = {
     "seen.last": (r.PageViewed, {}, "1 more visit"),
     "messages.last_opened": (r.MessageResponded, {"action": "opened"}, "1 more message opened"),
 }
+
+
+class _Call(NamedTuple):
+    """What a condition asks for as it is written: the function, the event, and the filter."""
+
+    name: str
+    event: str
+    where: str
+
+
+def _call(text: str) -> _Call | None:
+    """The call that a comparison of one measure has on one of its sides, the first of two.
+
+    >>> _call('count(order_completed, within=7 * DAY, where=channel == "app") >= 2')
+    _Call(name='count', event='order_completed', where=' where channel == "app"')
+    """
+    tree = ast.parse(text, mode="eval").body
+    for side in (tree.left, *tree.comparators) if isinstance(tree, ast.Compare) else ():
+        if isinstance(side, ast.Call) and isinstance(side.func, ast.Name) and side.args:
+            event = side.args[0]
+            if isinstance(event, ast.Attribute):
+                event = event.value
+            said = event.value if isinstance(event, ast.Constant) else ast.unparse(event)
+            found = [k.value for k in side.keywords if k.arg == "where"]
+            where = "".join(f" where {ast.get_source_segment(text, one)}" for one in found)
+            return _Call(side.func.id, str(said), where)
+    return None
 
 
 def _amount(micros: int) -> str:

@@ -15,7 +15,7 @@ from stream.clock import DAY_MS
 from stream.engine.versions import Context
 from stream.events.records import MICROS, CustomerEvent
 from stream.explain.ageing import Ageing
-from stream.explain.invented import SMALLEST, Invented, Inventor
+from stream.explain.invented import SMALLEST, Invented, Inventor, joined
 from stream.explain.leaves import Thresholds, missing_of, side_value, truth_of
 from stream.explain.sufficient import Turns, turning_sets
 from stream.segments.compiler import Unit
@@ -54,8 +54,13 @@ class Place(NamedTuple):
     now_ms: int
 
 
-def ways_of(ageing: Ageing, place: Place, unit: Unit, position: int) -> tuple[Way, ...]:
-    """The ways by which events would make the customer enter the segment, or leave it."""
+def ways_of(
+    ageing: Ageing, place: Place, unit: Unit, position: int, silent_ms: int
+) -> tuple[Way, ...]:
+    """The ways by which events would make the customer enter the segment, or leave it.
+
+    `silent_ms` is when silence does that; what comes about no sooner is none of the events' doing.
+    """
     row, now_ms, thresholds = place.row, place.now_ms, place.context.thresholds
     segment = unit.clauses[position].segment
     entering = segment not in (row.shadows if unit.is_silent else row.segments)
@@ -64,33 +69,61 @@ def ways_of(ageing: Ageing, place: Place, unit: Unit, position: int) -> tuple[Wa
     found: list[Way] = []
     tried: list[tuple[str, ...]] = []
     for turns in turning_sets(unit, position, truths, entering=entering):
-        made = _inventions(place, unit, turns, thresholds)
-        words = tuple(dict.fromkeys(each.words for each in made or ()))
+        made = joined(_inventions(place, unit, turns, thresholds) or ())
+        words = tuple(each.words for each in made)
         if not made or words in tried:
             continue
         tried.append(words)
-        way = _tried(ageing, place, (segment, entering), made, tuple(unit.texts[n] for n in turns))
-        if way is not None:
+        texts = tuple(unit.texts[n] for n in turns)
+        way = _least(ageing, place, (segment, entering, silent_ms), made, texts)
+        if way is not None and way.words not in [other.words for other in found]:
             found.append(way)
         if len(found) >= WAYS_MAX or len(tried) >= TRIALS_MAX:
             break
     return tuple(found)
 
 
+def _least(
+    ageing: Ageing,
+    place: Place,
+    wanted: tuple[str, bool, int],
+    made: list[Invented],
+    texts: tuple[str, ...],
+) -> Way | None:
+    """The way with only those of the events that it takes.
+
+    Events for one comparison may turn another one as well: an order of 2,000 is also one more
+    order. What the way does without, and no later, is left out.
+    """
+    way = _tried(ageing, place, wanted, made, texts)
+    if way is None:
+        return None
+    for each in list(made):
+        others = [other for other in made if other is not each]
+        fewer = [each.only(number) for number in range(each.least, len(each.events))]
+        for rest in ([others] if others else []) + [[*others, one] for one in fewer if each.what]:
+            found = _tried(ageing, place, wanted, rest, texts)
+            if found is not None and found.at_ms <= way.at_ms:
+                way, made = found, rest
+                break
+    return way
+
+
 def _tried(
     ageing: Ageing,
     place: Place,
-    wanted: tuple[str, bool],
+    wanted: tuple[str, bool, int],
     made: list[Invented],
     texts: tuple[str, ...],
 ) -> Way | None:
     """The way, where the engine says that it is one."""
-    by_words = {each.words: each.events for each in made}
-    events = tuple(event for each in by_words.values() for event in each)
-    until_ms = place.now_ms + SILENCE_MAX_MS
+    events = tuple(event for each in made for event in each.events)
+    segment, entering, before_ms = wanted
+    until_ms = min(place.now_ms + SILENCE_MAX_MS, before_ms - 1)
     for change in ageing.lived(place.key, place.row, events, until_ms):
-        if (change.segment, change.entered) == wanted:
-            return Way(" and ".join(by_words), change.time_ms, texts, events)
+        if (change.segment, change.entered) == (segment, entering):
+            words = " and ".join(each.words for each in made)
+            return Way(words, change.time_ms, texts, events)
     return None
 
 

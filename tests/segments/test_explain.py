@@ -25,8 +25,8 @@ def explained(lane: Lane, now_ms: int, customer: str = "a") -> Explanation:
     return explain(SETTINGS, lane.engine.timeline, customer.encode(), lane.row(customer), now_ms)
 
 
-def state(lane: Lane, now_ms: int, segment: str) -> SegmentState:
-    (found,) = [s for s in explained(lane, now_ms).segments if s.segment == segment]
+def state(lane: Lane, now_ms: int, segment: str, customer: str = "a") -> SegmentState:
+    (found,) = [s for s in explained(lane, now_ms, customer).segments if s.segment == segment]
     return found
 
 
@@ -86,6 +86,16 @@ def test_events_and_then_silence():
     assert ways(state(lane, now_ms, "left")) == [("1 more piece in the cart", now_ms + HOUR)]
 
 
+def test_what_silence_does_as_soon_is_no_way_of_events():
+    day = "since(seen.first) >= 1 * DAY"
+    lane = Lane(definitions(f"name: left, enter: '{day} or ({day} and orders.count >= 1)'"))
+    lane.put("a", page(START_MS))
+    found = state(lane, START_MS + HOUR, "left")
+    assert found.silent is not None
+    assert (found.silent.entered, found.silent.at_ms) == (True, START_MS + DAY)
+    assert found.ways == ()
+
+
 def test_a_member_is_told_what_would_let_it_leave():
     lane = Lane(definitions("name: cart, enter: 'cart.items > 0'"))
     lane.put("a", added(START_MS, "x", 2))
@@ -141,8 +151,20 @@ def test_a_filtered_event_is_invented_and_confirmed():
     ))  # fmt: skip
     lane.put("a", product(START_MS, "x"))
     (way,) = state(lane, START_MS, "tea").ways
-    assert way.words.startswith("2 more such events (count(product_viewed")
+    assert way.words == '2 more product_viewed where category == "tea" and price > 5'
     assert way.at_ms == START_MS
+
+
+def test_no_more_events_are_named_than_it_takes():
+    lane = Lane(definitions(
+        "name: big, enter: 'orders.count >= 1 and orders.revenue >= 100 and orders.items >= 1'",
+        "name: half, enter: 'count(order_completed, where=channel == \"app\") >= 2 and "
+        "count(order_completed, where=channel == \"app\") >= 0.5 * orders.count'"))  # fmt: skip
+    lane.put("a", page(START_MS))
+    assert ways(state(lane, START_MS, "big")) == [("1 more order of 100.00", START_MS)]
+    lane.put("b", *(order(START_MS, str(number)) for number in range(3)))
+    found = state(lane, START_MS, "half", "b")
+    assert ways(found) == [('3 more order_completed where channel == "app"', START_MS)]
 
 
 def test_a_turn_that_waits_says_until_when():
