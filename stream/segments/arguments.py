@@ -29,7 +29,9 @@ def arguments(node: ast.Call, allowed: tuple[str, ...]) -> dict[str, ast.expr]:
     """
     found: dict[str, ast.expr] = {}
     for each in node.keywords:
-        if each.arg not in allowed or each.arg in found:
+        if each.arg in found:
+            raise ConditionError(f"{each.arg}= stands twice; keep one", each.value.col_offset)
+        if each.arg not in allowed:
             near = get_close_matches(each.arg or "", allowed, 1, 0.4)
             hint = f"did you mean {near[0]}=?" if near else "there are " + ", ".join(allowed)
             raise ConditionError(f"{each.arg}= does not go here; {hint}", each.value.col_offset)

@@ -27,14 +27,17 @@ from stream.segments.kinds import (
     INSTANT,
     KIND_OF_UNIT,
     NUMBER,
+    NUMBER_MAX,
     TEXT,
     ConditionError,
     Duration,
+    constant_of,
     with_article,
 )
 from stream.segments.measures import FUNCTIONS_OF_EVENTS, MeasureParser
 from stream.segments.not_yet import why_not_yet
 from stream.segments.sugar import expand
+from stream.state.room import DISTINCT_MAX
 
 UNITS = {
     "SECOND": SECOND_MS,
@@ -45,10 +48,6 @@ UNITS = {
 }
 ARITHMETIC_DEPTH_MAX = 50
 """Each level is a pair of brackets in compiled code, of which Python reads 200."""
-
-NUMBER_MAX = 1e15
-"""Above it a number is a slip; and milliseconds of 30,000 years are below it."""
-
 
 CONSTANT_MAX = 1e18
 """Of what is computed from numbers: the milliseconds of 30 million years."""
@@ -113,13 +112,14 @@ class Arithmetic:
             case ast.BinOp(left=left, op=op, right=right) if type(op) in _ARITHMETIC:
                 self.constant(node)
                 return self.operation(left, _ARITHMETIC[type(op)], right, used, depth + 1)
+            case ast.Constant() | ast.Name(id="true" | "false"):
+                value = constant_of(node)
+                return repr(value), self.kind_of(value, node)
             case ast.Name(id=name) if name in UNITS:
                 return repr(UNITS[name]), DURATION
             case ast.Name(id=name) if name in self.settings:
                 setting = self.settings[name]
                 return repr(setting), DURATION if isinstance(setting, Duration) else NUMBER
-            case ast.Constant(value=value):
-                return repr(value), self.kind_of(value, node)
             case _:
                 return self.read(node, used)
 
@@ -160,7 +160,7 @@ class Arithmetic:
 
     def slip(self, node: ast.expr, kind: str) -> ConditionError:
         """A value of a kind that nothing can be computed with at its place."""
-        text = ast.get_source_segment(self.source, node) or ""
+        text = self.text(node)
         hint = "; compare it instead"
         if kind == NUMBER:
             hint = "; a time is written like 30 * DAY"
@@ -207,7 +207,7 @@ class Arithmetic:
             found = self.measures.read(node)
             self.features[found.name] = found
             return found
-        text = ast.get_source_segment(self.source, node) or ""
+        text = self.text(node)
         if text not in FEATURES:
             raise self.unknown(node)
         return FEATURES[text]
@@ -229,8 +229,8 @@ class Arithmetic:
             if found.unit == OWN:
                 found = of_kind(found, kind)
             elif found.unit != FLAG:
-                text = ast.get_source_segment(self.source, node)
-                message = f"{text!r} is a {KIND_OF_UNIT.get(found.unit, NUMBER)}; compare it"
+                kind = with_article(KIND_OF_UNIT.get(found.unit, NUMBER))
+                message = f"{self.text(node)!r} is {kind}; compare it"
                 raise ConditionError(message, node.col_offset)
         self.features[found.name] = found
         return found
@@ -251,10 +251,8 @@ class Arithmetic:
     def default(self, node: ast.expr, kind: str) -> float | str:
         """What a trait is for a customer who has none."""
         match node:
-            case ast.Name(id="true" | "false" as word):
-                value: object = word == "true"
-            case ast.Constant(value=value):
-                pass
+            case ast.Constant() | ast.Name(id="true" | "false"):
+                value = constant_of(node)
             case _:
                 raise ConditionError("is a number, a text, true or false", node.col_offset)
         found = self.kind_of(value, node)
@@ -273,8 +271,14 @@ class Arithmetic:
             raise ConditionError(message, node.col_offset)
         return constant
 
+    def text(self, node: ast.expr) -> str:
+        """A part of the condition as it is written, or as what was written shorter says it."""
+        if getattr(node, "is_expanded", False):
+            return ast.unparse(node)
+        return ast.get_source_segment(self.source, node) or ""
+
     def unknown(self, node: ast.expr) -> ConditionError:
-        text = ast.get_source_segment(self.source, node) or ""
+        text = self.text(node)
         if (missing := why_not_yet(text)) is not None:
             return ConditionError(missing, node.col_offset)
         names = [*FEATURES, *UNITS, *self.settings]
@@ -285,7 +289,7 @@ class Arithmetic:
     def constant(self, node: ast.expr) -> float | None:
         """The number that a side without features stands for."""
         match node:
-            case ast.Constant(value=int() | float() as value):
+            case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
                 return value
             case ast.UnaryOp(operand=operand):
                 inner = self.constant(operand)
@@ -307,6 +311,20 @@ class Arithmetic:
             message = f"is beyond {CONSTANT_MAX:g}; write a smaller number"
             raise ConditionError(message, node.col_offset)
         return found
+
+
+def expect_countable(sign: str, number: float, node: ast.expr) -> None:
+    """Different values are counted to `DISTINCT_MAX`: of as many it is known that they are at least
+    so many, of more nothing.
+
+    Raises
+    ------
+    ConditionError
+        For a number that a count of them is compared with and never tells.
+    """
+    if number > DISTINCT_MAX or (number == DISTINCT_MAX and sign not in (">=", "<")):
+        message = f"distinct() counts to {DISTINCT_MAX}; compare it with less"
+        raise ConditionError(message, node.col_offset)
 
 
 def variable(feature: str) -> str:

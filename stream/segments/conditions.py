@@ -29,7 +29,7 @@ import msgspec
 
 from stream.events.vocabulary import OWN
 from stream.features.registry import Feature
-from stream.segments.arithmetic import Arithmetic
+from stream.segments.arithmetic import Arithmetic, expect_countable
 from stream.segments.kinds import (
     DURATION,
     FLAG,
@@ -294,6 +294,8 @@ class _Parser:
                 node.col_offset,
             )
         self.expect_comparable(one, sign, other, node)
+        if one.code[:2] == "x_" and one.features[0].startswith("distinct:"):
+            expect_countable(sign, other.constant or 0, node)
         if (one.since or one.until) and sign in ("==", "!="):
             raise ConditionError("compares a time for equality; use >= or <", node.col_offset)
         rank = other.constant
@@ -335,9 +337,7 @@ class _Parser:
 
     def text(self, node: ast.expr) -> str:
         """A part of the condition as evidence shows it."""
-        if getattr(node, "is_expanded", False):
-            return ast.unparse(node)
-        return " ".join((ast.get_source_segment(self.source, node) or "").split())
+        return " ".join(self.arithmetic.text(node).split())
 
     def expect_comparable(self, one: Side, sign: str, other: Side, node: ast.expr) -> None:
         timeless = {one.kind, other.kind} == {NUMBER, DURATION} and 0 in (

@@ -25,7 +25,7 @@ from stream.events.vocabulary import (
     EventKind,
     Property,
 )
-from stream.segments.kinds import ConditionError, Duration, with_article
+from stream.segments.kinds import NUMBER_MAX, ConditionError, Duration, constant_of, with_article
 
 FILTER_DEPTH_MAX = 20
 CHOICES_MAX = 100
@@ -166,11 +166,13 @@ class FilterParser:
 
     def _term(self, node: ast.expr) -> _Term:
         match node:
-            case ast.Constant(value=bool() | int() | float() | str() as value):
-                kind = {bool: FLAG, str: TEXT}.get(type(value), NUMBER)
-                return _Term(repr(value), kind, is_known=True)
+            case ast.Constant(value=bool() | str()) | ast.Name(id="true" | "false"):
+                said = constant_of(node)
+                return _Term(repr(said), FLAG if isinstance(said, bool) else TEXT, is_known=True)
+            case ast.Constant(value=int() | float() as value):
+                return _Term(_number(value, node), NUMBER, is_known=True)
             case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as value)):
-                return _Term(f"-{value!r}", NUMBER, is_known=True)
+                return _Term(f"-{_number(value, node)}", NUMBER, is_known=True)
             case ast.Name(id=name) if name in self._event.properties:
                 found = self._event.properties[name]
                 self._is_of_items |= found.is_of_items
@@ -185,6 +187,12 @@ class FilterParser:
         text = ast.get_source_segment(self._source, node) or ""
         self.property(text, node)
         raise ConditionError(f"{text!r} does not go into a filter", node.col_offset)
+
+
+def _number(value: float, node: ast.expr) -> str:
+    if not abs(value) < NUMBER_MAX:
+        raise ConditionError(f"{value!r} is no number below {NUMBER_MAX:g}", node.col_offset)
+    return repr(value)
 
 
 def _as(term: _Term, kind: str) -> _Term:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+
 NUMBER, DURATION, INSTANT, FLAG, TEXT = "number", "duration", "instant", "flag", "text"
 
 TRAIT = "trait"
@@ -10,6 +12,9 @@ TRAIT = "trait"
 KIND_OF_UNIT = {"duration": DURATION, "instant": INSTANT, "flag": FLAG, "text": TEXT}
 """Every other unit is a number's."""
 
+
+NUMBER_MAX = 1e15
+"""Above it a number is a slip; and milliseconds of 30,000 years are below it."""
 
 _NAMES = {"micros": "amount", "money": "amount"}
 
@@ -26,6 +31,15 @@ def with_article(kind: str) -> str:
 
 class Duration(float):
     """A setting that stands for a time, in milliseconds."""
+
+
+def constant_of(node: ast.Constant | ast.Name) -> object:
+    """What a constant is; flags are written as in YAML, too.
+
+    >>> constant_of(ast.Name("true")), constant_of(ast.Constant(3))
+    (True, 3)
+    """
+    return node.value if isinstance(node, ast.Constant) else node.id == "true"
 
 
 class ConditionError(ValueError):

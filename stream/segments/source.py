@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import msgspec
 import yaml
 
-from stream.segments.arithmetic import NUMBER_MAX, UNITS
+from stream.segments.arithmetic import UNITS
 from stream.segments.conditions import (
     Condition,
     InSegment,
@@ -30,7 +30,7 @@ from stream.segments.definition import (
     Voice,
 )
 from stream.segments.each import EachError, expand_each
-from stream.segments.kinds import ConditionError
+from stream.segments.kinds import NUMBER_MAX, ConditionError
 from stream.segments.not_yet import why_not_yet
 
 SEGMENTS_MAX = 200

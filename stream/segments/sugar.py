@@ -15,6 +15,7 @@ from __future__ import annotations
 import ast
 from typing import Any
 
+from stream.segments.arguments import arguments
 from stream.segments.kinds import ConditionError
 
 _HABIT_WITHIN = "365 * DAY"
@@ -50,15 +51,6 @@ def _placed(text: str, node: ast.expr) -> ast.expr:
     return made
 
 
-def _named(node: ast.Call, *allowed: str) -> dict[str, ast.expr]:
-    found = {each.arg or "": each.value for each in node.keywords}
-    wrong = [name for name in found if name not in allowed]
-    if wrong:
-        message = f"{wrong[0]}= does not go here; there are {', '.join(allowed)}"
-        raise ConditionError(message, node.col_offset)
-    return found
-
-
 def _of(node: ast.Call, example: str) -> str:
     """The filter of a product, variant or category."""
     match node.args:
@@ -69,14 +61,14 @@ def _of(node: ast.Call, example: str) -> str:
 
 
 def _bought(node: ast.Call) -> str:
-    named = _named(node, "within")
+    named = arguments(node, ("within",))
     which = _of(node, 'bought("tea")')
     within = f"within={ast.unparse(named['within'])}, " if "within" in named else ""
     return f"count(order_completed, {within}where={which}) >= 1"
 
 
 def _habit(node: ast.Call) -> str:
-    named = _named(node, "within", "hours", "weekday", "at_least", "share")
+    named = arguments(node, ("within", "hours", "weekday", "at_least", "share"))
     which = [_of(node, 'habit("coffee", hours=(6, 11))')] if node.args else []
     within = ast.unparse(named["within"]) if "within" in named else _HABIT_WITHIN
     when: list[str] = []

@@ -86,6 +86,16 @@ def test_an_unknown_name_is_told_with_its_column_and_the_nearest_right_one(
         ("cart.items > b'a'", "is no number below"),
         ("cart.items > 0 if orders.count else 1", "is no comparison"),
         ("\0 > 1", "does not read as a condition"),
+        ("count(order_completed, where=revenue > 1e999) >= 1", "inf is no number below"),
+        ("count(order_completed, where=quantity in (1, -1e999)) >= 1", "inf is no number below"),
+        ("count(order_completed, where=hour < 1e15) >= 1", "is no number below"),
+        ("distinct(product_viewed.product) >= 65", "distinct() counts to 64; compare it with less"),
+        ("64 < distinct(product_viewed.product)", "distinct() counts to 64; compare it with less"),
+        ("distinct(product_viewed.product) == 64", "distinct() counts to 64; compare it with less"),
+        ("count(page_viewed, within=1 * DAY, within=2 * DAY) >= 1", "within= stands twice"),
+        ("bought('tea', within=1 * DAY, within=2 * DAY)", "within= stands twice"),
+        ("bought('tea', within=sum)", "'sum' is no feature, unit or setting"),
+        ("last(order_completed)", "is an instant; compare it"),
     ],
 )
 def test_what_is_no_condition_is_refused_with_what_is_wrong(text: str, says: str):
@@ -127,6 +137,29 @@ def test_a_time_on_the_right_is_turned_around():
     assert isinstance(leaf, Comparison)
     assert (leaf.left.since, leaf.op) == ("orders.last", ">")
     assert leaf.text == "2 * DAY < since(orders.last)"
+
+
+@pytest.mark.parametrize("text", ["64 <= distinct(product_viewed.product)",
+                                  "distinct(product_viewed.product) > 63"])  # fmt: skip
+def test_as_many_different_values_as_are_kept_are_counted(text: str):
+    assert len(parse(text, {}).leaves) == 1
+
+
+@pytest.mark.parametrize(
+    ("small", "capital"),
+    [
+        ("trait('vip') == true", "trait('vip') == True"),
+        ("checkout.open != false", "checkout.open != False"),
+        (
+            "count(order_completed, where=gift == true) >= 1",
+            "count(order_completed, where=gift == True) >= 1",
+        ),
+    ],
+)
+def test_flags_are_written_as_in_yaml_or_in_capitals(small: str, capital: str):
+    one, other = parse(small, {}), parse(capital, {})
+    assert [leaf.right for leaf in one.leaves] == [leaf.right for leaf in other.leaves]
+    assert one.measures == other.measures
 
 
 def test_membership_of_another_segment_is_a_leaf():
