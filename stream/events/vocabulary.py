@@ -8,6 +8,7 @@ time at the shop; None stands for what the event does not carry.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from stream.events import records as r
@@ -178,6 +179,8 @@ EVENTS: dict[str, EventKind] = {
         (r.WishlistChanged,), _is("action", "moved_to_cart"), _ONE_ITEM, _ONE),
     "Product Shared": EventKind((r.Shared,), "", {
         **_COMMON, "via": Property("event.via", TEXT, "Where it was shared.")}),
+    "Cart Shared": EventKind((r.Shared,), "", {
+        **_COMMON, "via": Property("event.via", TEXT, "Where it was shared.")}),
     "Product Reviewed": EventKind((r.ProductReviewed,), "", {
         **_ONE_ITEM, "rating": Property("event.rating", NUMBER, "Points given.")}, _ONE),
     "Promotion Viewed": EventKind((r.PromotionSeen,), "not event.clicked", _PROMOTION),
@@ -193,16 +196,25 @@ EVENTS: dict[str, EventKind] = {
     "Email Delivered": _message("delivered", "email"),
     "Email Opened": _message("opened", "email"),
     "Email Link Clicked": _message("clicked", "email"),
+    "Email Bounced": _message("bounced", "email"),
+    "Email Marked as Spam": _message("marked_spam", "email"),
     "Push Notification Sent": _message("sent", "push"),
+    "Push Notification Received": _message("delivered", "push"),
     "Push Notification Tapped": _message("clicked", "push"),
+    "Push Notification Dismissed": _message("dismissed", "push"),
+    "Push Notification Bounced": _message("bounced", "push"),
     "SMS Sent": _message("sent", "sms"),
+    "SMS Delivered": _message("delivered", "sms"),
     "SMS Link Clicked": _message("clicked", "sms"),
+    "SMS Bounced": _message("bounced", "sms"),
+    "SMS Unsubscribed": _message("unsubscribed", "sms"),
     "Unsubscribed": _message("unsubscribed"),
     "Identified": EventKind((r.Identified,), "", _COMMON),
 }  # fmt: skip
 """What the specification's events become, by their names there; any other name is a custom event's.
 
-A message's names without a medium stand for all media.
+A message's names without a medium stand for all media; a record does not tell whether a product or
+the cart was shared, so each of the two names stands for both.
 """
 
 EVENT_BY_WORD: dict[str, str] = {name.lower().replace(" ", "_"): name for name in EVENTS}
@@ -217,6 +229,20 @@ def event_kind(name: str) -> EventKind:
     if canonical in EVENTS:
         return EVENTS[canonical]
     return EventKind((r.Custom,), _is("name", name), _OwnProperties(_COMMON))
+
+
+def told_by(kind: EventKind) -> Callable[[r.CustomerEvent], bool]:
+    """Whether a record is one of an event's.
+
+    >>> opened = told_by(event_kind("Message Opened"))
+    >>> opened(r.MessageResponded(0, 0, 0, medium="email", action="opened"))
+    True
+    """
+    if not kind.test:
+        return lambda record: type(record) in kind.records
+    code = compile(f"lambda event: {kind.test}", "<test of an event>", "eval")
+    holds = eval(code, {})  # noqa: S307 text of the vocabulary
+    return lambda record: type(record) in kind.records and holds(record)
 
 
 class _OwnProperties(dict[str, Property]):

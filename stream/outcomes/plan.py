@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 from stream.clock import DAY_MS
-from stream.events.kinds import CUSTOM, KINDS, kind_of
 from stream.events.names import canonical_name
-from stream.events.records import Custom, CustomerEvent, OrderCompleted, OrderRefunded
+from stream.events.records import CustomerEvent, OrderCompleted, OrderRefunded
+from stream.events.vocabulary import event_kind, told_by
 from stream.outcomes.assignment import Assignment, assign
 from stream.segments.definition import Definition, Success, Variant
 from stream.segments.source import Source
@@ -124,13 +124,8 @@ def _plan(definition: Definition, success: Success | None, within_ms: int | None
 
 
 def success_of(event: str | None) -> Callable[[CustomerEvent], bool]:
-    """Whether a record is an event of this name: the specification's, else a custom event's."""
-    if event is None:
-        return lambda _: False
-    if event not in KINDS or event == CUSTOM:
-        return lambda record: type(record) is Custom and record.name == event
-    kind = KINDS[event]
-    return lambda record: type(record) is kind and kind_of(record) == event
+    """Whether a record is an event of this name, as conditions name it."""
+    return (lambda _: False) if event is None else told_by(event_kind(event))
 
 
 def value_micros(record: CustomerEvent) -> int:

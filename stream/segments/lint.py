@@ -15,7 +15,8 @@ from itertools import combinations
 import msgspec
 
 from stream.events.consent import CHANNELS
-from stream.events.names import ALIASES, canonical_name
+from stream.events.names import canonical_name
+from stream.events.vocabulary import EVENTS
 from stream.features.catalogue import FEATURES
 from stream.segments.definition import Definition
 from stream.segments.exhaustive import Hole, find_hole
@@ -117,9 +118,9 @@ def _names(definition: Definition) -> Iterator[Finding]:
         if channel not in CHANNELS:
             near = _near(channel, CHANNELS)
             yield "channel", ("action", "channels"), f"{channel!r} is no known channel; {near}"
-    if success is not None and success.event not in ALIASES:
+    if success is not None and success.event not in EVENTS:
         canonical = canonical_name(success.event)
-        near = f"write {canonical}" if canonical else _near(success.event, ALIASES)
+        near = f"write {canonical}" if canonical else _near(success.event, EVENTS)
         message = f"{success.event!r} is no event of the specification; {near}"
         yield "event", ("success", "event"), message
 

@@ -8,6 +8,7 @@ from stream.events.envelope import decode
 from stream.events.kinds import CUSTOM, IDENTIFIED, KINDS, PAGE, kind_of, named
 from stream.events.names import ALIASES
 from stream.events.records import CheckoutStepped, CustomerEvent, MessageResponded, OrderCompleted
+from stream.events.vocabulary import event_kind, told_by
 
 SAME_FACT = {"Message Sent": "Email Sent", "Product Shared": "Cart Shared"}
 """Names of which a record does not tell which one it was."""
@@ -49,3 +50,17 @@ def test_a_test_of_the_vocabulary_tells_which_names_it_means():
     assert set(named(MessageResponded, "event.action == 'clicked'")) == {
         "Email Link Clicked", "Push Notification Tapped", "SMS Link Clicked",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(ALIASES))
+def test_what_conditions_call_by_a_name_is_what_decoding_makes_of_it(name: str):
+    kind = event_kind(name)
+    assert kind.records == (KINDS[name],), "it is taken for an event of the shop's own"
+    assert told_by(kind)(record(type="track", event=name, properties={"products": []}))
+
+
+def test_a_name_without_a_medium_stands_for_all_media():
+    clicked = told_by(event_kind("Message Clicked"))
+    names = "Email Link Clicked", "Push Notification Tapped", "SMS Link Clicked"
+    assert all(clicked(record(type="track", event=name)) for name in names)
+    assert not clicked(record(type="track", event="Email Opened"))

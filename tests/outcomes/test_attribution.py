@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from stream.clock import DAY_MS, HOUR_MS
-from stream.events.records import MICROS, CustomerEvent, OrderUpdated
+from stream.events.records import MICROS, CustomerEvent, MessageResponded, OrderUpdated, Shared
 from stream.outcomes import attribution as module
 from stream.outcomes.attribution import Attribution
 from stream.outcomes.plan import PROGRAMME, Draw, Plan, plans_of, success_of
@@ -294,3 +295,17 @@ def test_a_stamped_change_says_its_group_itself():
     assert {(holdout, variant) for _, _, holdout, variant in found.cells} == {
         ("segment", None), (None, "plain"),
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("event", "record"),
+    [
+        ("Product Shared", Shared(0, 1, 0)),
+        ("Message Clicked", MessageResponded(0, 1, 0, medium="email", action="clicked")),
+        ("Message Sent", MessageResponded(0, 1, 0, medium="push", action="sent")),
+    ],
+)
+def test_a_success_is_what_conditions_call_by_its_name(event: str, record: CustomerEvent):
+    record = msgspec.structs.replace(record, time_ms=at(1))
+    found = told(entered("a", "cart", 0), ("a", record), at(91), of=plan(event))
+    assert cell(found, 3).converted.total == 1
