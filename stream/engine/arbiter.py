@@ -319,7 +319,7 @@ class _Turn:
                 priority=play.priority,
                 variant=self.context.stamp_of(self.customer, segment).variant,
                 valid_until_ms=until_ms if until_ms < NEVER_MS else None,
-                action=play.content,
+                action={**play.content, "channels": channels},
             )
         )
         return spoken

@@ -21,7 +21,9 @@ from stream.events import records as r
 from stream.state.row import Row
 
 CONSENTS_MAX: Final = 32
-"""Words kept, 30 bytes each. Beyond them a no takes the place of the oldest yes."""
+"""Words kept, 30 bytes each. Beyond them a no takes the place of the oldest yes, and one about
+marketing, a channel as a whole or an objection that of the oldest no about anything else: of those
+there are 25 for the known channels."""
 
 MEDIUM_MAX: Final = 32
 
@@ -81,19 +83,30 @@ def say(row: Row, key: str, granted: bool, time_ms: int) -> None:
     words = row.consent
     known = words.get(key)
     if known is None:
-        if len(words) >= CONSENTS_MAX and not _make_room(words, granted):
+        if len(words) >= CONSENTS_MAX and not _make_room(words, key, granted):
             return
     elif time_ms < known[0] or (time_ms == known[0] and granted):
         return
     words[key] = (time_ms, granted)
 
 
-def _make_room(words: Words, granted: bool) -> bool:
-    yes = min(((time_ms, key) for key, (time_ms, is_yes) in words.items() if is_yes), default=None)
-    if granted or yes is None:
+def _make_room(words: Words, key: str, granted: bool) -> bool:
+    """Forget a word for a no; whether there is room now."""
+    matters = _is_about_messages(key)
+    going = [
+        (not is_yes, time_ms, other)
+        for other, (time_ms, is_yes) in words.items()
+        if is_yes or (matters and not _is_about_messages(other))
+    ]
+    if granted or not going:
         return False
-    del words[yes[1]]
+    del words[min(going)[2]]
     return True
+
+
+def _is_about_messages(key: str) -> bool:
+    purpose = key.rpartition("/")[2]
+    return purpose in ("", "marketing") or purpose in OBJECTIONS
 
 
 def agree(row: Row, event: r.ConsentChanged) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from stream.events.records import Link
-from stream.state.consents import agreed, open_channels, word, words_of
+from stream.state.consents import CONSENTS_MAX, agreed, open_channels, word, words_of
 from stream.state.merge import merge
 from stream.state.row import Row
 from tests.engine.lane import Lane, definitions
@@ -221,3 +221,24 @@ def test_a_change_carries_what_consent_leaves_of_its_action():
     assert (list(found["agrees"].action["channels"]), found["agrees"].withheld) == (
         ["email", "push"], None)  # fmt: skip
     assert list(found["half"].action["channels"]) == ["push"]
+
+
+def test_an_action_that_starts_carries_the_channels_on_which_it_may_and_no_others():
+    lane = Lane(definitions(ACTION))
+    lane.put("half", consent(START_MS, marketing=True), message(START_MS, "unsubscribed"))
+    lane.put("half", added(START_MS + 1, "p"))
+    (started,) = lane.actions
+    assert started.channels == ("push",)
+    assert list(started.action["channels"]) == ["push"]
+
+
+def test_a_no_to_marketing_has_room_whatever_else_was_refused():
+    others = {f"tool_{n}": False for n in range(CONSENTS_MAX)}
+    assert not may_write(
+        consent(START_MS, **others), consent(START_MS + 1, marketing=False), default=True
+    )
+    assert not may_write(
+        consent(START_MS, **others), identified(START_MS + 1, email_opt_in=False), default=True
+    )
+    row = row_of(consent(START_MS, **others), consent(START_MS + 1, one_more=False))
+    assert len(row.consent) == CONSENTS_MAX
