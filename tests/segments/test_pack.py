@@ -5,7 +5,7 @@ from importlib.resources import files
 import pytest
 
 from stream.events.records import CartAdded, CartRemoved, CartViewed, ListViewed, PageViewed
-from stream.segments.pack import MEASURES_MAX, load_pack
+from stream.segments.pack import MEASURES_MAX, PACKS_MAX, load_pack
 from stream.segments.source import DefinitionError
 from stream.state.fold import ACTIVITY, CART, EVERYTHING, MESSAGES, ORDERS, SESSIONS
 
@@ -278,3 +278,12 @@ def test_five_segments_of_the_built_in_pack_act_by_default_and_all_have_a_purpos
     acting = {name for name, action in pack.actions.items() if action}
     assert acting == {"new_customer", "loyal", "at_risk", "abandoned_cart", "serial_returner"}
     assert all(d.purpose and d.success and d.action.channels for d in pack.definitions.values())
+
+
+def test_versions_that_are_long_gone_are_not_kept():
+    content = one("enter: cart.items > 0").encode()
+    former = load_pack(content)
+    assert load_pack(content) is former
+    for number in range(PACKS_MAX):
+        load_pack(content + b"\n# %d" % number)
+    assert load_pack(content) is not former
