@@ -58,7 +58,7 @@ class History:
             events = self.source.ordered(args.file)
             fail_if_all_were_rejected(self.source.rejected.total(), self.source.lines)
             if not events:
-                raise CommandFailedError("there is no event in it", "name a history", 1)
+                raise CommandFailedError("there is no event in it", "name a history", 2)
             self._events = events if share >= 1 else sampled(events, share)
         elif runs > 1 and "-" in args.file:
             raise CommandFailedError("standard input is read once only", "name a file", 2)

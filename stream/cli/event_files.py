@@ -70,7 +70,7 @@ def checked_definitions(path: str | None) -> bytes:
             f"cannot read {path}: {error.strerror}", "name a file", 2
         ) from None
     except DefinitionError as error:
-        raise CommandFailedError(str(error), "mend the definition and run again", 2) from None
+        raise CommandFailedError(str(error), "then run it again", 2) from None
 
 
 class EventFiles:
@@ -118,11 +118,10 @@ class EventFiles:
 
 
 def fail_if_all_were_rejected(rejected: int, lines: int) -> None:
-    """Fail where lines were read and none of them is an event."""
+    """Fail with code 2 where lines were read and none of them is an event."""
     if rejected and rejected == lines:
-        raise CommandFailedError(
-            "no line could be read as an event", "for an order history there is shoal import"
-        )
+        then = "for an order history there is shoal import"
+        raise CommandFailedError("no line could be read as an event", then, 2)
 
 
 def log_batches(paths: Iterable[str]) -> Iterator[tuple[int, list[StoredRecord]]]:

@@ -13,7 +13,8 @@ class CommandFailedError(Exception):
     then
         What to do next: "choose another with --port".
     exit_code
-        1, the work failed; 2, the command was called wrongly.
+        1, it found something wrong or the work failed; 2, it was called wrongly or given what
+        cannot be used.
     """
 
     def __init__(self, what: str, then: str, exit_code: int = 1) -> None:

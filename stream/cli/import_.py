@@ -45,8 +45,7 @@ examples:
   shoal import orders.csv --map shop.yaml --to orders.jsonl && shoal replay orders.jsonl
   shoal import online_retail.csv.gz --map online_retail --to kafka
 
-exit codes: 0 imported; 1 the file was refused or could not be delivered; 2 called wrongly, or
-the map is wrong
+exit codes: 0 imported; 1 it could not be delivered; 2 called wrongly, or a file or the map is wrong
 """
 
 
@@ -160,7 +159,7 @@ def _read(path: Path, map_: ColumnMap, sheet: str | None, received_ms: int) -> H
             return read_history(rows, map_, received_ms)
     except HistoryRowError as error:
         raise CommandFailedError(
-            f"{path}:{error.line}: {error}", "nothing was imported: correct the file or the map"
+            f"{path}:{error.line}: {error}", "nothing was imported: correct the file or the map", 2
         ) from None
 
 

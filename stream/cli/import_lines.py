@@ -43,7 +43,7 @@ def _lines_out(target: str) -> Iterator[IO[bytes]]:
             part.replace(path)
     except OSError as error:
         reason = error.strerror or error
-        raise CommandFailedError(f"{target}: {reason}", "nothing was imported") from None
+        raise CommandFailedError(f"{target}: {reason}", "nothing was imported", 2) from None
     finally:
         if not special:
             part.unlink(missing_ok=True)

@@ -55,7 +55,7 @@ def opened_rows(path: Path, map_: ColumnMap, sheet: str | None) -> Iterator[Iter
         raise CommandFailedError(f"{path} is not there", "name the exported file", 2) from None
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or error
-        raise CommandFailedError(f"{path}: {reason}", "nothing was imported") from None
+        raise CommandFailedError(f"{path}: {reason}", "nothing was imported", 2) from None
 
 
 def _unpacked(raw: io.BufferedReader) -> IO[bytes]:
@@ -101,7 +101,7 @@ def _excel_rows(path: Path, map_: ColumnMap, sheet: str | None) -> Iterator[Row]
             raise CommandFailedError(f"{path} has no sheet {sheet!r}", f"it has {there}", 2)
         rows = book.get_sheet_by_name(sheet or names[0]).iter_rows()
     except calamine.CalamineError as error:
-        raise CommandFailedError(f"{path}: {error}", "nothing was imported") from None
+        raise CommandFailedError(f"{path}: {error}", "nothing was imported", 2) from None
     for number, cells in enumerate(rows, start=1):
         texts = [_cell(cell, map_) for cell in cells]
         if any(texts):
@@ -121,7 +121,7 @@ def _parquet_rows(path: Path, map_: ColumnMap) -> Iterator[Row]:
                     number += 1
                     yield number, [_cell(row.get(name), map_) for name in file.schema_arrow.names]
     except errors.ArrowInvalid as error:
-        raise CommandFailedError(f"{path}: {error}", "nothing was imported") from None
+        raise CommandFailedError(f"{path}: {error}", "nothing was imported", 2) from None
 
 
 def _library(module: str, path: Path) -> ModuleType:
@@ -132,6 +132,7 @@ def _library(module: str, path: Path) -> ModuleType:
         raise CommandFailedError(
             f"{path.suffix} files need the package {package}",
             f"pip install {package}, or export the table as CSV",
+            2,
         ) from None
 
 

@@ -67,7 +67,7 @@ def _of_events(args: argparse.Namespace, until_ms: int | None, hear: Hear) -> li
     events = source.ordered(args.events)
     fail_if_all_were_rejected(source.rejected.total(), source.lines)
     if not events:
-        raise CommandFailedError("there is no event in it", "name a history")
+        raise CommandFailedError("there is no event in it", "name a history", 2)
     for decoded in events:
         if until_ms is not None and decoded.time_ms > until_ms:
             break
@@ -86,7 +86,8 @@ def _of_log(paths: list[str], until_ms: int | None, hear: Hear) -> list[Partitio
         if records:
             hear(replay.apply(partition, records))
     if not replay.engines:
-        raise CommandFailedError("there is no record in it", "dump the log: shoal topics dump")
+        then = "dump the log: shoal topics dump"
+        raise CommandFailedError("there is no record in it", then, 2)
     return list(replay.engines.values())
 
 

@@ -15,6 +15,7 @@ from stream.cli.event_files import (
     progress_bar,
     read_reference,
 )
+from stream.cli.failure import CommandFailedError
 from stream.clock import rfc3339
 from stream.engine.settings import EngineSettings
 from stream.events.changes import SegmentChanged
@@ -51,13 +52,15 @@ def observe(args: argparse.Namespace, definitions: bytes, observer: Observer) ->
     Raises
     ------
     CommandFailedError
-        For a file that cannot be read, or where nothing could be read as an event.
+        For a file that cannot be read, or where there is no event in it.
     """
     calm_collector()
     until_ms = given_instant("--until", args.until) or 0
     source = EventFiles(read_reference(args.reference))
     events = source.ordered(args.file)
     fail_if_all_were_rejected(sum(source.rejected.values()), source.lines)
+    if not events:
+        raise CommandFailedError("there is no event in it", "name a history", 2)
     offline = Offline(EngineSettings(), definitions)
     offline.keep_shadow_changes = True
     feed = Feed(observer)
@@ -78,13 +81,13 @@ def observe(args: argparse.Namespace, definitions: bytes, observer: Observer) ->
             if not number % PROGRESS_EVERY:
                 progress.update(task, completed=number)
         _tell(offline, offline.finish(until_ms), feed)
-        end_ms = max(until_ms, events[-1].time_ms) if events else until_ms
+        end_ms = max(until_ms, events[-1].time_ms)
         feed.finish(end_ms)
     return {
         "lines": source.lines,
         "rejected": dict(sorted(source.rejected.items())),
-        "from": rfc3339(events[0].time_ms) if events else None,
-        "until": rfc3339(end_ms) if events else None,
+        "from": rfc3339(events[0].time_ms),
+        "until": rfc3339(end_ms),
     }
 
 

@@ -66,7 +66,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """0 when every line was applied or is accounted for; 1 when none could be read."""
+    """0 when every line was applied or is accounted for; 2 when none could be read."""
     began = time.monotonic()
     calm_collector()
     settings = EngineSettings(shop=args.shop, incarnation=args.incarnation)

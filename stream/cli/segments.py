@@ -39,7 +39,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the sub-command; exit codes: 0 ok, 1 the result is bad, 2 called wrongly, or a file."""
+    """Run the sub-command; exit codes: 0 ok, 1 something is wrong, 2 bad call or file."""
     return int(_module(args.action).run(args))
 
 

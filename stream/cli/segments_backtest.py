@@ -51,7 +51,7 @@ examples:
   shoal segments backtest history.jsonl.gz --segments my-segments.yaml --chart sizes.svg
   shoal topics dump | shoal segments backtest --log - --segment abandoned_cart --json
 
-exit codes: 0 done; 1 there is no event in the files; 2 called wrongly, or a file is wrong
+exit codes: 0 done; 2 called wrongly, a file is wrong, or there is no event in it
 """
 
 

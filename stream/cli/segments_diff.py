@@ -55,7 +55,7 @@ examples:
   shoal segments diff my-segments.yaml edited.yaml history.jsonl.gz
   shoal segments diff built-in my-segments.yaml history.jsonl.gz --json
 
-exit codes: 0 done; 1 there is no event in the files; 2 called wrongly, or a file is wrong
+exit codes: 0 done; 2 called wrongly, a file is wrong, or there is no event in it
 """
 
 _STORIES = {

@@ -32,4 +32,4 @@ def read_definitions_file(path: str | None) -> Reading:
             f"cannot read {path}: {error.strerror}", "name a file", 2
         ) from None
     except DefinitionError as error:
-        raise CommandFailedError(str(error), "mend it and check again", 2) from None
+        raise CommandFailedError(str(error), "then check again", 2) from None

@@ -34,7 +34,8 @@ examples:
   shoal segments forecast --hours 48 --segment at_risk --list --json
   shoal segments forecast --hours 24 --events history.jsonl.gz
 
-exit codes: 0 done; 1 there are no customers; 2 called wrongly, or a file is wrong
+exit codes: 0 done; 1 there are no customers; 2 called wrongly, a file is wrong, or nothing is in
+it
 """
 
 Listed = tuple[int, str, str, bool]

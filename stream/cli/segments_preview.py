@@ -51,7 +51,7 @@ examples:
   shoal segments preview history.jsonl.gz --segments my-segments.yaml --segment due_for_refill
   shoal segments preview history.jsonl.gz --segments new.yaml --live my-segments.yaml --sample 0.1
 
-exit codes: 0 done; 1 there is no event in the files; 2 called wrongly, or a file is wrong
+exit codes: 0 done; 2 called wrongly, a file is wrong, or there is no event in it
 """
 
 

@@ -29,9 +29,9 @@ def add_parser(subparsers: Any) -> None:
         help=(__doc__ or "").partition("\n")[0],
         description="Reads event files, or without one the raw topic at SHOAL_BROKER, counts "
         "which events come and which properties they carry, and says of each definition whether it "
-        "works, is degraded, or is blind: nobody could ever enter it. Exit codes: 0 "
-        "told; 1 nothing could be read as an event, or --strict is given and a definition whose "
-        "action is on is blind; 2 called wrongly.",
+        "works, is degraded, or is blind: nobody could ever enter it. Exit codes: 0 told; 1 "
+        "--strict is given and a definition whose action is on is blind, or the topic has no "
+        "events; 2 called wrongly, a file is wrong, or there is no event in it.",
         epilog="examples: shoal segments readiness events.jsonl.gz --segments my-segments.yaml; "
         "SHOAL_BROKER=kafka:9092 shoal segments readiness --from 2026-11-21T00:00:00Z",
     )
@@ -70,10 +70,11 @@ def run(args: argparse.Namespace) -> int:
         for decoded in files.read(path):
             take(decoded)
     rejected = sum(files.rejected.values())
-    fail_if_all_were_rejected(rejected, files.lines)
+    if args.file:
+        fail_if_all_were_rejected(rejected, files.lines)
     if not inventory.total.count:
         then = "name a file that has some" if args.file else "send some, or look further back"
-        raise CommandFailedError("there is no event of a customer", then)
+        raise CommandFailedError("there is no event of a customer", then, 2 if args.file else 1)
     found = readiness(reading, inventory)
     if args.json:
         built = built_report(reading, inventory, found) | {"lines": files.lines}

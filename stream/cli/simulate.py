@@ -6,6 +6,8 @@ import argparse
 import asyncio
 import contextlib
 import json
+import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -16,6 +18,8 @@ from rich.console import Console
 from stream.cli.failure import CommandFailedError
 from stream.cli.simulate_output import Tally, write_file, write_reference, write_truth
 from stream.clock import DAY_MS, instant_ms
+from stream.events.topics import EVENTS
+from stream.shell.settings import read_settings
 from stream.simulation.customer_types import TYPES
 from stream.simulation.pacing import Due, at_once, at_rate, at_speed, released, surging_from
 from stream.simulation.traffic import TrafficConfig, generate
@@ -42,8 +46,8 @@ def add_parser(subparsers: Any) -> None:
         "  shoal simulate --type heavy=0.3 --type browser=0 --logins 0.9 --out loyal.jsonl\n"
         "  shoal simulate --rate 200 --to kafka        # live, until Ctrl-C\n"
         "  shoal simulate --days 3 --late 0.01 --duplicates 0.01 | shoal replay -\n"
-        "exit codes: 0 written, also when Ctrl-C ended it; 1 it could not be delivered; 2 called "
-        "wrongly",
+        "exit codes: 0 written, also when Ctrl-C or SIGTERM ended it; 1 it could not be "
+        "delivered; 2 called wrongly",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     _add_shop(parser.add_argument_group("the shop"))
@@ -121,7 +125,10 @@ def _add_outputs(outputs: Any) -> None:
         "--out", metavar="FILE", help="JSON Lines, .gz compresses; default: -, the standard output"
     )
     outputs.add_argument(
-        "--to", choices=("kafka",), help="the topic `events` of the broker at SHOAL_BROKER"
+        "--to",
+        type=_kafka,
+        metavar="kafka",
+        help="the topic `events` of the broker at SHOAL_BROKER; a file is --out",
     )
     outputs.add_argument(
         "--truth",
@@ -136,8 +143,16 @@ def _add_outputs(outputs: Any) -> None:
     )
 
 
+def _kafka(text: str) -> str:
+    if text != "kafka":
+        raise argparse.ArgumentTypeError(f"{text!r} is not kafka; a file is named by --out {text}")
+    return text
+
+
 def run(args: argparse.Namespace) -> int:
-    """Write the traffic, then say what it was; 0 also when Ctrl-C ended it."""
+    """Write the traffic, then say what it was; 0 also when Ctrl-C or SIGTERM ended it."""
+    # As Ctrl-C does it: asyncio ends its tasks, and what is in flight is sent.
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     now_ms = int(time.time() * 1_000)
     try:
         config, live_ms = _config(args, now_ms)
@@ -149,6 +164,7 @@ def run(args: argparse.Namespace) -> int:
         write_reference(config, Path(args.reference))
     tally = Tally(config)
     events = tally.counted(generate(config), live_ms or config.start_ms)
+    ended = "ended by signal"
     with contextlib.suppress(KeyboardInterrupt):
         chunks = released(events, _due(args, config, live_ms), time.monotonic)
         if args.to == "kafka":
@@ -157,11 +173,22 @@ def run(args: argparse.Namespace) -> int:
             asyncio.run(send_chunks(chunks))
         else:
             asyncio.run(write_file(chunks, args.out))
+        ended = "done"
     if args.json:
         print(json.dumps(tally.summary()), file=sys.stderr)
     else:
-        tally.show(Console(stderr=True))
+        console = Console(stderr=True)
+        tally.show(console)
+        console.print(f"{ended}: {_place(args)}", highlight=False, markup=False)
     return 0
+
+
+def _place(args: argparse.Namespace) -> str:
+    if args.to == "kafka":
+        settings = read_settings(os.environ)
+        return f"sent to the topic {settings.topic(EVENTS.name)} at {settings.broker}"
+    out = args.out
+    return "written to the standard output" if out in (None, "-") else f"written to {out}"
 
 
 def _config(args: argparse.Namespace, now_ms: int) -> tuple[TrafficConfig, int | None]:

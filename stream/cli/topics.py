@@ -22,7 +22,7 @@ from stream.shell.settings import SettingError, Settings, read_settings
 from stream.shell.topic_admin import TopicsError, create_topics, inspect_topics
 from stream.simulation.dumped import DumpedRecord
 
-EXIT_DIFFERENT = 3
+EXIT_DIFFERENT = 1
 
 
 def add_parser(subparsers: Any) -> None:
@@ -58,7 +58,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Exit codes: 0 done, 1 the broker refused, 2 wrong setting, 3 topics are not as needed."""
+    """Exit codes: 0 done, 1 topics are not as needed, or the broker refused, 2 wrong setting."""
     try:
         settings = read_settings(os.environ)
     except SettingError as error:
@@ -130,7 +130,21 @@ def _plan(settings: Settings, args: argparse.Namespace) -> int:
         print(json.dumps({"topics": topics, "acls": acls}))
     else:
         _print_plan(topics, acls)
+        print("\n" + _verdict(settings, topics, is_offline=args.offline))
     return EXIT_DIFFERENT if any(problems.values()) else 0
+
+
+def _verdict(settings: Settings, topics: list[dict[str, Any]], *, is_offline: bool) -> str:
+    """Whether the broker has what is planned, in one line."""
+    if is_offline:
+        return "not compared with a broker (--offline)"
+    wrong = sum(topic["problem"] is not None for topic in topics)
+    if not wrong:
+        return f"ok: {settings.broker} has all {len(topics)} topics as they must be"
+    return (
+        f"{wrong} of {len(topics)} topics are not as they must be at {settings.broker}; "
+        "shoal topics create makes those that are missing"
+    )
 
 
 def _acls(settings: Settings) -> Iterator[dict[str, str]]:

@@ -19,11 +19,18 @@ from stream.shell.logs import configure_logs
 from stream.shell.settings import SettingError, Settings, read_settings
 
 _DESCRIPTION = """Settings come from the environment: SHOAL_BROKER (host:port), SHOAL_APP (group and
-transactional ids), SHOAL_PARTITIONS, SHOAL_SHOP, SHOAL_SEGMENTS (definitions file), SHOAL_HTTP_HOST
-and SHOAL_HTTP_PORT (/metrics, /livez, /readyz), SHOAL_TOPIC_PREFIX, SHOAL_SESSION_TIMEOUT_MS,
-SHOAL_SECURITY_PROTOCOL, SHOAL_SASL_*, SHOAL_TLS_*. Ends on SIGTERM or Ctrl-C after the running
-batches are committed. One process uses one core: with --processes a parent keeps several at work,
-starts those that die again, and serves metrics and health of all of them on the one port."""
+transactional ids), SHOAL_PARTITIONS, SHOAL_SHOP, SHOAL_SEGMENTS (definitions file),
+SHOAL_SEGMENTS_AT_START (yield to definitions that a command published, or publish nevertheless),
+SHOAL_HTTP_HOST and SHOAL_HTTP_PORT (/metrics, /livez, /readyz), SHOAL_TOPIC_PREFIX and
+SHOAL_EVENTS_TOPIC, SHOAL_CLUSTERS (on, off) and SHOAL_CLUSTER_INTERVAL_S, SHOAL_INCARNATION,
+SHOAL_SESSION_TIMEOUT_MS, SHOAL_TICK_INTERVAL_MS, SHOAL_COMMIT_INTERVAL_MAX_MS,
+SHOAL_BATCH_RECORDS_MAX, SHOAL_STALL_S, SHOAL_SOURCE_STALL_S, SHOAL_DELIVERY (auto, transactional,
+plain), SHOAL_COMPRESSION, SHOAL_CREATE_TOPICS, SHOAL_REPLICATION, SHOAL_LOG_LEVEL,
+SHOAL_SECURITY_PROTOCOL, SHOAL_SASL_*, SHOAL_TLS_*, SHOAL_ALLOW_PLAINTEXT_PASSWORD. Ends on SIGTERM
+or Ctrl-C after the running batches are committed. One process uses one core: with --processes a
+parent keeps several at work, starts those that die again, and serves metrics and health of all of
+them on the one port. Exit codes: 0 ended as asked; 1 something else ended it; 2 a wrong setting or
+definitions file."""
 
 
 def add_parser(subparsers: Any) -> None:
@@ -47,7 +54,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Work until SIGTERM or SIGINT; 1 when something else ends it, 2 for a wrong setting."""
+    """Work until SIGTERM or SIGINT; 1 when something else ends it, 2 for wrong settings."""
     settings = settings_from(args)
     configure_logs(settings.log_level)
     if args.processes is not None:
@@ -62,7 +69,8 @@ def run(args: argparse.Namespace) -> int:
         raise CommandFailedError(what, "start it, or set SHOAL_BROKER") from error
     except (TopicsError, DefinitionError, SettingError) as error:
         # They say themselves what to do.
-        raise CommandFailedError(str(error), "then start the worker again") from error
+        code = 2 if isinstance(error, DefinitionError) else 1
+        raise CommandFailedError(str(error), "then start the worker again", code) from error
     except Exception as error:
         what = f"{type(error).__name__}: {error}"
         raise CommandFailedError(what, "nothing uncommitted counts, so start it again") from error

@@ -54,9 +54,10 @@ def run_processes(settings: Settings, wanted: int) -> int:
             asyncio.run(_run(settings, count, Path(folder)))
     except ProcessesFailedError as error:
         then = "nothing uncommitted counts; correct the cause and start it again"
-        raise CommandFailedError(str(error), then) from error
+        raise CommandFailedError(str(error), then, error.exit_code) from error
     except SettingError as error:
         raise CommandFailedError(str(error), "then start the worker again") from error
+    logger.info("%d processes have ended in good order", count)
     return 0
 
 

@@ -32,7 +32,14 @@ logger = logging.getLogger(__name__)
 
 
 class ProcessesFailedError(RuntimeError):
-    """They have ended, and nobody had asked for it; or not as they should. Says which and why."""
+    """They have ended, and nobody had asked for it; or not as they should. Says which and why.
+
+    `exit_code` is 2 where one says that it was called wrongly, else 1.
+    """
+
+    def __init__(self, cause: str, exit_code: int = 1) -> None:
+        super().__init__(cause)
+        self.exit_code = exit_code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +96,7 @@ class Processes:
         for child in self._children:
             metrics.restarts.labels(child.label)  # from 0 on, or the first one would not be seen
         self._stopping = asyncio.Event()
-        self._failure: str | None = None
+        self._failure: ProcessesFailedError | None = None
 
     def stop(self) -> None:
         """Ask all to end in good order; `run` returns when they have."""
@@ -105,7 +112,7 @@ class Processes:
         Raises
         ------
         ProcessesFailedError
-            One kept dying, or did not end in good order when asked to.
+            One kept dying, was called wrongly, or did not end in good order when asked to.
         OSError
             The program cannot be started.
         """
@@ -120,7 +127,7 @@ class Processes:
             for child in self._children:
                 child.kill()
         if self._failure is not None:
-            raise ProcessesFailedError(self._failure)
+            raise self._failure
 
     async def _keep(self, child: _Child) -> None:
         """One child's lives."""
@@ -179,12 +186,13 @@ class Processes:
 
     def _give_up(self, child: _Child, code: int, deaths: int) -> None:
         times = f" {deaths} times in a row" if deaths > 1 else ""
-        self._fail(f"process {child.number} {_how(code)}{times}: {child.last_words}")
+        what = f"process {child.number} {_how(code)}{times}: {child.last_words}"
+        self._fail(what, EXIT_USAGE if code == EXIT_USAGE else 1)
         logger.error("%s; ending the others", self._failure)
         self.stop()
 
-    def _fail(self, cause: str) -> None:
-        self._failure = self._failure or cause
+    def _fail(self, cause: str, exit_code: int = 1) -> None:
+        self._failure = self._failure or ProcessesFailedError(cause, exit_code)
 
 
 async def _hears(answers: Callable[[int], Awaitable[bool]], child: _Child) -> bool:

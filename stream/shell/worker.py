@@ -97,6 +97,7 @@ class Worker:
             await self._stopping.wait()
         if self._failure is not None:
             raise self._failure
+        logger.info("ended as asked; what it had committed counts, and others go on from there")
 
     async def _prepare(self) -> None:
         settings = self.settings

@@ -126,7 +126,7 @@ def test_who_is_not_there_and_what_is_not_there(
     assert "leave --segments" in refused(2, "c-1", "--segments", "x.yaml")
     empty = tmp_path / "empty.jsonl"
     empty.write_bytes(b"")
-    assert "no event" in refused(1, "c-1", "--events", str(empty))
+    assert "no event" in refused(2, "c-1", "--events", str(empty))
     assert "check the file" in refused(2, "c-1", "--events", str(tmp_path / "none"))
 
 

@@ -76,7 +76,7 @@ def test_a_bad_row_is_named_and_nothing_is_written(shop: Path, capsys: pytest.Ca
     (shop / "bad.csv").write_text(TABLE.replace("2,2.50", "two,2.50"), encoding="utf-8")
     out = shop / "out.jsonl"
     out.write_text("as it was", encoding="utf-8")
-    assert imported(shop, "--to", str(out), file="bad.csv") == 1
+    assert imported(shop, "--to", str(out), file="bad.csv") == 2
     said = capsys.readouterr().err
     assert f"{shop / 'bad.csv'}:3: column 'pieces': 'two' is not a number" in said
     assert "nothing was imported" in said
@@ -85,7 +85,7 @@ def test_a_bad_row_is_named_and_nothing_is_written(shop: Path, capsys: pytest.Ca
 
 def test_a_failed_write_leaves_no_part_behind(shop: Path, capsys: pytest.CaptureFixture[str]):
     before = sorted(shop.iterdir())
-    assert imported(shop, "--to", str(shop / "nowhere" / "out.jsonl")) == 1
+    assert imported(shop, "--to", str(shop / "nowhere" / "out.jsonl")) == 2
     assert "No such file or directory" in capsys.readouterr().err
     assert sorted(shop.iterdir()) == before
 

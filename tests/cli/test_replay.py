@@ -251,5 +251,5 @@ def test_a_file_in_which_nothing_can_be_read_fails(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "orders.csv").write_text("id,amount\n1,2\n", encoding="utf-8")
-    assert cli.main(["replay", str(tmp_path / "orders.csv")]) == 1
+    assert cli.main(["replay", str(tmp_path / "orders.csv")]) == 2
     assert "no line could be read as an event" in capsys.readouterr().err

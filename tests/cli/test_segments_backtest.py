@@ -202,7 +202,7 @@ def test_what_is_called_wrongly_is_said(
 
 def test_an_empty_history_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     (tmp_path / "empty.jsonl").write_text("")
-    assert cli.main(["segments", "backtest", str(tmp_path / "empty.jsonl")]) == 1
+    assert cli.main(["segments", "backtest", str(tmp_path / "empty.jsonl")]) == 2
     assert "no event" in capsys.readouterr().err
 
 

@@ -66,7 +66,7 @@ def test_an_error_is_one_line_with_its_place_and_exit_code_2(
     assert (code, out) == (2, "")
     assert err == (
         f"shoal segments: {shop}:5: segments.0.enter: column 1: 'orders.cuont' is no feature, "
-        "unit or setting; did you mean orders.count?; mend it and check again\n"
+        "unit or setting; did you mean orders.count?; then check again\n"
     )
 
 

@@ -116,10 +116,10 @@ def test_what_is_no_event_is_counted_and_nothing_but_that_fails(
     events.write_text(events.read_text("utf-8") + "nonsense\n", encoding="utf-8")
     assert told(capsys, events)["rejected"] == {"not_json": 1}
     events.write_text("nonsense\n", encoding="utf-8")
-    assert cli.main(["segments", "readiness", str(events)]) == 1
+    assert cli.main(["segments", "readiness", str(events)]) == 2
     assert "no line could be read as an event" in capsys.readouterr().err
     events.write_text("", encoding="utf-8")
-    assert cli.main(["segments", "readiness", str(events)]) == 1
+    assert cli.main(["segments", "readiness", str(events)]) == 2
     assert "there is no event of a customer" in capsys.readouterr().err
 
 

@@ -128,9 +128,10 @@ async def test_a_steady_life_makes_a_death_the_first_again():
 
 async def test_a_wrong_call_is_not_tried_again():
     nursery = Nursery(MISUSED)
-    with pytest.raises(ProcessesFailedError, match="process 0 ended with exit code 2: no such"):
+    with pytest.raises(ProcessesFailedError, match="ended with exit code 2: no such") as failed:
         await nursery.all.run(answering)
     assert len(nursery.started[0]) == 1
+    assert failed.value.exit_code == 2
 
 
 async def test_who_does_not_end_is_killed_when_the_patience_is_over_and_that_is_no_success():
