@@ -7,18 +7,18 @@ is decided.
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
 
-from stream.clock import rfc3339
-from stream.segments.arithmetic import UNITS
-from stream.segments.conditions import Calendar, Comparison, Leaf
+from stream.segments.arithmetic import UNITS, Arithmetic
+from stream.segments.conditions import Comparison, Leaf
 from stream.segments.kinds import Duration
 from stream.segments.language import KINDS
 from stream.segments.measures import FUNCTIONS_OF_EVENTS
 from stream.segments.reading import Reading, features_of
+from stream.segments.sugar import expand
 
 _WORDS = {"WEEK": "week", "DAY": "day", "HOUR": "hour", "MINUTE": "minute", "SECOND": "second"}
 
@@ -56,11 +56,8 @@ def flips(reading: Reading, name: str) -> tuple[Flip, ...]:
     found: list[Flip] = []
     for decider in deciders(reading, name):
         for leaf in reading.leaves(decider):
-            match leaf:
-                case Comparison():
-                    found += [Flip(when, leaf.text, decider) for when in _times(reading, leaf)]
-                case Calendar():
-                    found.append(Flip(f"for all at {rfc3339(leaf.at_ms)}", leaf.text, decider))
+            if isinstance(leaf, Comparison):
+                found += [Flip(when, leaf.text, decider) for when in _times(reading, leaf)]
         found += [Flip(when, text, decider) for when, text in _spells(reading, decider)]
     return tuple(dict.fromkeys(found))
 
@@ -124,14 +121,24 @@ def feature_words(reading: Reading, name: str, leaf: Leaf) -> str:
         return name
     if name.startswith("trait:"):
         return f"trait({name.split(':', 2)[2]!r})"
-    calls = [
-        node
-        for node in ast.walk(ast.parse(leaf.text, mode="eval"))
-        if isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Name)
-        and node.func.id in FUNCTIONS_OF_EVENTS
-    ]
-    return ast.unparse(calls[0]) if calls else leaf.text
+    words = leaf.text
+    for call in _measures(leaf.text):
+        made = Arithmetic(leaf.text, reading.settings).feature(call).name
+        if name == made or name.startswith(made + ":"):
+            return ast.unparse(call)
+        if name.split(":")[1:] == made.split(":")[1:]:  # whether, where it was asked when
+            words = ast.unparse(call)
+    return words
+
+
+def _measures(text: str) -> Iterator[ast.Call]:
+    """The calls of measures in a comparison, and of those that it writes shorter."""
+    for written in ast.walk(ast.parse(text, mode="eval")):
+        whole = expand(written) if isinstance(written, ast.expr) else written
+        for node in [written] if whole is written else ast.walk(whole):
+            match node:
+                case ast.Call(func=ast.Name(id=word)) if word in FUNCTIONS_OF_EVENTS:
+                    yield node
 
 
 def _span(leaf: Comparison, settings: Mapping[str, float]) -> str:

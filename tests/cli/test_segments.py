@@ -122,6 +122,38 @@ def test_time_flips_of_named_segments_and_of_the_groups_members_above_count(
     ]
 
 
+@pytest.mark.parametrize(
+    ("condition", "measures"),
+    [
+        (
+            "count(product_viewed, within=7 * DAY) / count(order_completed, within=9 * DAY) >= 2",
+            ["count(product_viewed, within=7 * DAY)", "count(order_completed, within=9 * DAY)"],
+        ),
+        (
+            "ratio_to_past(sum(order_completed.revenue, within=9 * DAY)) >= 2",
+            [
+                "sum(order_completed.revenue, within=9 * DAY)",
+                "sum(order_completed.revenue, within=9 * DAY, before=9 * DAY)",
+            ],
+        ),
+        (
+            "sequence(product_added, then=not order_completed, within=1 * HOUR)",
+            ["sequence(product_added, then=not order_completed, within=1 * HOUR)"],
+        ),
+        ("last('Survey Answered'.nps) >= 9", ["last('Survey Answered'.nps)"]),
+    ],
+)
+def test_each_measure_of_a_comparison_is_named_as_it_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], condition: str, measures: list[str]
+):
+    path = tmp_path / "shop.yaml"
+    path.write_text(f"- name: s\n  purpose: p\n  enter: {json.dumps(condition)}\n")
+    found = shown(capsys, str(path), "s")
+    assert [each["name"] for each in found["features"]] == measures
+    flips = [f"as events come into or leave {one}" for one in measures]
+    assert found["times"] == ([] if "last" in condition else flips)
+
+
 def test_a_definitions_own_times_are_among_its_flips(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
