@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo
 from stream.clock import MINUTE_MS
 
 _QUARTER_MS = 15 * MINUTE_MS
-"""No zone's offset changes within one: transitions and offsets are multiples of it since 1970."""
+"""Offsets are multiples of it, and nearly all instants at which clocks are changed; some places
+changed them a minute past midnight, the last one in 2022."""
 
 CACHED_MAX = 4_096
 """Quarters of an hour kept, 100 bytes each: six weeks of them."""
@@ -39,9 +40,12 @@ class LocalClock:
         quarter = time_ms // _QUARTER_MS
         found = self._known.get(quarter)
         if found is None:
+            found = self._read(quarter * _QUARTER_MS)
+            if found != self._read((quarter + 1) * _QUARTER_MS - 1):
+                return self._read(time_ms)  # the clock is changed within the quarter
             if len(self._known) >= CACHED_MAX:
                 self._known.clear()
-            found = self._known[quarter] = self._read(quarter * _QUARTER_MS)
+            self._known[quarter] = found
         return found
 
     def _read(self, time_ms: int) -> LocalTime:
