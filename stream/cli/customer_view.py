@@ -15,6 +15,7 @@ from stream.cli.backtest_tables import duration, output
 from stream.clock import NEVER_MS, rfc3339
 from stream.explain.explanation import Explanation, SegmentState
 from stream.explain.leaves import LeafState
+from stream.explain.voices import Action, Voices
 from stream.explain.ways import Way
 
 Shown = tuple[int, bool, str, str]
@@ -37,9 +38,30 @@ def as_json(found: Explanation) -> dict[str, Any]:
         "last_seen": _instant(found.last_ms or None),
         "events": found.events,
         "aliases": list(found.aliases),
+        "actions": _actions_json(found.voices),
         "clusters": {name: rfc3339(at_ms) for name, at_ms in found.learned.items()},
         "segments": [_segment_json(state) for state in found.segments],
     }
+
+
+def _actions_json(voices: Voices) -> dict[str, Any]:
+    current = voices.current
+    return {
+        "current": None if current is None else _action_json(current),
+        "suppressing": [_action_json(action) for action in voices.suppressing],
+        "waiting": [
+            {"segment": each.segment, "why": each.why, "not_before": _instant(each.not_before_ms),
+             "valid_until": _instant(each.until_ms)}
+            for each in voices.waits
+        ],
+    }  # fmt: skip
+
+
+def _action_json(action: Action) -> dict[str, Any]:
+    said = msgspec.to_builtins(action)
+    said["since"] = _instant(said.pop("since_ms"))
+    said["valid_until"] = _instant(said.pop("until_ms"))
+    return {**said, "channels": list(action.channels)}
 
 
 def _segment_json(state: SegmentState) -> dict[str, Any]:
@@ -97,6 +119,8 @@ def print_explanation(found: Explanation, timeline: Sequence[Shown], *, in_full:
         _line(console, f"  also known by {len(found.aliases)} other ids")
     for name, at_ms in found.learned.items():
         _line(console, f"  in {name} since {_short(at_ms)}")
+    for line in _action_lines(found.voices):
+        _line(console, f"  {line}")
     for state in found.segments:
         if state.member or in_full:
             _print_state(console, state)
@@ -110,6 +134,25 @@ def print_explanation(found: Explanation, timeline: Sequence[Shown], *, in_full:
             _line(console, f"  {_short(at_ms)}  {'+' if entered else '-'}{segment} by {cause}")
         if len(timeline) > TIMELINE_MAX:
             _line(console, f"  and {len(timeline) - TIMELINE_MAX:,} before (--json)")
+
+
+def _action_lines(voices: Voices) -> list[str]:
+    """What is said to the customer now, what is kept from them, and what waits."""
+    current = voices.current
+    lines = ["action now: none"] if current is None else [_action_line("action now", current)]
+    lines += [_action_line("suppressed", action) for action in voices.suppressing]
+    for each in voices.waits:
+        starts = "" if each.not_before_ms is None else f", not before {_short(each.not_before_ms)}"
+        lines.append(f"waits: the action of {each.segment} ({each.why}{starts})")
+    return lines
+
+
+def _action_line(word: str, action: Action) -> str:
+    until = "" if action.until_ms is None else f" until {_short(action.until_ms)}"
+    variant = "" if action.variant is None else f", variant {action.variant}"
+    channels = ", ".join(action.channels)
+    since = f"since {_short(action.since_ms)}{until}"
+    return f"{word}: {channels}, by {action.segment}{variant}, {since}"
 
 
 def _print_state(console: Console, state: SegmentState) -> None:

@@ -378,3 +378,18 @@ def offered(row: Row, context: Context, segment: str) -> tuple[dict[str, Any], s
     if len(channels) == len(play.channels):
         return action, None
     return ({**action, "channels": channels}, None) if channels else ({}, WITHHELD)
+
+
+def waiting(about: About) -> list[tuple[str, str, int | None]]:
+    """Actions that wait: segment, what is in the way, and when time alone takes that away."""
+    found: list[tuple[str, str, int | None]] = []
+    voice = about[1].voice
+    if voice is not None:
+        turn = _Turn("", about, voice, {}, is_old=False)
+        for segment in sorted(s for s in voice.waiting if s in turn.plan.plays):
+            why = turn.why_waiting(segment)
+            at_ms = turn.start_ms(turn.plan.plays[segment])
+            if why == "jitter" and turn.plan.plays[segment].suppresses:
+                at_ms = voice.waiting[segment][2]
+            found.append((segment, why, at_ms if about[3] < at_ms < NEVER_MS else None))
+    return found

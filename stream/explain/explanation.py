@@ -11,6 +11,7 @@ from stream.engine.timeline import Timeline
 from stream.engine.versions import CLUSTER_PREFIX
 from stream.explain.ageing import Ageing, copied
 from stream.explain.leaves import LeafState, leaf_state
+from stream.explain.voices import Voices, voices_at
 from stream.explain.ways import Place, Way, ways_of
 from stream.segments.compiler import Unit
 from stream.segments.conditions import Tree
@@ -62,7 +63,8 @@ class SegmentState(msgspec.Struct, frozen=True):
 class Explanation(msgspec.Struct, frozen=True):
     """All of it; `definitions` is the name of the pack in force, `learned` memberships beside it.
 
-    is_customer is None where the definitions do not say what a customer is.
+    is_customer is None where the definitions do not say what a customer is; `voices` is what is
+    said to them.
     """
 
     customer: str
@@ -75,6 +77,7 @@ class Explanation(msgspec.Struct, frozen=True):
     first_ms: int
     last_ms: int
     events: int
+    voices: Voices
 
 
 def explain(
@@ -120,6 +123,7 @@ def explain(
         first_ms=row.first_ms,
         last_ms=row.last_ms,
         events=row.events,
+        voices=voices_at(place),
     )
 
 

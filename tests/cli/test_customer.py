@@ -107,6 +107,39 @@ def test_tables_for_people(history: str, capsys: pytest.CaptureFixture[str]):
     assert "abandoned_cart" not in out
 
 
+def test_what_is_said_to_the_customer_now(
+    history: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    file = tmp_path / "voice.yaml"
+    file.write_text(
+        "consent_default: allow\nsegments:\n"
+        "  - {name: cart, purpose: p, enter: cart.items > 0, priority: 9, action: {channels: "
+        "[email, push], message: m, enabled: true, variants: [{name: plain}]}}\n"
+        "  - {name: buyer, purpose: p, enter: orders.count >= 1, action: "
+        "{kind: suppress, channels: [ads], purpose: own, enabled: true}}\n"
+    )
+    words = ("c-1", "--events", history, "--segments", str(file))
+    begun, bought = rfc3339(START_MS + 10 * DAY), rfc3339(START_MS + 2000)
+    assert asked(capsys, *words)["actions"] == {
+        "current": {
+            "segment": "cart", "kind": "message", "channels": ["email", "push"],
+            "variant": "plain", "message": "m", "since": begun,
+            "valid_until": rfc3339(START_MS + 17 * DAY),
+        },
+        "suppressing": [{
+            "segment": "buyer", "kind": "suppress", "channels": ["ads"], "variant": None,
+            "message": None, "since": bought, "valid_until": None,
+        }],
+        "waiting": [],
+    }  # fmt: skip
+    assert cli.main(["customer", *words]) == 0
+    out = capsys.readouterr().out
+    assert "action now: email, push, by cart, variant plain, since 2026-03-12 00:00 until" in out
+    assert "suppressed: ads, by buyer, since 2026-03-02 00:00" in out
+    assert cli.main(["customer", "c-2", *words[1:]]) == 0
+    assert "action now: none" in capsys.readouterr().out
+
+
 def test_who_is_not_there_and_what_is_not_there(
     history: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
