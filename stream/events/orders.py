@@ -209,6 +209,7 @@ def checkout_stepped(step: str) -> Builder[OrderProperties]:
             value_micros=value,
             payment_method=order.payment_method,
             shipping_method=order.shipping_method,
+            shipping_micros=micros(order.shipping, "$.shipping"),
         )
 
     return build

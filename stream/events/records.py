@@ -113,6 +113,7 @@ class CheckoutStepped(Event, tag=9, frozen=True):
     value_micros: int | None = None
     payment_method: str | None = None
     shipping_method: str | None = None
+    shipping_micros: int | None = None
 
 
 class OrderCompleted(Event, tag=10, frozen=True):

@@ -47,9 +47,17 @@ class EventKind(NamedTuple):
     items: str = ""
 
 
+_HOUR = (
+    "(None if event.time_ms % 86400000 == 0 or (local.hour == 0 and event.time_ms % 1800000 == 0) "
+    "else local.hour)"
+)
+"""The first instant of a day, UTC or at the shop, is what a date without a time becomes."""
+
 _COMMON = {
     "channel": Property("event.channel", TEXT, "web, app, store, phone or another word."),
-    "hour": Property("local.hour", NUMBER, "Hour of the day at the shop, 0 to 23."),
+    "hour": Property(
+        _HOUR, NUMBER, "Hour of the day at the shop, 0 to 23; unknown of a bare date."
+    ),
     "weekday": Property("local.weekday", NUMBER, "Day of the week, 1 Monday to 7 Sunday."),
     "day": Property("local.day", NUMBER, "Day of the month, 1 to 31."),
     "month": Property("local.month", NUMBER, "Month, 1 to 12."),
@@ -98,6 +106,7 @@ _CHECKOUT = {
     "value": Property("event.value_micros", MONEY, "Value of the checkout."),
     "payment_method": Property("event.payment_method", TEXT, "How it is to be paid."),
     "shipping_method": Property("event.shipping_method", TEXT, "How it is to be sent."),
+    "shipping": Property("event.shipping_micros", MONEY, "What sending it will cost."),
 }
 _COUPON = {
     **_COMMON,

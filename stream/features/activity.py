@@ -26,4 +26,8 @@ FAMILY: tuple[Feature, ...] = (
             "Pages of the latest visit."),
     Feature("products.viewed", _S.format("total_products"), "count", PRODUCTS,
             "Product views over all visits."),
+    Feature("products.sold_out_share",
+            "(None if row.sessions is None else sold_out_share(row.sessions.stocks))", "ratio",
+            PRODUCTS, "Share of the latest 24 products looked at that were out of stock, from 6 "
+            "on that said it.", nullable=True),
 )  # fmt: skip

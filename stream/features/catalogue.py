@@ -6,6 +6,7 @@ from stream.features import activity, engagement, intent, purchases, style, trai
 from stream.features.registry import Feature, by_name
 from stream.state import windows
 from stream.state.consents import agreed, words_of
+from stream.state.stocks import sold_out_share
 
 FEATURES: dict[str, Feature] = by_name(
     (activity.FAMILY, intent.FAMILY, purchases.FAMILY, style.FAMILY, engagement.FAMILY)
@@ -15,6 +16,9 @@ FUNCTIONS = {
     "rhythm": purchases.rhythm,
     "return_rate": purchases.return_rate,
     "discount_share": purchases.discount_share,
+    "full_price_share": purchases.full_price_share,
+    "usual_look": style.usual_look,
+    "sold_out_share": sold_out_share,
     "number_trait": traits.number_trait,
     "text_trait": traits.text_trait,
     "flag_trait": traits.flag_trait,

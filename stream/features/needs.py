@@ -67,6 +67,11 @@ _CHECKOUT = (
     "Checkout Step Completed",
     "Payment Info Entered",
 )
+_WISHED = (
+    "Product Added to Wishlist",
+    "Product Removed from Wishlist",
+    "Wishlist Product Added to Cart",
+)
 _SENT = ("Message Sent", "Email Sent", "Push Notification Sent", "SMS Sent")
 _CLICKED = ("Email Link Clicked", "Push Notification Tapped", "SMS Link Clicked")
 
@@ -77,10 +82,12 @@ _MATURES = "an order's returns are known 30 days after it"
 
 _REVENUE = ((Carried("revenue", _ORDER),),)
 _OFFER = ((Carried("discount", _ORDER), Carried("coupon", _ORDER), Carried("list_price", _ORDER)),)
+_FULL_PRICE = ((Carried("discount or list_price", _ORDER),),)
 _WHICH_ORDER = (
     (Carried("order_id", ("Order Completed",)),),
     (Carried("order_id", ("Order Refunded",)),),
 )
+_SHIPPING = ((Carried("shipping", _CHECKOUT),),)
 _IN_CART = ((Carried("product", _ADDED),),)
 
 
@@ -93,8 +100,8 @@ def _cart(carry: tuple[tuple[Carried, ...], ...] = ()) -> Need:
     return Need(_CART, (_ADDED,), (("Product Removed", "Cart Viewed"), _ORDER), carry, _IN_CART)
 
 
-def _checkout() -> Need:
-    return Need((*_CHECKOUT, *_ORDER), (_CHECKOUT,), should=(_ORDER,))
+def _checkout(carry: tuple[tuple[Carried, ...], ...] = ()) -> Need:
+    return Need((*_CHECKOUT, *_ORDER), (_CHECKOUT,), should=(_ORDER,), carry=carry)
 
 
 def _browse(carry: tuple[tuple[Carried, ...], ...] = ()) -> Need:
@@ -103,6 +110,18 @@ def _browse(carry: tuple[tuple[Carried, ...], ...] = ()) -> Need:
 
 def _orders(carry: tuple[tuple[Carried, ...], ...] = ()) -> Need:
     return Need(_ORDERS, (_ORDER,), carry=carry)
+
+
+def _looks() -> Need:
+    """A look is at the product that is then bought, so both have to name it."""
+    carry = tuple((Carried("product", events),) for events in (("Product Viewed",), _ORDER))
+    return Need(_ORDERS, (("Product Viewed",), _ORDER), carry=carry)
+
+
+def _wishes() -> Need:
+    """A wish list is right where one also sees what becomes of it."""
+    carry = ((Carried("product", _WISHED),),)
+    return Need((*_WISHED, "Product Added", *_ORDER), (_WISHED[:1],), (_ORDER,), better=carry)
 
 
 def _refunds() -> tuple[Events, ...]:
@@ -121,6 +140,9 @@ NEEDS: dict[str, Need] = {
     "sessions.time": msgspec.structs.replace(_visits(), by_time=_VISIT_ENDS),
     "session.pages": Need(_VISITS, ((PAGE,),)),
     "products.viewed": Need(("Product Viewed",), (("Product Viewed",),)),
+    "products.sold_out_share": Need(
+        ("Product Viewed",), (("Product Viewed",),),
+        carry=((Carried("availability", ("Product Viewed",)),),)),
     "cart.items": _cart(),
     "cart.lines": _cart(_IN_CART),
     "cart.last_activity": _cart(),
@@ -128,8 +150,12 @@ NEEDS: dict[str, Need] = {
     "checkout.open": _checkout(),
     "checkout.last_step": _checkout(),
     "checkout.steps": _checkout(),
+    "checkout.shipping": _checkout(_SHIPPING),
+    "checkout.shipping_shown": _checkout(_SHIPPING),
     "browse.products": _browse(((Carried("product", ("Product Viewed",)),),)),
     "browse.last": _browse(),
+    "wishlist.items": _wishes(),
+    "wishlist.last": _wishes(),
     "orders.count": _orders(),
     "orders.revenue": _orders(_REVENUE),
     "orders.refunded": Need((*_ORDERS, "Order Refunded"), (_ORDER, *_refunds()),
@@ -142,6 +168,7 @@ NEEDS: dict[str, Need] = {
     "orders.occasions": _orders(),
     "orders.last_gap_ratio": _orders(),
     "orders.discount_share": _orders(_OFFER),
+    "orders.full_price_share": _orders(_FULL_PRICE),
     "rhythm.gap": _orders(),
     "returns.matured_orders": Need(_ORDERS, (_ORDER,), by_time=_MATURES),
     "returns.rate": Need((*_ORDERS, "Order Refunded"), (_ORDER, *_refunds()), (), _REVENUE,
@@ -154,8 +181,9 @@ NEEDS: dict[str, Need] = {
     "first_order.on_offer": _orders(_OFFER),
     "orders.item_price": _orders((*_REVENUE, (Carried("products", _ORDER),))),
     "orders.basket": _orders(_REVENUE),
-    "orders.looked": Need(_ORDER, (("Product Viewed",), _ORDER)),
-    "orders.look_ahead": Need(_ORDER, (("Product Viewed",), _ORDER)),
+    "orders.looked": _looks(),
+    "orders.look_ahead": _looks(),
+    "orders.usual_look": _looks(),
     "messages.unsubscribed": Need(_STOPPED, (_STOPPED,)),
     "messages.sent": Need(_SENT, (_SENT,)),
     "messages.opened": Need(("Email Opened",), (("Email Opened",),)),

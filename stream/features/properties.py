@@ -9,8 +9,12 @@ from __future__ import annotations
 
 import msgspec
 
+from stream.clock import MINUTE_MS
 from stream.events.kinds import KINDS
 from stream.events.records import CustomerEvent
+
+MIDNIGHTS_MS = 30 * MINUTE_MS
+"""Midnight is at a multiple of it in nearly every zone."""
 
 
 class Property(msgspec.Struct, frozen=True):
@@ -21,6 +25,7 @@ class Property(msgspec.Struct, frozen=True):
     event   fields of the record, of which any says it
     item    fields of its items, of which any says it; one item that does is enough
     always  whether an event without it lacks something; else it comes with some events only
+    clock   whether it is the time of the day: dates alone become midnights, somewhere
     """
 
     name: str
@@ -28,9 +33,12 @@ class Property(msgspec.Struct, frozen=True):
     event: tuple[str, ...] = ()
     item: tuple[str, ...] = ()
     always: bool = True
+    clock: bool = False
 
     def carried(self, record: CustomerEvent) -> bool:
         """Whether the record says it."""
+        if self.clock:
+            return record.time_ms % MIDNIGHTS_MS != 0
         for field in self.event:
             if getattr(record, field, None) not in (None, ()):
                 return True
@@ -67,11 +75,17 @@ PROPERTIES: dict[str, Property] = {
         Property("order_id", "order_id, the same on an order and on its refund", ("order_id",)),
         Property("currency", "currency, an ISO 4217 code", ("currency",)),
         Property("discount", "discount on what has one", ("discount_micros",), always=False),
+        Property("discount or list_price", "discount on every order, 0 where there is none; or "
+                 "list_price on each product", ("discount_micros",), ("list_price_micros",)),
         Property("coupon", "coupon on what was bought with one", ("coupon",), ("coupon",),
                  always=False),
         Property("payment_method", "payment_method on orders and checkout steps",
                  ("payment_method",)),
         Property("shipping_method", "shipping_method on checkout steps", ("shipping_method",)),
+        Property("shipping", "shipping: what sending will cost, on checkout steps and orders",
+                 ("shipping_micros",), always=False),
+        Property("time of day", "the time of the day in timestamps, not the date alone",
+                 ("time_ms",), clock=True),
         Property("store", "store of an order that was placed in one", ("store",), always=False),
         Property("gift", "gift: true on an order that is one", ("gift",), always=False),
         Property("results_count", "results_count: how many products a search found",

@@ -23,9 +23,19 @@ def return_rate(row: Row) -> float | None:
 
 
 def discount_share(row: Row) -> float | None:
-    """Share of the orders that were bought on offer."""
+    """Share of the orders that are known to be bought on offer; unknown while none says it."""
     orders = row.orders
-    return None if orders is None or orders.count == 0 else orders.discounted / orders.count
+    if orders is None or orders.count == 0 or orders.discounted + orders.full_price == 0:
+        return None
+    return orders.discounted / orders.count
+
+
+def full_price_share(row: Row) -> float | None:
+    """Share of the orders that are known to be bought without offer; unknown while none says it."""
+    orders = row.orders
+    if orders is None or orders.count == 0 or orders.discounted + orders.full_price == 0:
+        return None
+    return orders.full_price / orders.count
 
 
 _O = "(0 if row.orders is None else row.orders.{})"
@@ -48,7 +58,11 @@ FAMILY: tuple[Feature, ...] = (
     Feature("orders.last_gap_ratio", _O.format("last_gap_ratio"), "ratio", ORDERS,
             "The gap before the latest order, as a multiple of the rhythm before it."),
     Feature("orders.discount_share", "discount_share(row)", "ratio", ORDERS,
-            "Share of the orders that were bought on offer.", nullable=True),
+            "Share of the orders of which it is known that most of the money went on offers.",
+            nullable=True),
+    Feature("orders.full_price_share", "full_price_share(row)", "ratio", ORDERS,
+            "Share of the orders of which it is known that most of the money did not.",
+            nullable=True),
     Feature("rhythm.gap", "(None if row.orders is None else rhythm(row))", "duration", ORDERS,
             "The customer's own gap between orders, towards 60 days while little is known.",
             nullable=True),

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from stream.segments.leaf_code import PAST_PREFIX, LeafCode
-from stream.state.fold import BROWSE, CART, CHECKOUT, MESSAGES, ORDERS, TRAITS
+from stream.state.fold import BROWSE, CART, CHECKOUT, MESSAGES, ORDERS, TRAITS, WISHES
 
 _PARTS = {
     ORDERS: "row.orders is not None",
@@ -19,6 +19,7 @@ _PARTS = {
     BROWSE: "row.browse is not None",
     MESSAGES: "row.messages is not None",
     TRAITS: "row.traits",
+    WISHES: "row.wishes",
 }
 _KNOWN = sum(_PARTS)
 

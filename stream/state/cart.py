@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from stream.events.records import CartAdded, CartRemoved, CartViewed, CheckoutStepped, Item
+from stream.state.looks import look_again
 from stream.state.row import Browse, Cart, CartLine, Checkout, Row
 
 CART_LINES_MAX: Final = 50
@@ -100,12 +101,19 @@ def step_checkout(row: Row, event: CheckoutStepped) -> None:
         return
     checkout = row.checkout
     if checkout is None:
-        row.checkout = Checkout(time_ms, time_ms, 1, event.payment_method)
-        return
-    checkout.started_ms = min(checkout.started_ms, time_ms)
-    checkout.last_ms = max(checkout.last_ms, time_ms)
-    checkout.steps += 1
-    checkout.payment_method = event.payment_method or checkout.payment_method
+        checkout = row.checkout = Checkout(time_ms, time_ms, 1, event.payment_method)
+    else:
+        checkout.started_ms = min(checkout.started_ms, time_ms)
+        checkout.last_ms = max(checkout.last_ms, time_ms)
+        checkout.steps += 1
+        checkout.payment_method = event.payment_method or checkout.payment_method
+    shipping_micros = event.shipping_micros
+    if (
+        shipping_micros is not None
+        and shipping_micros != checkout.shipping_micros
+        and time_ms >= checkout.shipping_ms
+    ):
+        checkout.shipping_micros, checkout.shipping_ms = shipping_micros, time_ms
 
 
 def look_at(row: Row, item: Item, time_ms: int) -> None:
@@ -123,6 +131,8 @@ def look_at(row: Row, item: Item, time_ms: int) -> None:
         if time_ms < products[oldest]:
             return
         del products[oldest]
+    if seen_ms is not None:
+        look_again(row.looks, key, seen_ms, time_ms)
     if seen_ms is None or time_ms > seen_ms:
         products[key] = time_ms
     browse.last_ms = max(browse.last_ms, time_ms)
@@ -166,6 +176,8 @@ def merge_intent(row: Row, other: Row) -> None:
             late.started_ms = min(early.started_ms, late.started_ms)
             late.steps += early.steps
             late.payment_method = late.payment_method or early.payment_method
+            if late.shipping_micros < 0:
+                late.shipping_micros, late.shipping_ms = early.shipping_micros, early.shipping_ms
             row.checkout = late
     if other.browse is not None:
         browse = row.browse or Browse()

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 from stream.events import records as r
 from stream.state import cart as intent
 from stream.state.consents import agree, agree_by_traits
-from stream.state.looks import note_look
+from stream.state.looks import forget_looks, look_before
 from stream.state.messages import respond
 from stream.state.orders import (
     cancel_order,
@@ -23,6 +23,8 @@ from stream.state.orders import (
 )
 from stream.state.row import Row
 from stream.state.sessions import close, session_end_ms, visit
+from stream.state.stocks import with_view
+from stream.state.wishes import buy_wishes, fulfil, wish_for
 
 ACTIVITY: Final = 1
 SESSIONS: Final = 2
@@ -35,7 +37,8 @@ TRAITS: Final = 128
 VISITS: Final = 256
 PRODUCTS: Final = 512
 CONSENT: Final = 2048
-EVERYTHING: Final = 1023 | CONSENT
+WISHES: Final = 8192
+EVERYTHING: Final = 1023 | CONSENT | WISHES
 """Parts of a row, as bits. How many visits and product views there were are parts of their own:
 most events go on with a visit, and what asks for its number need not be decided for them."""
 
@@ -76,18 +79,31 @@ def _product(row: Row, event: r.ProductViewed) -> None:
     sessions = visit(row, time_ms)
     sessions.products += time_ms >= sessions.start_ms
     sessions.total_products += 1
+    in_stock = event.item.in_stock
+    if in_stock is not None:
+        sessions.stocks = with_view(sessions.stocks, in_stock=in_stock)
     intent.look_at(row, event.item, time_ms)
 
 
 def _order(row: Row, event: r.OrderCompleted) -> None:
-    before = 0 if row.orders is None else row.orders.count
-    placed_ms = complete_order(row, event)
-    if row.orders is not None and row.orders.count > before:
-        note_look(row, placed_ms)
+    placed_ms = complete_order(row, event, look_before(row, event))
+    if row.looks:
+        forget_looks(row, event)
+    buy_wishes(row, event, placed_ms)
     intent.close_intent(row, placed_ms)
 
 
+def _add(row: Row, event: r.CartAdded) -> None:
+    intent.add_to_cart(row, event)
+    if row.wishes:
+        fulfil(row, event.item, event.time_ms)
+
+
 def _wish(row: Row, event: r.WishlistChanged) -> None:
+    if event.action == "added":
+        wish_for(row, event.item, event.time_ms)
+    else:
+        fulfil(row, event.item, event.time_ms)
     if event.action == "moved_to_cart":
         added = r.CartAdded(
             time_ms=event.time_ms,
@@ -119,16 +135,16 @@ FOLDS: Final[dict[type, Fold]] = {
     r.ListViewed: Fold(None, ACTIVITY | SESSIONS, True),
     r.ProductViewed: Fold(_product, ACTIVITY | SESSIONS | BROWSE | PRODUCTS, False),
     r.ProductClicked: Fold(None, ACTIVITY | SESSIONS, True),
-    r.CartAdded: Fold(intent.add_to_cart, _INTENT, True),
+    r.CartAdded: Fold(_add, _INTENT | WISHES, True),
     r.CartRemoved: Fold(intent.remove_from_cart, _INTENT, True),
     r.CartViewed: Fold(intent.view_cart, _INTENT, True),
     r.CheckoutStepped: Fold(intent.step_checkout, ACTIVITY | SESSIONS | CHECKOUT, True),
-    r.OrderCompleted: Fold(_order, _INTENT | CHECKOUT | ORDERS, True),
-    r.OrderUpdated: Fold(_order, _INTENT | CHECKOUT | ORDERS, False),
+    r.OrderCompleted: Fold(_order, _INTENT | CHECKOUT | ORDERS | WISHES, True),
+    r.OrderUpdated: Fold(_order, _INTENT | CHECKOUT | ORDERS | WISHES, False),
     r.OrderCancelled: Fold(cancel_order, ORDERS, False),
     r.OrderRefunded: Fold(refund_order, ORDERS, False),
     r.CouponUsed: Fold(None, ACTIVITY | SESSIONS, True),
-    r.WishlistChanged: Fold(_wish, _INTENT, True),
+    r.WishlistChanged: Fold(_wish, _INTENT | WISHES, True),
     r.MessageResponded: Fold(respond, MESSAGES | CONSENT, False),
     r.Identified: Fold(_identify, TRAITS | CONSENT, False),
     r.ConsentChanged: Fold(agree, CONSENT, False),

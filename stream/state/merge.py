@@ -6,7 +6,8 @@ checkouts and product views of customers who cancelled no order; counts and sums
 ask for. Approximate: carts that share a line (the larger quantity is kept) or add to one from
 before the other's order, traits that both rows have (the later identify's win), visits of which an
 ended one goes on in the other row, occasions beyond the listed orders, looks before an order that
-are in the other row, a refund without an amount whose order is in the other row.
+are in the other row, wishes that the other row bought, a refund without an amount whose order is in
+the other row.
 """
 
 from __future__ import annotations
@@ -17,12 +18,14 @@ from stream.state.consents import merge_consent
 from stream.state.dedupe import merge_ids
 from stream.state.filled import merge_filled
 from stream.state.fold import CHANNELS_MAX, TRAITS_MAX
+from stream.state.looks import merge_looks
 from stream.state.merge_orders import merge_orders
 from stream.state.merge_windows import merge_windows
 from stream.state.messages import merge_messages
 from stream.state.row import Row
 from stream.state.sessions import merge_sessions
 from stream.state.voice import merge_voice
+from stream.state.wishes import merge_wishes
 
 ALIASES_MAX = 64
 """Ids kept for erasure; further ones still forward, and are named in their own rows."""
@@ -45,6 +48,8 @@ def merge(row: Row, other: Row, source: str, own: str = "") -> None:
     merge_sessions(row, other)
     merge_orders(row, other)
     merge_messages(row, other)
+    merge_looks(row, other)
+    merge_wishes(row, other)
     merge_intent(row, other)
     merge_ids(row, other)
     merge_windows(row.windows, other.windows)

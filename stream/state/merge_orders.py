@@ -27,6 +27,7 @@ _SUMMED = (
     "foreign",
     "looked",
     "looked_ms",
+    "full_price",
 )
 
 

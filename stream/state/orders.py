@@ -12,6 +12,7 @@ from xxhash import xxh3_64_intdigest
 
 from stream.clock import DAY_MS, NEVER_MS
 from stream.events.records import Item, OrderCancelled, OrderCompleted, OrderRefunded
+from stream.state.offers import is_on_offer
 from stream.state.row import FirstPurchase, Order, Orders, Row
 
 ORDERS_MAX: Final = 32
@@ -62,8 +63,10 @@ def rhythm_ms(orders: Orders) -> int:
     return min(max(mean_ms, RHYTHM_MIN_MS), RHYTHM_MAX_MS)
 
 
-def complete_order(row: Row, event: OrderCompleted) -> int:
+def complete_order(row: Row, event: OrderCompleted, look_ms: int = 0) -> int:
     """Count an order, or bring one up to date whose number is known; when it was placed.
+
+    `look_ms` is how long before it its customer began to look.
 
     Raises
     ------
@@ -89,51 +92,45 @@ def complete_order(row: Row, event: OrderCompleted) -> int:
             _revise(orders, known, revenue_micros)
         return min(known.time_ms, event.time_ms)
     orders.foreign += foreign
-    discounted = is_discounted(event)
+    on_offer = is_on_offer(event)
     order = Order(
         number=number,
         time_ms=event.time_ms,
         revenue_micros=revenue_micros,
-        discounted=discounted,
+        discounted=on_offer is True,
         items=sum(item.quantity for item in event.items),
+        full_price=on_offer is False,
+        look_ms=look_ms,
     )
     _count_occasion(orders, event.time_ms)
     _insert(orders, order)
     orders.count += 1
     orders.revenue_micros += revenue_micros
     orders.items += order.items
-    orders.discounted += discounted
+    orders.discounted += order.discounted
+    orders.full_price += order.full_price
+    orders.looked += look_ms > 0
+    orders.looked_ms += look_ms
     if orders.first is None or event.time_ms < orders.first.time_ms:
-        orders.first = _first_purchase(event, revenue_micros, order.items)
+        orders.first = _first_purchase(event, order)
     orders.last_ms = max(orders.last_ms, event.time_ms)
     orders.first_ms = min(orders.first_ms or NEVER_MS, event.time_ms)
     return event.time_ms
 
 
-def is_discounted(event: OrderCompleted) -> bool:
-    """Bought on offer: a discount, a coupon, or a line under its list price."""
-    if (event.discount_micros or 0) > 0 or event.coupon:
-        return True
-    return any(
-        item.list_price_micros is not None
-        and item.price_micros is not None
-        and item.price_micros < item.list_price_micros
-        for item in event.items
-    )
-
-
-def _first_purchase(event: OrderCompleted, revenue_micros: int, items: int) -> FirstPurchase:
+def _first_purchase(event: OrderCompleted, order: Order) -> FirstPurchase:
     product = None
     if event.items:
         product = event.items[0].product_id or event.items[0].sku
     return FirstPurchase(
         time_ms=event.time_ms,
-        revenue_micros=revenue_micros,
-        items=items,
+        revenue_micros=order.revenue_micros,
+        items=order.items,
         product=product,
         coupon=event.coupon,
         channel=event.channel,
-        discounted=is_discounted(event),
+        discounted=order.discounted,
+        full_price=order.full_price,
     )
 
 
@@ -198,6 +195,9 @@ def take_out(orders: Orders, order: Order) -> None:
     orders.refunded_micros -= order.refunded_micros
     orders.items -= order.items
     orders.discounted -= order.discounted
+    orders.full_price -= order.full_price
+    orders.looked -= order.look_ms > 0
+    orders.looked_ms -= order.look_ms
     if order.matured:
         orders.matured -= 1
         orders.matured_micros -= order.revenue_micros
@@ -215,8 +215,9 @@ def _forget_times(orders: Orders, cancelled_ms: int) -> None:
         first = standing[0]
         if orders.first is None or orders.first.time_ms != first.time_ms:
             orders.first = FirstPurchase(
-                first.time_ms, first.revenue_micros, first.items, discounted=first.discounted
-            )
+                first.time_ms, first.revenue_micros, first.items,
+                discounted=first.discounted, full_price=first.full_price,
+            )  # fmt: skip
         orders.first_ms, orders.last_ms = first.time_ms, standing[-1].time_ms
         recount_occasions(orders)
     elif standing and cancelled_ms == orders.last_ms:

@@ -15,7 +15,11 @@ from stream.state.windows import Kept
 
 
 class Sessions(msgspec.Struct, array_like=True, gc=False):
-    """Visits, split by 30 minutes of silence. `open` ones end by timer; sums include them."""
+    """Visits, split by 30 minutes of silence. `open` ones end by timer; sums include them.
+
+    `stocks` is a 1 and then a bit for each of the latest product views, 1 for out of stock, of
+    those that say it (stocks.py).
+    """
 
     count: int = 0
     start_ms: int = 0
@@ -29,6 +33,7 @@ class Sessions(msgspec.Struct, array_like=True, gc=False):
     total_searches: int = 0
     empty_searches: int = 0
     total_products: int = 0
+    stocks: int = 1
 
 
 class CartLine(msgspec.Struct, array_like=True, gc=False):
@@ -47,12 +52,18 @@ class Cart(msgspec.Struct, array_like=True, gc=False):
 
 
 class Checkout(msgspec.Struct, array_like=True, gc=False):
-    """An open checkout: begun, and no order since."""
+    """An open checkout: begun, and no order since.
+
+    `shipping_micros` is what a step said last that sending costs, and `shipping_ms` when that was
+    first said; -1 and 0 where none did.
+    """
 
     started_ms: int
     last_ms: int
     steps: int = 1
     payment_method: str | None = None
+    shipping_micros: int = -1
+    shipping_ms: int = 0
 
 
 class Browse(msgspec.Struct, array_like=True, gc=False):
@@ -63,7 +74,11 @@ class Browse(msgspec.Struct, array_like=True, gc=False):
 
 
 class Order(msgspec.Struct, array_like=True, gc=False):
-    """One of the latest orders; `revenue_micros` as it now stands, before refunds."""
+    """One of the latest orders; `revenue_micros` as it now stands, before refunds.
+
+    It was bought on offer (`discounted`), at the full price, or nobody said (offers.py). `look_ms`
+    is from the first look at what was bought to the order, 0 where it was not looked at (looks.py).
+    """
 
     number: int
     time_ms: int
@@ -73,6 +88,8 @@ class Order(msgspec.Struct, array_like=True, gc=False):
     matured: bool = False
     discounted: bool = False
     items: int = 0
+    full_price: bool = False
+    look_ms: int = 0
 
 
 class FirstPurchase(msgspec.Struct, array_like=True, gc=False):
@@ -85,6 +102,7 @@ class FirstPurchase(msgspec.Struct, array_like=True, gc=False):
     coupon: str | None = None
     channel: str | None = None
     discounted: bool = False
+    full_price: bool = False
 
 
 class Orders(msgspec.Struct, array_like=True, gc=False):
@@ -92,8 +110,8 @@ class Orders(msgspec.Struct, array_like=True, gc=False):
 
     `occasions` counts orders at least a day apart: two orders of one evening are one purchase
     occasion, so they say nothing about rhythm. `last_gap_ratio` is the gap before the latest
-    occasion as a multiple of the rhythm as it was before it. `looked` are the orders before which
-    product pages were seen, `looked_ms` is the time from there to them (looks.py).
+    occasion as a multiple of the rhythm as it was before it. `looked` are the orders of something
+    that was looked at before, `looked_ms` is the sum of their `look_ms`.
     """
 
     recent: list[Order] = []
@@ -117,6 +135,7 @@ class Orders(msgspec.Struct, array_like=True, gc=False):
     first: FirstPurchase | None = None
     looked: int = 0
     looked_ms: int = 0
+    full_price: int = 0
 
 
 class Messages(msgspec.Struct, array_like=True, gc=False):
@@ -195,6 +214,8 @@ class Row(msgspec.Struct, array_like=True, kw_only=True, gc=False, tag=ROW_FORMA
     voice       what is said to the customer, once there was something to say
     flip_ms     when time next turns a comparison, at the earliest; 0: not known. A timer that is
                 due before it is for the end of a visit or the like, and asks for less
+    looks       products looked at again -> first view (state/looks.py)
+    wishes      products on the wish list -> since when (state/wishes.py)
     """
 
     timer_ms: int = NEVER_MS
@@ -232,6 +253,8 @@ class Row(msgspec.Struct, array_like=True, kw_only=True, gc=False, tag=ROW_FORMA
     consent: dict[str, tuple[int, bool]] = {}
     voice: Voice | None = None
     flip_ms: int = 0
+    looks: dict[str, int] = {}
+    wishes: dict[str, int] = {}
 
 
 class Head(msgspec.Struct, array_like=True, gc=False, tag=ROW_FORMAT):

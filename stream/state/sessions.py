@@ -6,6 +6,7 @@ from typing import Final
 
 from stream.clock import MINUTE_MS, NEVER_MS
 from stream.state.row import Row, Sessions
+from stream.state.stocks import joined_views
 
 SESSION_GAP_MS: Final = 30 * MINUTE_MS
 
@@ -67,6 +68,7 @@ def merge_sessions(row: Row, other: Row) -> None:
     late.total_searches += early.total_searches
     late.empty_searches += early.empty_searches
     late.total_products += early.total_products
+    late.stocks = joined_views(early.stocks, late.stocks)
     row.sessions = late
 
 

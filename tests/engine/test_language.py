@@ -275,8 +275,8 @@ def test_an_amount_in_a_filter_is_exact():
 def test_a_habit_of_hours_is_of_orders_that_say_no_items_as_well():
     lane = Lane(definitions("name: early, enter: 'habit(hours=(0, 24), at_least=2)'"))
     for number in range(2):
-        lane.put("a", order(START_MS + number * DAY, str(number), 5))
-    assert turns(lane) == [("+early", DAY)]
+        lane.put("a", order(START_MS + number * DAY + 1, str(number), 5))
+    assert turns(lane) == [("+early", DAY + 1)]
 
 
 def test_a_late_event_from_before_a_measure_was_kept_makes_its_past_a_part():

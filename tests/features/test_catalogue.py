@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from stream.events.records import Item, ProductViewed, WishlistChanged
 from stream.features.catalogue import FEATURES
 from stream.features.registry import Feature, by_name
 from stream.segments.compiler import value_of
@@ -14,6 +15,7 @@ from tests.state.shopping import (
     START_MS,
     added,
     checkout,
+    head,
     message,
     order,
     page,
@@ -37,7 +39,7 @@ def a_customers_row() -> Row:
         search(START_MS + 2 * MINUTE, 9),
         product(START_MS + 2 * MINUTE, "p"),
         order(START_MS + 3 * MINUTE, "1", 100, coupon="X", channel="app", items=(thing("p", 2),)),
-        order(START_MS + 20 * DAY, "2", 50, items=(thing("q", 1),)),
+        order(START_MS + 20 * DAY, "2", 50, items=(thing("q", 1),), discount_micros=0),
         refunded(START_MS + 21 * DAY, "1", 25),
         message(START_MS + 22 * DAY, "opened"),
         message(START_MS + 22 * DAY, "clicked"),
@@ -45,10 +47,12 @@ def a_customers_row() -> Row:
         page(AT_WORK),
         product(AT_WORK + 1, "p"),
         product(AT_WORK + 2, "q"),
+        *(ProductViewed(**head(AT_WORK + 2), item=Item("q", in_stock=n > 0)) for n in range(6)),
         added(AT_WORK + 3, "p", 2, 19.99),
         added(AT_WORK + 4, "q", 1, 5),
+        WishlistChanged(**head(AT_WORK + 4), item=thing("r")),
         checkout(AT_WORK + 5),
-        checkout(AT_WORK + 6),
+        checkout(AT_WORK + 6, shipping_micros=4_950_000),
     ):
         expire(row, event.time_ms)
         fold(row, event)
@@ -64,7 +68,8 @@ EXPECTED = {
     "sessions.empty_searches": 1,
     "sessions.time": 3 * MINUTE,
     "session.pages": 1,
-    "products.viewed": 3,
+    "products.viewed": 9,
+    "products.sold_out_share": 1 / 6,
     "cart.items": 3,
     "cart.lines": 2,
     "cart.last_activity": AT_WORK + 4,
@@ -72,6 +77,8 @@ EXPECTED = {
     "checkout.open": True,
     "checkout.last_step": AT_WORK + 6,
     "checkout.steps": 2,
+    "checkout.shipping": 4_950_000,
+    "checkout.shipping_shown": AT_WORK + 6,
     "browse.products": 2,
     "browse.last": AT_WORK + 2,
     "orders.count": 2,
@@ -84,6 +91,7 @@ EXPECTED = {
     "orders.occasions": 2,
     "orders.last_gap_ratio": round((20 * DAY - 3 * MINUTE) / (60 * DAY), 6),
     "orders.discount_share": 0.5,
+    "orders.full_price_share": 0.5,
     "rhythm.gap": (20 * DAY - 3 * MINUTE + 60 * DAY) // 2,
     "returns.matured_orders": 1,
     "returns.rate": 0.25,
@@ -97,6 +105,9 @@ EXPECTED = {
     "orders.basket": 75_000_000,
     "orders.looked": 1,
     "orders.look_ahead": MINUTE,
+    "orders.usual_look": MINUTE,
+    "wishlist.items": 1,
+    "wishlist.last": AT_WORK + 4,
     "messages.unsubscribed": 1,
     "messages.sent": 1,
     "messages.opened": 1,

@@ -25,18 +25,20 @@ _CALLS = {PAGE: "page", IDENTIFIED: "identify"}
 _numbers = count(1)
 
 
-def rich(number: int, order: str) -> dict[str, object]:
-    """Properties with everything that any event can carry."""
-    product = {"product_id": f"p{number}", "price": 20, "list_price": 25, "quantity": 2}
+def rich(order: str) -> dict[str, object]:
+    """Properties with everything that any event can carry; o2 is at the full price."""
+    product: dict[str, object] = {"product_id": f"p-{order}", "price": 20, "quantity": 2}
+    product["availability"] = "out_of_stock"
+    offer = {"discount": 0} if order == "o2" else {"discount": 5, "coupon": "TEN"}
     return {
+        **offer,
         **product,
         "products": [product],
         "order_id": order,
         "revenue": 20,
         "total": 5,
-        "discount": 5,
+        "shipping": 5,
         "results_count": 0,
-        "coupon": "TEN",
         "channel": "web",
     }
 
@@ -50,7 +52,7 @@ def event(name: str, at_ms: int, *, order: str = "o1", bare: bool = False) -> Cu
         "userId": "u",
         "messageId": str(number),
         "timestamp": rfc3339(at_ms),
-        "properties": {} if bare else rich(number, order),
+        "properties": {} if bare else rich(order),
         "traits": {"vip": True},
     }
     found = decode(msgspec.json.encode(call), 0, None).record

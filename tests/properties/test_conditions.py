@@ -37,7 +37,9 @@ FEATURES: dict[str, Callable[[Row], Any]] = {
     "orders.revenue": lambda row: row.orders.revenue_micros / 1e6 if row.orders else 0,
     "orders.last": lambda row: row.orders.last_ms or None if row.orders else None,
     "orders.discount_share": lambda row: (
-        row.orders.discounted / row.orders.count if row.orders and row.orders.count else None
+        row.orders.discounted / row.orders.count
+        if row.orders and row.orders.count and row.orders.discounted + row.orders.full_price
+        else None
     ),
     "cart.items": lambda row: row.cart.items if row.cart else 0,
     "cart.last_activity": lambda row: row.cart.last_ms if row.cart else None,

@@ -81,6 +81,9 @@ def exact(row: Row) -> dict[str, Any]:
         found["orders"] = msgspec.structs.asdict(row.orders)
         # What was looked at in the other row does not make its looks before an order longer.
         del found["orders"]["looked"], found["orders"]["looked_ms"]
+        found["orders"]["recent"] = [
+            msgspec.structs.replace(order, look_ms=0) for order in row.orders.recent
+        ]
     if row.sessions is not None:
         sessions = row.sessions
         found["visited"] = (

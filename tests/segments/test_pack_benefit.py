@@ -29,33 +29,67 @@ def test_price_decides_where_three_in_five_orders_are_on_offer():
     assert story.turns[1:] == [("-price_sensitive", noon(5))]
 
 
-def test_who_pays_the_full_price_thrice_needs_no_discount():
+def test_who_pays_the_full_price_four_times_in_five_needs_no_discount():
     story = Story("price_sensitive", "full_price_buyer")
-    story.put(*orders(map(noon, (1, 2, 3))))
+    story.put(*orders(map(noon, (1, 2, 3)), discount_micros=0))
     assert story.turns == [("+full_price_buyer", noon(3))]
-    story.put(order(noon(4), coupon="TEN"))
-    assert story.turns[1:] == [("-full_price_buyer", noon(4))]
+    story.put(order(noon(4), coupon="TEN"))  # 3 of 4: still a member, by the lower bound to leave
+    assert story.is_in("full_price_buyer")
+    story.put(order(noon(5), coupon="TEN"))
+    assert story.turns[1:] == [("-full_price_buyer", noon(5))]
 
 
-def test_two_coupons_in_a_year_or_an_order_on_the_day_of_a_clicked_promotion():
+def test_silence_about_offers_is_no_full_price():
+    story = Story("price_sensitive", "full_price_buyer", "quality_seeker")
+    announce_prices(story)
+    story.put(*orders(map(noon, (1, 2, 3, 4)), item(price=100)))
+    assert story.turns == []
+
+
+def test_one_reduced_line_among_many_is_no_order_on_offer():
+    story = Story("price_sensitive", "full_price_buyer")
+    lines = (
+        item(price=5, list_price_micros=8 * MICROS),
+        item(price=40, list_price_micros=40 * MICROS),
+    )
+    story.put(*orders(map(noon, (1, 2, 3)), *lines))
+    assert story.turns == [("+full_price_buyer", noon(3))]
+
+
+def test_two_orders_in_a_year_by_coupons_or_clicked_promotions_and_every_third_one():
     story = Story("incentive_responsive")
     story.put(*orders(map(noon, (1, 2)), coupon="TEN"))
     assert story.turns == [("+incentive_responsive", noon(2))]
     other = Story("incentive_responsive")
     other.put(PromotionSeen(**at(0), clicked=True), order(DAY))
+    assert other.turns == []  # once is chance
+    other.put(PromotionSeen(**at(2 * DAY), clicked=True), order(3 * DAY))
     other.until(200 * DAY)
     assert other.turns == [
-        ("+incentive_responsive", DAY), ("-incentive_responsive", 183 * DAY + 1)]  # fmt: skip
+        ("+incentive_responsive", 2 * DAY), ("-incentive_responsive", 185 * DAY + 1)]  # fmt: skip
+
+
+def test_who_mostly_buys_without_an_incentive_does_not_answer_to_them():
+    story = Story("incentive_responsive")
+    story.put(*orders(map(noon, range(1, 6))), *orders(map(noon, (6, 7)), coupon="TEN"))
+    assert story.turns == []
+    story.put(order(noon(8), coupon="TEN"))  # 3 of 8
+    assert story.turns == [("+incentive_responsive", noon(8))]
+
+
+def announce_prices(story: Story) -> None:
+    """What pieces cost at the shop, by rank."""
+    ranks = {percentile_key("orders.item_price", rank): amount * MICROS
+             for rank, amount in ((0.5, 20), (0.6, 25), (0.7, 30), (0.8, 40))}  # fmt: skip
+    story.lane.announce("population", msgspec.json.encode(ranks), START_MS)
 
 
 def test_quality_is_sought_by_who_buys_among_the_dearest_and_not_on_offer():
     story = Story("quality_seeker", "upgrade_candidate")
-    ranks = {percentile_key("orders.item_price", rank): amount * MICROS
-             for rank, amount in ((0.5, 20), (0.6, 25), (0.7, 30), (0.8, 40))}  # fmt: skip
-    story.lane.announce("population", msgspec.json.encode(ranks), START_MS)
-    story.put(*orders(map(noon, (1, 2)), item(price=41)))
+    announce_prices(story)
+    story.put(*orders(map(noon, (1, 2)), item(price=41), discount_micros=0))
     assert story.turns == [("+quality_seeker", noon(2))]
-    story.put(order(noon(3), item(price=1)))  # 83 for 3 pieces
+    story.put(order(noon(3), item(price=1), discount_micros=0))  # 83 for 3 pieces
     assert story.turns[1:] == [("-quality_seeker", noon(3))]
 
 

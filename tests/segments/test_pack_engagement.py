@@ -13,13 +13,22 @@ def answered(at_ms: int, nps: int) -> Custom:
     return Custom(**at(at_ms), name="Survey Answered", properties={"nps": nps})
 
 
-def test_two_words_for_the_shop_in_a_year_make_an_advocate():
+def test_three_words_for_the_shop_in_a_year_make_an_advocate():
     story = Story("advocate")
     story.put(ProductReviewed(**at(0), rating=2.0), ProductReviewed(**at(HOUR), rating=5.0))
+    story.put(Shared(**at(2 * HOUR)))
     assert story.turns == []
     story.put(Shared(**at(DAY)))
     story.until(400 * DAY)
     assert story.turns == [("+advocate", DAY), ("-advocate", gone_ms(HOUR, 365 * DAY))]
+
+
+def test_who_buys_often_and_says_a_word_now_and_then_is_no_advocate():
+    story = Story("advocate")
+    story.put(*orders(noon(n) for n in range(7)), *(Shared(**at(10 * DAY + n)) for n in range(3)))
+    assert story.turns == []
+    story.put(Shared(**at(11 * DAY)))  # a word for 7 of 4 orders
+    assert story.turns == [("+advocate", 11 * DAY)]
 
 
 def test_promoters_and_detractors_are_by_their_latest_answer():

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from stream.events.records import CouponUsed, Custom, OrderCompleted
+from stream.events.records import CheckoutStepped, CouponUsed, Custom, OrderCompleted
 from tests.segments.stories import Story, at, gone_ms, item, order, viewed
-from tests.state.shopping import DAY, HOUR, MINUTE, START_MS, added, checkout, search
+from tests.state.shopping import DAY, HOUR, MICROS, MINUTE, START_MS, added, checkout, search
 
 
 def declined(at_ms: int) -> Custom:
@@ -46,14 +46,40 @@ def test_a_second_search_in_vain_within_a_day():
         ("+no_results_searcher", HOUR), ("-no_results_searcher", gone_ms(0, DAY))]  # fmt: skip
 
 
-@pytest.mark.parametrize(("price", "told"), [(49, True), (50, False)])
-def test_shipping_shocks_on_small_orders_alone(price: int, told: bool):
+def at_shipping(at_ms: int, cost: float = 4.95) -> CheckoutStepped:
+    return checkout(START_MS + at_ms, "viewed", shipping_micros=round(cost * MICROS))
+
+
+@pytest.mark.parametrize(("price", "told"), [(49.50, True), (49.60, False)])
+def test_shipping_shocks_where_it_costs_a_tenth_of_the_goods(price: float, told: bool):
     story = Story("shipping_shock")
     story.put(added(START_MS, "p", 1, price))
-    story.put(checkout(START_MS + MINUTE), checkout(START_MS + 2 * MINUTE, "viewed"))
+    story.put(checkout(START_MS + MINUTE), at_shipping(2 * MINUTE))
     story.until(4 * DAY)
     expected = [("+shipping_shock", 32 * MINUTE), ("-shipping_shock", 3 * DAY + 2 * MINUTE)]
     assert story.turns == (expected if told else [])
+
+
+def test_who_saw_the_shipping_and_went_on_left_for_something_else():
+    story = Story("shipping_shock")
+    story.put(added(START_MS), at_shipping(MINUTE), at_shipping(2 * MINUTE))
+    story.until(HOUR)
+    assert story.turns == []
+
+
+def test_where_no_step_says_what_sending_costs_nobody_is_shocked():
+    story = Story("shipping_shock")
+    story.put(added(START_MS), checkout(START_MS), checkout(START_MS + MINUTE, "viewed"))
+    story.put(at_shipping(2 * MINUTE, 0))
+    story.until(HOUR)
+    assert story.turns == []
+
+
+def test_who_comes_back_and_fills_the_cart_was_shocked_no_more():
+    story = Story("shipping_shock")
+    story.put(added(START_MS), at_shipping(MINUTE), added(START_MS + HOUR, "q", 1, 60))
+    assert story.turns == [
+        ("+shipping_shock", 31 * MINUTE), ("-shipping_shock", HOUR)]  # fmt: skip
 
 
 def test_stuck_at_the_third_try_to_pay_until_the_order():
@@ -70,16 +96,32 @@ def test_stuck_at_the_eighth_step():
     assert story.turns == [("+checkout_stuck", 7 * MINUTE)]
 
 
-def test_two_products_that_cannot_be_sent_frustrate_for_a_week():
+def looks(at_ms: int, *in_stock: bool | None):
+    return [viewed(at_ms + n, in_stock=each) for n, each in enumerate(in_stock)]
+
+
+def test_four_in_ten_looks_and_two_in_a_week_that_cannot_be_sent_frustrate_for_a_week():
     story = Story("stockout_frustrated")
-    story.put(viewed(0, in_stock=False), viewed(MINUTE, in_stock=True), viewed(2 * MINUTE))
-    assert story.turns == []
-    story.put(viewed(HOUR, in_stock=False))
+    story.put(*looks(0, False, False, True, True, True, None))
+    assert story.turns == []  # five looks say nothing yet
+    story.put(*looks(HOUR, False))
     story.until(9 * DAY)
     assert story.turns == [
         ("+stockout_frustrated", HOUR),
-        ("-stockout_frustrated", gone_ms(0, 7 * DAY)),
+        ("-stockout_frustrated", gone_ms(1, 7 * DAY)),
     ]
+
+
+def test_who_looks_at_much_meets_something_that_is_out_without_frustration():
+    story = Story("stockout_frustrated")
+    story.put(*looks(0, True, True, True, False, True, True, False, True, True, False))
+    assert story.turns == []
+    story.put(*looks(HOUR, False, False))  # 5 of 12
+    assert story.turns == [("+stockout_frustrated", HOUR + 1)]
+    story.put(*looks(2 * HOUR, *[True] * 8))  # 5 of 20 is not under a quarter
+    assert story.is_in("stockout_frustrated")
+    story.put(*looks(3 * HOUR, True))
+    assert not story.is_in("stockout_frustrated")
 
 
 def bought(at_ms: int, price: float, size: str) -> OrderCompleted:

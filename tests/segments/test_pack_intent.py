@@ -2,35 +2,45 @@
 
 from __future__ import annotations
 
-from stream.events.records import WishlistChanged
-from tests.segments.stories import Story, at, order, viewed
+import pytest
+
+from stream.events.records import CustomerEvent, WishlistChanged
+from tests.segments.stories import Story, at, item, order, viewed
 from tests.state.shopping import DAY, HOUR, MINUTE, START_MS, added, checkout
 
 
-def test_high_intent_at_the_till_for_half_an_hour():
+def test_high_intent_is_who_hesitates_at_the_till_for_half_an_hour():
     story = Story("high_intent")
     story.put(added(START_MS), checkout(START_MS + MINUTE))
     story.until(HOUR)
-    assert story.turns == [("+high_intent", MINUTE), ("-high_intent", 31 * MINUTE)]
+    assert story.turns == [("+high_intent", 4 * MINUTE), ("-high_intent", 31 * MINUTE)]
 
 
-def test_high_intent_with_a_cart_after_three_products_until_an_hour_has_passed():
+def test_who_goes_through_the_till_without_a_halt_needs_no_help():
     story = Story("high_intent")
-    story.put(*(viewed(n * MINUTE, product_id=f"p{n}") for n in range(3)))
+    story.put(added(START_MS), *(checkout(START_MS + n * MINUTE) for n in (1, 3, 5)))
+    story.put(order(7 * MINUTE))
+    story.until(HOUR)
     assert story.turns == []
-    story.put(added(START_MS + 5 * MINUTE, "p2"))
-    story.until(2 * HOUR)
-    assert story.turns == [("+high_intent", 5 * MINUTE), ("-high_intent", HOUR + 5 * MINUTE)]
 
 
-def test_an_order_ends_high_intent():
+def test_a_further_step_and_an_order_end_the_hesitation():
     story = Story("high_intent")
-    story.put(added(START_MS), checkout(START_MS), order(10 * MINUTE))
-    assert story.turns == [("+high_intent", 0), ("-high_intent", 10 * MINUTE)]
+    story.put(added(START_MS), checkout(START_MS), checkout(START_MS + 5 * MINUTE, "viewed"))
+    assert story.turns == [("+high_intent", 3 * MINUTE), ("-high_intent", 5 * MINUTE)]
+    story.put(order(10 * MINUTE))
+    assert story.turns[2:] == [("+high_intent", 8 * MINUTE), ("-high_intent", 10 * MINUTE)]
 
 
-def wish(at_ms: int, action: str = "added") -> WishlistChanged:
-    return WishlistChanged(**at(at_ms), action=action)
+def test_a_filled_cart_alone_is_no_high_intent():
+    story = Story("high_intent")
+    story.put(*(viewed(n * MINUTE, product_id=f"p{n}") for n in range(3)), added(START_MS + HOUR))
+    story.until(DAY)
+    assert story.turns == []
+
+
+def wish(at_ms: int, action: str = "added", sku: str = "w") -> WishlistChanged:
+    return WishlistChanged(**at(at_ms), action=action, item=item(sku=sku))
 
 
 def test_a_wish_waits_a_week_after_it_was_made_and_until_it_goes_into_the_cart():
@@ -40,6 +50,32 @@ def test_a_wish_waits_a_week_after_it_was_made_and_until_it_goes_into_the_cart()
     assert story.turns == [("+wishlist_waiting", 7 * DAY)]
     story.put(wish(9 * DAY, "moved_to_cart"))
     assert story.turns[1:] == [("-wishlist_waiting", 9 * DAY)]
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        order(9 * DAY, item(sku="w")),
+        added(START_MS + 9 * DAY, "w"),
+        WishlistChanged(**at(9 * DAY), action="removed", item=item(sku="w")),
+    ],
+    ids=["bought", "put into the cart", "removed"],
+)
+def test_a_wish_waits_no_more_when_it_is_bought_taken_or_taken_back(end: CustomerEvent):
+    story = Story("wishlist_waiting")
+    story.put(wish(0), order(8 * DAY, item(sku="another")))
+    assert story.turns == [("+wishlist_waiting", 7 * DAY)]
+    story.put(end)
+    assert story.turns[1:] == [("-wishlist_waiting", 9 * DAY)]
+
+
+def test_a_wish_that_is_left_waits_from_its_own_day_on():
+    story = Story("wishlist_waiting")
+    story.put(wish(0), wish(5 * DAY, sku="v"))
+    story.until(9 * DAY)
+    assert story.turns == []
+    story.put(order(9 * DAY, item(sku="v")))
+    assert story.turns == [("+wishlist_waiting", 9 * DAY)]
 
 
 def test_a_wish_of_two_months_ago_waits_no_more():

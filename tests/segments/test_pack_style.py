@@ -9,9 +9,11 @@ from tests.state.shopping import DAY, HOUR, MINUTE
 
 
 def looked_and_bought(days: tuple[int, ...], ahead_ms: int):
+    """Each time a product of its own: seen so long before, and seen again at once before."""
     for day in days:
-        yield viewed(noon(day) - ahead_ms)
-        yield order(noon(day))
+        yield viewed(noon(day) - ahead_ms, sku=f"p{day}")
+        yield viewed(noon(day) - 1, sku=f"p{day}")
+        yield order(noon(day), item(sku=f"p{day}"))
 
 
 @pytest.mark.parametrize(
@@ -30,11 +32,27 @@ def test_a_day_ahead_is_neither():
     assert story.turns == []
 
 
-def test_one_look_of_weeks_before_counts_as_a_week():
+def test_one_purchase_that_took_a_week_changes_no_habit():
     story = Story("planned_buyer", "spontaneous_buyer")
-    story.put(*looked_and_bought((1, 2, 3), MINUTE), *looked_and_bought((60,), 50 * DAY))
-    # (3 minutes + 7 days) / 4 is less than three days.
-    assert story.turns == [("+spontaneous_buyer", noon(3)), ("-spontaneous_buyer", noon(60))]
+    story.put(*looked_and_bought((1, 2, 3), MINUTE), *looked_and_bought((60,), 7 * DAY))
+    assert story.turns == [("+spontaneous_buyer", noon(3))]
+    story.put(*looked_and_bought((80, 100, 120), 3 * DAY))  # the middle of seven is now three days
+    assert story.turns[1:] == [("-spontaneous_buyer", noon(120)), ("+planned_buyer", noon(120))]
+
+
+def test_who_looks_around_between_orders_plans_nothing():
+    story = Story("planned_buyer", "spontaneous_buyer")
+    for day in (10, 20, 30):
+        story.put(*(viewed(noon(day - back), sku=f"other{day}{back}") for back in (6, 4, 2)))
+        story.put(viewed(noon(day) - MINUTE, sku=f"p{day}"), order(noon(day), item(sku=f"p{day}")))
+    assert story.turns == [("+spontaneous_buyer", noon(30))]
+
+
+def test_orders_of_what_was_never_looked_at_say_nothing_of_style():
+    story = Story("planned_buyer", "spontaneous_buyer")
+    for day in (10, 20, 30):
+        story.put(viewed(noon(day) - 5 * DAY, sku="a"), order(noon(day), item(sku=f"p{day}")))
+    assert story.turns == []
 
 
 @pytest.mark.parametrize("category", ["Shoes", "Dresses", "Audio"])
@@ -63,5 +81,12 @@ def test_acquired_by_an_offer_is_whose_first_order_was_one_whatever_came_later()
     reduced = item(price=10, list_price_micros=15_000_000)
     story.put(order(noon(1), reduced), order(noon(2)))
     assert story.turns == [("+acquired_by_offer", noon(1))]
-    story.put(order(noon(0)))  # comes late, was the first, and had its full price
+    story.put(order(noon(0), discount_micros=0))  # comes late, was the first, at its full price
     assert [name for name, _ in story.turns[1:]] == ["-acquired_by_offer"]
+
+
+def test_whose_first_order_says_nothing_of_offers_is_not_known_to_have_had_none():
+    story = Story("acquired_by_offer")
+    story.put(order(noon(1), item(list_price_micros=15_000_000)))
+    story.put(order(noon(0)))  # comes late, was the first, and is silent
+    assert story.is_in("acquired_by_offer")

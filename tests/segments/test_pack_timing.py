@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from stream.events.records import OrderRefunded
+from tests.engine.lane import BUILT_IN
 from tests.segments.stories import Story, at, gone_ms, item, noon, order, orders
 from tests.state.shopping import DAY, HOUR, START_MS
 
@@ -123,3 +124,26 @@ def test_a_present_of_last_year_is_due_three_weeks_before_its_day():
     story.until(380 * DAY)
     assert story.turns == [("+occasion_due", 344 * DAY), ("-occasion_due", 372 * DAY)]
     assert YEAR - 344 * DAY == 21 * DAY
+
+
+@pytest.mark.parametrize(
+    ("zone", "midnight_ms"),
+    [
+        ("UTC", 0),
+        ("America/New_York", 0),
+        ("America/New_York", 5 * HOUR),
+        ("Asia/Kolkata", -5.5 * HOUR),
+    ],
+)
+def test_a_date_without_a_time_is_no_time_of_the_day(zone: str, midnight_ms: float):
+    """An import by days has midnights, of UTC or of the shop: in New York UTC's is seven."""
+    story = Story("evening_shopper", "morning_shopper", "weekend_shopper")
+    story.lane.define(f"timezone: {zone}\n".encode() + BUILT_IN, START_MS - 30 * DAY)
+    story.put(*orders(int(DAY + n * DAY + midnight_ms) for n in range(3)))
+    assert story.turns == []
+
+
+def test_the_hour_of_orders_that_have_one_counts():
+    story = Story("evening_shopper", "morning_shopper")
+    story.put(*orders(n * DAY + 18 * HOUR for n in range(3)))
+    assert story.turns == [("+evening_shopper", 2 * DAY + 18 * HOUR)]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from stream.segments.exhaustive import find_hole
+from stream.segments.leaf_code import percentile_key
 from stream.segments.reading import Reading
 from tests.engine.lane import BUILT_IN
 from tests.segments.stories import Story, gone_ms, noon, orders
@@ -14,6 +17,9 @@ QUARTER = 91 * DAY
 
 def test_usage_is_the_number_of_orders_in_thirteen_weeks_one_place_for_everybody():
     story = Story(*USAGE)
+    # Orders every ten days; a gap of 30 days is the shortest fifth's.
+    gaps = {percentile_key("rhythm.gap", 0.2): 30 * DAY}
+    story.lane.announce("population", msgspec.json.encode(gaps), START_MS)
     story.put(page(START_MS))
     days = [1, 11, 21, 31]
     story.put(*orders(map(noon, days)))
@@ -28,6 +34,14 @@ def test_usage_is_the_number_of_orders_in_thirteen_weeks_one_place_for_everybody
         ("-regular_user", gone[2]), ("+light_user", gone[2]),
         ("-light_user", gone[3]), ("+inactive", gone[3]),
     ]  # fmt: skip
+
+
+def test_heavy_is_relative_to_the_shop_and_regular_where_that_is_not_known_yet():
+    for gaps, expected in (({}, "regular_user"), ({"rhythm.gap:0.2": 15 * DAY}, "regular_user")):
+        story = Story(*USAGE)
+        story.lane.announce("population", msgspec.json.encode(gaps), START_MS)
+        story.put(*orders(map(noon, (1, 11, 21, 31))))  # (30 + 60) / 4 days: not the shortest fifth
+        assert [name for name in USAGE if story.is_in(name)] == [expected]
 
 
 def test_usage_and_journey_leave_nobody_out():

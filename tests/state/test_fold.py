@@ -19,6 +19,7 @@ from stream.state.fold import (
     TRAITS,
     TRAITS_MAX,
     VISITS,
+    WISHES,
     deadline_ms,
     fold,
 )
@@ -56,10 +57,10 @@ def test_every_event_of_the_log_has_its_fold():
 def test_the_parts_are_the_bits_of_everything():
     parts = (
         ACTIVITY, SESSIONS, CART, CHECKOUT, BROWSE, ORDERS, MESSAGES, TRAITS, VISITS, PRODUCTS,
-            CONSENT,
+            CONSENT, WISHES,
     )  # fmt: skip
     assert sum(parts) == EVERYTHING
-    assert len(set(parts)) == 11
+    assert len(set(parts)) == 12
 
 
 def test_a_fold_tells_every_part_that_it_changed():

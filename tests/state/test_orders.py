@@ -98,16 +98,17 @@ def test_the_first_purchase_keeps_what_it_was_like():
     assert orders.first.discounted
 
 
-def test_an_order_is_on_offer_by_discount_coupon_or_a_line_under_its_list_price():
+def test_orders_are_on_offer_at_the_full_price_or_silent_about_it():
     reduced = Item(sku="a", price_micros=8, list_price_micros=10)
     full = Item(sku="a", price_micros=10, list_price_micros=10)
     orders = orders_after(
         order(START_MS, "1", discount_micros=1),
         order(START_MS, "2", coupon="X"),
-        order(START_MS, "3", items=(full, reduced)),
+        order(START_MS, "3", items=(reduced,)),
         order(START_MS, "4", items=(full,), discount_micros=0),
+        order(START_MS, "5"),
     )
-    assert (orders.count, orders.discounted) == (4, 3)
+    assert (orders.count, orders.discounted, orders.full_price) == (5, 3, 1)
 
 
 # -- cancellations ------------------------------------------------------------------------------

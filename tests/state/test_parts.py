@@ -10,7 +10,7 @@ from stream.state.parts import event_part
 
 SINGLE = (
     "ACTIVITY", "SESSIONS", "CART", "CHECKOUT", "BROWSE", "ORDERS", "MESSAGES", "TRAITS",
-    "VISITS", "PRODUCTS", "CONSENT", "TIME", "PAST",
+    "VISITS", "PRODUCTS", "CONSENT", "WISHES", "TIME", "PAST",
 )  # fmt: skip
 
 
