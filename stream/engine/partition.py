@@ -315,7 +315,7 @@ class PartitionEngine:
             parts |= TIME if now_ms < self.meta.clock_ms else 0  # timers have fired past it
             if parts & pack.population_parts:
                 decider.count_population(row, context, now_ms)
-            decide = pack.decide_touched(parts) if row.bits else pack.decide_everything
+            decide = pack.decide_event(row, parts, context.thresholds)
             if decide is not None:
                 flip_ms = decider.decide(decide, (key, row, context, now_ms, "event", at_ms))
                 if flip_ms < next_ms:  # noqa: PLR1730 a call of min() costs more than the rest

@@ -180,4 +180,4 @@ def _joined(quantiles: Mapping[str, int], kept_ms: Mapping[str, int]) -> dict[st
     if not kept_ms:
         return dict(quantiles)
     kept = {PAST_PREFIX + key: since_ms for key, since_ms in kept_ms.items()}
-    return {**quantiles, **kept, PAST_PREFIX: 0}
+    return {**quantiles, **kept, PAST_PREFIX: max(kept_ms.values())}

@@ -56,7 +56,7 @@ class Ageing:
         next_ms = deadline_ms(row)
         if pack_ is not None:
             parts |= pack_.collect(row, event, row.time_ms)
-            decide = pack_.decide_touched(parts) if row.bits else pack_.decide_everything
+            decide = pack_.decide_event(row, parts, context.thresholds)
             if decide is not None:
                 about = (key, row, context, row.time_ms, "event", None)
                 next_ms = min(next_ms, self._decider.decide(decide, about))

@@ -14,17 +14,21 @@ from functools import lru_cache
 import msgspec
 from xxhash import xxh3_64_hexdigest
 
+from stream.clock import NEVER_MS
 from stream.events.records import CustomerEvent
 from stream.features.catalogue import FEATURES
 from stream.segments.collect import compile_collectors
 from stream.segments.compiler import Rule, TooManyLeavesError, Unit, compile_unit, value_of
 from stream.segments.decision import Decide, compile_decision
 from stream.segments.definition import Definition, Document
+from stream.segments.first_event import FirstEvent, first_event
+from stream.segments.leaf_code import PAST_PREFIX
 from stream.segments.local_time import zone_of
 from stream.segments.order import CycleError, in_order
 from stream.segments.rules import CUSTOMER, rules_of
 from stream.segments.source import Source
 from stream.segments.voice import SIZE_PREFIX, Plan, is_member, voice_of
+from stream.state.fold import PAST, TIME
 from stream.state.room import ROW_BYTES_MAX, bytes_max
 from stream.state.row import Row
 
@@ -97,6 +101,7 @@ class Pack:
         self.decide_everything = compile_decision(units, self.everything)
         self.decide_by_population = compile_decision(units, self.by_population)
         self._touched: dict[int, Decide | None] = {}
+        self._first: dict[int, FirstEvent] = {}
 
     def collect(self, row: Row, event: CustomerEvent, now_ms: int) -> int:
         """Keep what measures ask of an event; its bit of the row's parts where one did, else 0."""
@@ -106,6 +111,25 @@ class Pack:
     def touched(self, parts: int) -> tuple[int, ...]:
         """The units that read one of the row's parts."""
         return tuple(i for i in self.everything if self.units[i].parts & parts)
+
+    def decide_event(self, row: Row, parts: int, thresholds: Mapping[str, int]) -> Decide | None:
+        """What decides after an event that has changed these parts; None where nothing does.
+
+        It begins the bits of a customer whose first event it is.
+        """
+        if row.bits:
+            return self.decide_touched(parts)
+        row.flip_ms = NEVER_MS  # all is decided now, which finds the next one
+        if row.events != 1 or row.first_ms < thresholds.get(PAST_PREFIX, 0):
+            return self.decide_everything
+        parts &= ~(TIME | PAST)  # on an empty row neither turns anything
+        first = self._first.get(parts)
+        if first is None:
+            first = self._first[parts] = first_event(self.units, parts)
+        if not first.silent.isdisjoint(row.windows):
+            return self.decide_everything
+        row.bits = first.bits.copy()
+        return first.decide
 
     def decide_touched(self, parts: int) -> Decide | None:
         """What decides the units that read one of the row's parts; None where none does.
