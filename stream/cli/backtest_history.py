@@ -10,7 +10,6 @@ from typing import Any
 from stream.backtest.stays import SegmentFigures
 from stream.cli.event_files import (
     EventFiles,
-    fail_if_all_were_rejected,
     given_instant,
     log_batches,
     progress_bar,
@@ -55,10 +54,7 @@ class History:
         self._events: list[Decoded] | None = None
         self.source = EventFiles(read_reference(args.reference))
         if not args.log:
-            events = self.source.ordered(args.file)
-            fail_if_all_were_rejected(self.source.rejected.total(), self.source.lines)
-            if not events:
-                raise CommandFailedError("there is no event in it", "name a history", 2)
+            events = self.source.found(args.file)
             self._events = events if share >= 1 else sampled(events, share)
         elif runs > 1 and "-" in args.file:
             raise CommandFailedError("standard input is read once only", "name a file", 2)

@@ -193,8 +193,7 @@ def period(begin_ms: int, end_ms: int) -> str:
 
 def print_remarks(history: History, notes: list[str]) -> None:
     """What was rejected, and what the history cannot tell, on stderr."""
+    history.source.tell_rejected()
     console = Console(stderr=True, highlight=False)
-    for reason, count in sorted(history.source.rejected.items()):
-        console.print(f"rejected: {reason}: {count:,} lines", markup=False)
-    for line in (*history.source.examples, *notes):
+    for line in notes:
         console.print(f"note: {line}", markup=False, soft_wrap=True)

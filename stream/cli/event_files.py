@@ -6,7 +6,7 @@ import gzip
 import sys
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, cast
@@ -27,6 +27,7 @@ from stream.simulation.dumped import DumpedRecord
 
 REJECTED_SHOWN_MAX = 5
 LOG_BATCH_MAX = 2_000
+PROGRESS_EVERY = 4_096
 
 
 def numbered_lines(path: str) -> Iterator[tuple[int, bytes]]:
@@ -115,6 +116,50 @@ class EventFiles:
         events = [decoded for path in paths for decoded in self.read(path)]
         events.sort(key=lambda decoded: decoded.time_ms)
         return events
+
+    def found(self, paths: Iterable[str]) -> list[Decoded]:
+        """As `ordered`, where there is something.
+
+        Raises
+        ------
+        CommandFailedError
+            Exit code 2: there is no event in these files.
+        """
+        events = self.ordered(paths)
+        fail_if_all_were_rejected(self.rejected.total(), self.lines)
+        if not events:
+            raise CommandFailedError("there is no event in it", "name a history", 2)
+        return events
+
+    def live(
+        self,
+        events: Sequence[Decoded],
+        take: Callable[[Decoded], None],
+        until_ms: int | None = None,
+    ) -> None:
+        """Give one event after the other to a run over them, up to an instant, with a bar.
+
+        What the run takes for no event of a customer is counted as rejected.
+        """
+        with progress_bar() as progress:
+            task = progress.add_task("replay", total=len(events))
+            for number, decoded in enumerate(events):
+                if until_ms is not None and decoded.time_ms > until_ms:
+                    break
+                try:
+                    take(decoded)
+                except RejectedEventError as error:
+                    self.reject(error, decoded.key)
+                if not number % PROGRESS_EVERY:
+                    progress.update(task, completed=number)
+
+    def tell_rejected(self) -> None:
+        """Say on standard error what was left out, with the first few."""
+        console = Console(stderr=True, highlight=False)
+        for reason, count in sorted(self.rejected.items()):
+            console.print(f"rejected: {reason}: {count:,} lines", markup=False)
+        for line in self.examples:
+            console.print(f"note: {line}", markup=False, soft_wrap=True)
 
 
 def fail_if_all_were_rejected(rejected: int, lines: int) -> None:

@@ -13,7 +13,6 @@ from aiokafka.errors import KafkaError
 from stream.cli.event_files import (
     EventFiles,
     checked_definitions,
-    fail_if_all_were_rejected,
     log_batches,
     read_reference,
 )
@@ -22,7 +21,6 @@ from stream.engine.effects import EngineStateError, StoredRecord
 from stream.engine.partition import PartitionEngine
 from stream.engine.settings import EngineSettings
 from stream.events.changes import SegmentChanged
-from stream.events.envelope import RejectedEventError
 from stream.events.records import PATH_MAX, Tick, Version, decode_record, encode_record
 from stream.shell.settings import SettingError, Settings, read_settings
 from stream.simulation.offline import LogReplay, Offline
@@ -64,17 +62,9 @@ def lived(args: argparse.Namespace, until_ms: int | None, hear: Hear) -> list[Pa
 def _of_events(args: argparse.Namespace, until_ms: int | None, hear: Hear) -> list[PartitionEngine]:
     offline = Offline(EngineSettings(), checked_definitions(args.segments))
     source = EventFiles(read_reference(args.reference))
-    events = source.ordered(args.events)
-    fail_if_all_were_rejected(source.rejected.total(), source.lines)
-    if not events:
-        raise CommandFailedError("there is no event in it", "name a history", 2)
-    for decoded in events:
-        if until_ms is not None and decoded.time_ms > until_ms:
-            break
-        try:
-            hear(offline.apply(decoded))
-        except RejectedEventError as error:
-            source.reject(error, "an event")
+    events = source.found(args.events)
+    source.live(events, lambda decoded: hear(offline.apply(decoded)), until_ms)
+    source.tell_rejected()
     hear(offline.finish(until_ms))
     return offline.engines
 

@@ -31,7 +31,7 @@ from stream.engine.settings import EngineSettings
 from stream.events.actions import ActionTurned, encode_action
 from stream.events.changes import Membership, SegmentChanged
 from stream.events.cloudevent import encode_change, encode_membership
-from stream.events.envelope import RejectedEventError
+from stream.events.decoded import Decoded
 from stream.shell.collector import calm_collector
 from stream.simulation.offline import LogReplay, Offline
 
@@ -99,10 +99,11 @@ class _Output:
         turns = self._turns.items()
         return {f"{name} {'entered' if into else 'exited'}": n for (name, into), n in turns}
 
-    def change(self, change: SegmentChanged) -> None:
-        self._turns[change.segment, change.entered] += 1
-        if self._changes is not None:
-            self._changes.write(encode_change(change, self.shop) + b"\n")
+    def changes(self, changes: Iterable[SegmentChanged]) -> None:
+        for change in changes:
+            self._turns[change.segment, change.entered] += 1
+            if self._changes is not None:
+                self._changes.write(encode_change(change, self.shop) + b"\n")
 
     def actions(self, turned: list[ActionTurned]) -> None:
         """Take actions, which leaves the list empty."""
@@ -140,21 +141,14 @@ def _replay(args: argparse.Namespace, settings: EngineSettings, out: _Output) ->
     until_ms = given_instant("--until", args.until)
     source = EventFiles(read_reference(args.reference))
     events = source.ordered(args.file)
-    with progress_bar() as progress:
-        task = progress.add_task("replay", total=len(events))
-        for number, decoded in enumerate(events):
-            try:
-                for change in offline.apply(decoded):
-                    out.change(change)
-                out.actions(offline.actions)
-            except RejectedEventError as error:
-                source.reject(error, decoded.key)
-            if not number & 0xFFF:
-                progress.update(task, completed=number)
-        for change in offline.finish(until_ms):
-            out.change(change)
+
+    def take(decoded: Decoded) -> None:
+        out.changes(offline.apply(decoded))
         out.actions(offline.actions)
-        progress.update(task, completed=len(events))
+
+    source.live(events, take)
+    out.changes(offline.finish(until_ms))
+    out.actions(offline.actions)
     return {
         "lines": source.lines,
         "rejected": dict(sorted(source.rejected.items())),
@@ -173,8 +167,7 @@ def _replay_log(args: argparse.Namespace, settings: EngineSettings, out: _Output
         task = progress.add_task("replay log", total=None)
         for partition, batch in log_batches(args.file):
             lines += len(batch)
-            for change in replay.apply(partition, batch):
-                out.change(change)
+            out.changes(replay.apply(partition, batch))
             out.actions(replay.actions)
             progress.update(task, completed=lines)
     return {
