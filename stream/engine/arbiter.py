@@ -255,7 +255,7 @@ class _Turn:
 
     def allowed(self, play: Play, channels: tuple[str, ...]) -> tuple[str, ...]:
         """The channels that consent leaves to a message."""
-        words = words_of(self.row)
+        words = words_of(self.row, self.plan.meanings)
         return open_channels(words, channels, play.consent, self.plan.allows_silence)
 
     def start_message(self, play: Play) -> None:
@@ -374,7 +374,8 @@ def offered(row: Row, context: Context, segment: str) -> tuple[dict[str, Any], s
     play = plan.plays.get(segment)
     if play is None or play.suppresses:
         return action, None
-    channels = open_channels(words_of(row), play.channels, play.consent, plan.allows_silence)
+    words = words_of(row, plan.meanings)
+    channels = open_channels(words, play.channels, play.consent, plan.allows_silence)
     if len(channels) == len(play.channels):
         return action, None
     return ({**action, "channels": channels}, None) if channels else ({}, WITHHELD)

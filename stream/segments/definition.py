@@ -113,6 +113,17 @@ class Voice(_Said, frozen=True):
     quiet_hours: tuple[Hour, Hour] | None = None
 
 
+class Consent(_Said, frozen=True):
+    """What the shop's own words about consent mean, as PURPOSE or CHANNEL/PURPOSE.
+
+    categories  of the consent tool -> what they are about, one or several
+    traits      -> what a true one agrees to; after `not `, what it refuses
+    """
+
+    categories: dict[str, str | tuple[str, ...]] = {}
+    traits: dict[str, str] = {}
+
+
 class Document(_Said, frozen=True):
     """A definitions file.
 
@@ -129,4 +140,5 @@ class Document(_Said, frozen=True):
     timezone: str = "UTC"
     control: Control = Control()
     consent_default: Literal["allow", "deny"] = "deny"
+    consent: Consent = Consent()
     voice: Voice = Voice()

@@ -20,7 +20,7 @@ from stream.features.catalogue import FEATURES
 from stream.segments.collect import compile_collectors
 from stream.segments.compiler import Rule, TooManyLeavesError, Unit, compile_unit, value_of
 from stream.segments.decision import Decide, compile_decision
-from stream.segments.definition import Definition, Document
+from stream.segments.definition import Consent, Definition, Document
 from stream.segments.first_event import FirstEvent, first_event
 from stream.segments.leaf_code import PAST_PREFIX
 from stream.segments.local_time import zone_of
@@ -169,6 +169,8 @@ def _version(definition: Definition, settings: Mapping[str, float], document: Do
     meaning = [ENGINE_VERSION, definition, used, document.timezone]
     if definition.needs is not None:
         meaning.append(document.consent_default)
+        if document.consent != Consent():
+            meaning.append(document.consent)
     return xxh3_64_hexdigest(msgspec.json.encode(meaning))
 
 

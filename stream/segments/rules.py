@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from stream.clock import NEVER_MS, InvalidTimeError, instant_ms
 from stream.segments.compiler import Rule
 from stream.segments.conditions import Calendar, Condition, Tree
-from stream.segments.consent import gated
+from stream.segments.consent import gated, meanings_of
 from stream.segments.definition import Definition, Document
 from stream.segments.kinds import Duration
 from stream.segments.local_time import zone_of
@@ -49,6 +49,7 @@ def rules_of(source: Source, document: Document, settings: Mapping[str, float]) 
     """
     zone = zone_of_shop(source, document)
     rules: list[Rule] = []
+    meanings = meanings_of(source, document)
     if document.customer is not None:
         asked = source.condition(("customer",), document.customer, settings, {})
         rules.append(Rule(CUSTOMER, asked, None, is_silent=True))
@@ -63,7 +64,8 @@ def rules_of(source: Source, document: Document, settings: Mapping[str, float]) 
             )
         _refuse_in_group(source, where, definition, seen)
         rule = _rule(source, where, definition, settings, kept, zone)
-        rules.append(gated(source, where, rule, definition.needs, document.consent_default))
+        needs, default = definition.needs, document.consent_default
+        rules.append(gated(source, where, rule, needs, default, meanings))
         if definition.success is not None and definition.success.within is not None:
             _time(source, (*where, "success", "within"), definition.success.within, settings)
         seen[definition.name] = definition

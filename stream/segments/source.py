@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from difflib import get_close_matches
+from functools import reduce
 from keyword import iskeyword
+from operator import getitem
 from typing import Any, ClassVar
 
 import msgspec
@@ -22,6 +24,7 @@ from stream.segments.conditions import (
 )
 from stream.segments.definition import (
     Action,
+    Consent,
     Control,
     Definition,
     Document,
@@ -52,6 +55,7 @@ _FIELDS = {
     "variants": Variant.__struct_fields__,
     "control": Control.__struct_fields__,
     "voice": Voice.__struct_fields__,
+    "consent": Consent.__struct_fields__,
 }
 
 
@@ -60,6 +64,7 @@ _KEYS = frozenset({"tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"})
 _HINTS = {
     "matching regex": "a name is 1 to 100 letters, digits and _ . : - and not cluster:...",
     "missing required": "write one",
+    "Expected `str | array": "write a text, or a list of texts",
     "Expected `array": "write a list",
     "Expected `object": "write fields, each with its value",
     "Expected `str": "write a text, in quotes where it looks like something else",
@@ -197,8 +202,9 @@ class Source:
         for name, number in _PLACE.findall(place):
             path.append(int(number) if number else name)
         if place.endswith("[...]`"):  # a value of a mapping, whose name the error leaves out
-            values = self.tree.get("settings", {}).items()
-            path += [n for n, v in values if isinstance(v, bool) or not isinstance(v, _SETTING)][:1]
+            allowed = _SETTING if path == ["settings"] else (str, list)
+            values = reduce(getitem, path, self.tree).items()
+            path += [n for n, v in values if isinstance(v, bool) or not isinstance(v, allowed)][:1]
         if "unknown field" in message:
             wrong = message.rsplit("`", 2)[1]
             named = [part for part in path if isinstance(part, str)]

@@ -10,10 +10,12 @@ import msgspec
 
 from stream.clock import DAY_MS, MINUTE_MS
 from stream.events.consent import CHANNELS
+from stream.segments.consent import meanings_of
 from stream.segments.definition import Definition, Document
 from stream.segments.kinds import Duration
 from stream.segments.local_time import LocalClock, zone_of
 from stream.segments.source import Source
+from stream.state.consents import Meanings
 from stream.state.row import Row
 from stream.state.voice import CHANNELS_MAX, STARTS_MAX
 
@@ -60,6 +62,7 @@ class Plan:
     plays           segment -> its action, for those that are on
     caps            channel -> how many starts in how many milliseconds
     allows_silence  whether who has said nothing of consent counts as agreeing
+    meanings        what the shop's own categories and traits say of consent, if it has some
     """
 
     def __init__(
@@ -70,10 +73,12 @@ class Plan:
         clock: LocalClock,
         *,
         allows_silence: bool,
+        meanings: Meanings | None = None,
     ) -> None:
         self.plays = plays
         self.caps = caps
         self.allows_silence = allows_silence
+        self.meanings = meanings
         self._quiet_hours = quiet_hours
         self._clock = clock
 
@@ -132,7 +137,14 @@ def voice_of(source: Source, document: Document, settings: Mapping[str, float]) 
         if play is not None:
             plays[play.segment] = play
     clock = LocalClock(zone_of(document.timezone))
-    return Plan(plays, caps, hours, clock, allows_silence=document.consent_default == "allow")
+    return Plan(
+        plays,
+        caps,
+        hours,
+        clock,
+        allows_silence=document.consent_default == "allow",
+        meanings=meanings_of(source, document),
+    )
 
 
 def _cap(source: Source, channel: str, text: str, settings: Mapping[str, float]) -> tuple[int, int]:

@@ -29,6 +29,10 @@ MEDIUM_MAX: Final = 32
 
 Words = dict[str, tuple[int, bool]]
 
+Meanings = tuple[tuple[tuple[str, tuple[str, ...]], ...], tuple[tuple[str, str, bool], ...]]
+"""A shop's own categories, each as the word that it is kept as and the words that it stands for;
+and its own traits: (trait, word, whether true means yes)."""
+
 OBJECTIONS: Final = frozenset({"sale", "profiling"})
 """Purposes that hold until the customer objects: CCPA's sale of data, profiling in the legitimate
 interest (GDPR, articles 6(1)(f) and 21). All others need a yes."""
@@ -130,11 +134,9 @@ def agree_by_traits(row: Row, event: r.Identified) -> None:
         return
     for name in sorted(_names.intersection(traits)):
         key, means_yes = TRAITS[name]
-        text = str(traits[name]).strip().casefold()
-        if text in _YES:
-            say(row, key, means_yes, event.time_ms)
-        elif text in _NO:
-            say(row, key, not means_yes, event.time_ms)
+        granted = _granted(traits[name], means_yes)
+        if granted is not None:
+            say(row, key, granted, event.time_ms)
 
 
 def merge_consent(row: Row, other: Row) -> None:
@@ -143,12 +145,55 @@ def merge_consent(row: Row, other: Row) -> None:
         say(row, key, granted, time_ms)
 
 
-def words_of(row: Row) -> Words:
-    """All words; who unsubscribed before such words were kept is known by the media alone."""
+def words_of(row: Row, meanings: Meanings | None = None) -> Words:
+    """All words; who unsubscribed before such words were kept is known by the media alone.
+
+    With what the shop's own categories and traits mean, whenever they were heard. A category counts
+    as of when it was said. A trait has no time of its own: a no counts as of the latest identify
+    call, a yes only where nothing else was ever said of the same.
+    """
     messages = row.messages
-    if messages is None or not messages.unsubscribed:
-        return row.consent
-    return {**{f"{medium}/": (0, False) for medium in messages.unsubscribed}, **row.consent}
+    words = row.consent
+    if messages is not None and messages.unsubscribed:
+        words = {**{f"{medium}/": (0, False) for medium in messages.unsubscribed}, **words}
+    return words if meanings is None else _with_meanings(row, dict(words), meanings)
+
+
+def _with_meanings(row: Row, words: Words, meanings: Meanings) -> Words:
+    categories, traits = meanings
+    for category, keys in categories:
+        said = row.consent.get(category)
+        if said is not None:
+            for key in keys:
+                _hear(words, key, said)
+                channel = key.partition("/")[0]
+                if said[1] and channel:
+                    _hear(words, channel + "/", said)
+    agreeing: list[str] = []
+    for trait, key, means_yes in traits:
+        granted = _granted(row.traits.get(trait), means_yes)
+        if granted:
+            agreeing.append(key)
+        elif granted is not None:
+            _hear(words, key, (row.traits_ms, False))
+    for key in agreeing:
+        words.setdefault(key, (0, True))
+    return words
+
+
+def _hear(words: Words, key: str, said: tuple[int, bool]) -> None:
+    """The later word counts, of two at one instant the no."""
+    known = words.get(key)
+    if known is None or said[0] > known[0] or (said[0] == known[0] and not said[1]):
+        words[key] = said
+
+
+def _granted(value: str | int | float | bool | None, means_yes: bool) -> bool | None:
+    """What a trait says, whose yes means a yes or a no; None: nothing."""
+    text = str(value).strip().casefold()
+    if text in _YES:
+        return means_yes
+    return not means_yes if text in _NO else None
 
 
 def word(words: Words, channel: str, purpose: str) -> bool | None:
