@@ -118,6 +118,16 @@ def test_two_seasons_and_half_of_all_orders(segment: str, month: int, number: in
     assert not story.is_in(segment)
 
 
+def test_a_first_season_is_no_habit_until_half_a_year_of_other_days_has_passed():
+    story = Story("seasonal_shopper:christmas", "sale_period_buyer")
+    first = day(2026, 12, 1)
+    story.put(order(first), order(day(2026, 12, 20)))
+    story.until(first + 181 * DAY)
+    assert story.turns == []
+    story.until(first + 183 * DAY)
+    assert story.turns == [("+seasonal_shopper:christmas", first + 182 * DAY)]
+
+
 def test_a_present_of_last_year_is_due_three_weeks_before_its_day():
     story = Story("occasion_due")
     story.put(order(0, gift=True), order(DAY))
