@@ -45,13 +45,16 @@ def compile_decision(
         read = [n for n, leaf in enumerate(unit.leaves) if parts is None or leaf.parts & parts]
         own = [feature for n in read for feature in unit.leaves[n].features]
         code = _unit_lines(number, unit, read)
-        present = presence_code(unit.leaves[n] for n in read) if spares else None
+        whole = len(read) == len(unit.leaves)
+        # What an event took from the row is only seen where all of the unit is set by its lack.
+        emptied = not whole and any(unit.leaves[n].parts & (parts or 0) & ~TIME for n in read)
+        present = presence_code(unit.leaves[n] for n in read) if spares and not emptied else None
         if present is None:
             features += own
             lines += code
         else:
             lines += [f"    if {present}:", *_deeper(feature_loads(own)), *_deeper(code)]
-            if len(read) == len(unit.leaves):
+            if whole:
                 lines += ["    else:", *_deeper(_empty_lines(number, unit))]
     source = [
         header,

@@ -14,6 +14,7 @@ from tests.state.shopping import (
     added,
     cart_seen,
     checkout,
+    identified,
     order,
     page,
     product,
@@ -52,6 +53,14 @@ def test_a_late_event_changes_nothing_before_the_customers_time_and_tells_its_tr
     ]
     assert lane.changes[0].at_ms == START_MS
     assert lane.row("c").time_ms == START_MS + DAY
+
+
+def test_what_an_event_from_before_the_clock_empties_is_asked_anew():
+    lane = Lane(definitions("name: vip_cart, enter: cart.items > 0 and trait('vip')"))
+    lane.put("c", added(START_MS), identified(START_MS, vip=True))
+    lane.tick(START_MS + 20 * MINUTE)
+    changes = lane.put("c", order(START_MS + 10 * MINUTE, "1"))
+    assert changes == [Turn("c", "vip_cart", False, START_MS + 10 * MINUTE, "event")]
 
 
 def test_an_event_in_time_tells_no_other_instant():
