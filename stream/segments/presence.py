@@ -46,6 +46,9 @@ def presence_code(leaves: Iterable[LeafCode]) -> str | None:
     return " or ".join(told)
 
 
-PRELUDE = ("    windows = row.windows", f"    is_partial = {PAST_PREFIX!r} in thresholds")
-"""What the code of `presence_code` needs: what the row keeps, and whether a definition began later
-than the log."""
+PRELUDE = (
+    "    windows = row.windows",
+    f"    is_partial = row.first_ms < thresholds.get({PAST_PREFIX!r}, 0)",
+)
+"""What the code of `presence_code` needs: what the row keeps, and whether some definition began
+after the customer was first heard of."""

@@ -70,3 +70,22 @@ def test_time_is_a_part_of_its_own_that_timed_leaves_read():
     assert pack.decide_touched(TIME)(row, START_MS, {}, bits, turned, None) == due_ms
     assert pack.decide_touched(TIME)(row, due_ms, {}, bits, turned, None) == NEVER_MS
     assert bits == [3, 1]
+
+
+def test_what_began_to_be_kept_late_is_asked_of_customers_from_before_alone():
+    names = set()
+
+    class Asked(dict[str, int]):
+        def get(self, name, default=None):
+            names.add(name)
+            return super().get(name, default)
+
+    pack = load_pack(b"segments:\n  - {name: s, purpose: p, enter: count(order_refunded) <= 0}")
+    key = "~" + next(iter(pack.measures))
+    thresholds = Asked({key: START_MS, "~": START_MS})
+    for first_ms, truth, asked in ((START_MS, 3, {"~"}), (START_MS - 1, 0, {"~", key})):
+        names.clear()
+        bits = [0]
+        row = Row(first_ms=first_ms)
+        pack.decide_everything(row, START_MS, thresholds, bits, lambda *_: None, None)
+        assert (bits, names) == ([truth], asked)
