@@ -8,7 +8,7 @@ only a customer's first counts in the intervals, since the later ones are not in
 Within a window the definition's success event is the conversion, strictly after the exposure: the
 order that made somebody a new customer is no success of greeting them. Revenue is that of the
 window's orders; what is refunded or cancelled of them is taken off, also after the window's end.
-The guardrail is who unsubscribed, complained or bounced within it.
+The guardrail is who unsubscribed, complained, bounced or withdrew consent to marketing within it.
 
 Feed events and changes in the order of time, an event before the changes that it caused. An event
 that comes late still counts in the window that its time falls in, until `REVISED_MS` after its end.
@@ -26,6 +26,7 @@ from xxhash import xxh3_64_intdigest
 from stream.clock import DAY_MS
 from stream.events.changes import SegmentChanged
 from stream.events.records import (
+    ConsentChanged,
     CustomerEvent,
     MessageResponded,
     OrderCancelled,
@@ -55,10 +56,20 @@ exposure is no new order, and who orders as a guest and then logs in did order. 
 
 OPT_OUTS = frozenset({"unsubscribed", "marked_spam", "bounced"})
 
+MARKETING = "/marketing"
+"""What a consent event calls marketing on every channel."""
+
 CellKey = tuple[str, int, str | None, str | None]
 """Segment, horizon in ms, control group, variant."""
 
 _ORDERS = (OrderCompleted, OrderCancelled, OrderRefunded)
+
+
+def is_opt_out(record: CustomerEvent) -> bool:
+    """Whether a customer does not want to be spoken to any more, or cannot be."""
+    if isinstance(record, MessageResponded):
+        return record.action in OPT_OUTS
+    return isinstance(record, ConsentChanged) and record.preferences.get(MARKETING) is False
 
 
 def group_of(change: SegmentChanged, plan: Plan, draw: Draw) -> Assignment:
@@ -136,9 +147,7 @@ class Attribution:
                 return
             person = self._bystander(customer)
         if not (
-            is_order
-            or isinstance(record, MessageResponded)
-            or any(w.plan.is_success(record) for w in person.windows)
+            is_order or is_opt_out(record) or any(w.plan.is_success(record) for w in person.windows)
         ):
             return
         if not self._messages.is_news((customer, record.message_id)):
@@ -146,7 +155,7 @@ class Attribution:
             return
         if is_order:
             self._order(person, record)
-        elif isinstance(record, MessageResponded) and record.action in OPT_OUTS:
+        elif is_opt_out(record):
             for window in person.windows:
                 if window.holds(record.time_ms):
                     window.count(0, 0, opted_out=1)
@@ -160,10 +169,8 @@ class Attribution:
         theirs = self._people.pop(source, None) or self._bystanders.pop(source, None)
         if theirs is None:
             return
-        for window in theirs.windows:
-            window.customer = target
-            self._is_first(window.plan.segment, target)
         mine = self._people.get(target) or self._bystander(target)
+        self._adopt(theirs.windows, mine.windows, target)
         _share_orders(mine, theirs)
         _share_orders(theirs, mine)
         mine.book.merge(theirs.book)
@@ -244,6 +251,17 @@ class Attribution:
             return False
         self._first.add(number)
         return True
+
+    def _adopt(self, windows: list[Window], known: list[Window], customer: str) -> None:
+        """Let windows be a customer's, who may have had the first one long ago: it is gone then."""
+        there = {(window.plan.segment, window.horizon_ms) for window in known}
+        segments = {window.plan.segment for window in windows}
+        had = {segment for segment in segments if not self._is_first(segment, customer)}
+        for window in windows:
+            window.customer = customer
+            segment = window.plan.segment
+            if segment in had and (segment, window.horizon_ms) not in there:
+                window.demote()
 
     def _order(self, person: _Person, record: CustomerEvent) -> None:
         if isinstance(record, OrderCompleted) and record.currency is not None:

@@ -30,6 +30,7 @@ from stream.events.records import (
     WishlistChanged,
 )
 from stream.outcomes.recent import Recent
+from stream.state.orders import order_number
 
 WANTED_MS = 30 * DAY_MS
 """How long a want lasts. Then it is settled: bought, switched or missed."""
@@ -91,12 +92,13 @@ class Alternative(msgspec.Struct, frozen=True):
 
 class _Sums:
     __slots__ = (
-        "added", "bought", "lost", "missed", "price_micros", "stock_known", "switched", "wanted",
+        "added", "bought", "lost", "missed", "price_micros", "stock_known", "switched", "undecided",
+        "wanted",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.wanted = self.added = self.bought = self.switched = self.missed = self.lost = 0
-        self.stock_known = 0
+        self.stock_known = self.undecided = 0
         self.price_micros: int | None = None
 
 
@@ -125,6 +127,8 @@ class Demand:
         self._buyers: dict[str, int] = {}
         self._pairs: dict[tuple[str, str], int] = {}
         self._messages = Recent()
+        self._orders = Recent()
+        self._now_ms = 0
 
     # -- what happens ---------------------------------------------------------------------------
 
@@ -135,8 +139,11 @@ class Demand:
         if not self._messages.is_news((customer, record.message_id)):
             self.repeated += 1
             return
+        self._now_ms = max(self._now_ms, record.time_ms)
         if isinstance(record, OrderCompleted):
-            self._buy(customer, record)
+            # An update, or the same order told by the till as well, is no second purchase.
+            if self._orders.is_news((customer, order_number(record.order_id, record.message_id))):
+                self._buy(customer, record)
         elif not isinstance(record, WishlistChanged) or record.action == "added":
             self._want(customer, record.item, record.time_ms, isinstance(record, CartAdded))
 
@@ -148,7 +155,7 @@ class Demand:
         theirs = self._wants.pop(source, None)
         if theirs is None:
             return
-        mine = self._wants.setdefault(target, {})
+        mine = self._wants[target] = self._wants.pop(target, {})
         for variant, want in theirs.items():
             known = mine.get(variant)
             if known is None:
@@ -164,6 +171,7 @@ class Demand:
 
     def advance(self, time_ms: int) -> None:
         """Settle the wants of those who have wanted nothing for long: they are first in line."""
+        self._now_ms = max(self._now_ms, time_ms)
         while self._wants:
             customer = next(iter(self._wants))
             wants = self._wants[customer]
@@ -279,6 +287,7 @@ class Demand:
             for variant, want in wants.items():
                 so_far = open_wants.setdefault(variant, _Sums())
                 so_far.missed += 1
+                so_far.undecided += want.last_ms + WANTED_MS >= self._now_ms
                 so_far.lost += want.in_stock is False
                 so_far.stock_known += want.in_stock is not None
                 if want.in_stock:
@@ -325,7 +334,7 @@ def _row(
         bought=sums.bought,
         switched=sums.switched,
         missed=sums.missed + open_wants.missed,
-        undecided=open_wants.missed,
+        undecided=open_wants.undecided,
         lost_buyers=lost,
         price=price,
         conversion_rate=None if rate is None else round(rate, 4),

@@ -90,21 +90,21 @@ def lift_of(attribution: Attribution) -> list[LiftRow]:
     found = sorted({(segment, horizon) for segment, horizon, _, _ in cells})
     rows: list[LiftRow] = []
     for segment, horizon_ms in found:
-        rows += _rows(plans[segment], horizon_ms, cells)
+        plan = plans[segment]
+        group = "segment" if plan.control_share or attribution.draw.control_share else "global"
+        rows += _rows(plan, horizon_ms, cells, "global" if segment == PROGRAMME else group)
     return rows
 
 
-def _rows(plan: Plan, horizon_ms: int, cells: Mapping[CellKey, Cell]) -> Iterable[LiftRow]:
+def _rows(
+    plan: Plan, horizon_ms: int, cells: Mapping[CellKey, Cell], control_group: str
+) -> Iterable[LiftRow]:
     mine = {
         (holdout, variant): cell
         for (segment, horizon, holdout, variant), cell in cells.items()
         if (segment, horizon) == (plan.segment, horizon_ms)
     }
-    control_group, control = None, None
-    for group in ("segment", "global"):
-        if (group, None) in mine:
-            control_group, control = group, mine[group, None]
-            break
+    control = mine.get((control_group, None))
     treated = {variant: cell for (holdout, variant), cell in mine.items() if holdout is None}
     names = sorted(name for name in treated if name is not None)
     everybody = sum(treated.values(), start=Cell())
@@ -119,7 +119,7 @@ def _rows(plan: Plan, horizon_ms: int, cells: Mapping[CellKey, Cell]) -> Iterabl
             is_own_horizon=horizon_ms == plan.within_ms,
             event=plan.event or "",
             kind=plan.kind,
-            control_group=control_group,
+            control_group=None if control is None else control_group,
             control_is=plan.control_is,
             treated=_result(cell, plan),
             control=None if control is None else _result(control, plan),

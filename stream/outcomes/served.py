@@ -2,7 +2,8 @@
 
 A visit counts for the segments that the customer was in when it began, and so do the orders made
 in it and what comes back of them: else who starts to explore and then buys would have a visitor's
-visit and an explorer's order. An order outside of any visit counts for the segments of its moment.
+visit and an explorer's order. An order outside of any visit, in a store or on the phone, counts for
+the segments of its moment, and in no rate of visits.
 The rest is what all customers did outside of the segment: others, and the same customers before
 they entered it and after they left.
 
@@ -27,8 +28,6 @@ import msgspec
 from stream.events.changes import SegmentChanged
 from stream.events.records import (
     CustomerEvent,
-    Identified,
-    MessageResponded,
     OrderCancelled,
     OrderCompleted,
     OrderRefunded,
@@ -36,12 +35,13 @@ from stream.events.records import (
     PageViewed,
     ProductViewed,
 )
-from stream.outcomes.attribution import OPT_OUTS
+from stream.outcomes.attribution import is_opt_out
 from stream.outcomes.intervals import EVENTS_MIN, GROUP_MIN, interval_of
 from stream.outcomes.plan import amount_micros
 from stream.outcomes.recent import Recent
 from stream.outcomes.visits import MEASURES, Measure, Tally, Visit
 from stream.segments.rules import CUSTOMER
+from stream.state.fold import FOLDS, OFFLINE_CHANNELS, SESSIONS
 from stream.state.orders import order_number
 from stream.state.sessions import SESSION_GAP_MS
 
@@ -57,8 +57,10 @@ Word = Literal["better", "worse", "like the rest", "higher", "lower", "too littl
 EVERYBODY = ""
 """The segment of all customers, whose sums less a segment's are the rest's."""
 
-_SILENT = (OrderCancelled, OrderRefunded, OrderUpdated, MessageResponded, Identified)
-"""What comes from the shop or the mail, and is no visit."""
+_VISITING = frozenset(kind for kind, fold in FOLDS.items() if fold.parts & SESSIONS) - {
+    OrderUpdated
+}
+"""What belongs to a visit, as in the customer's row; what the shop or the mail sends is none."""
 
 
 class Figure(msgspec.Struct, frozen=True):
@@ -149,7 +151,7 @@ class ServiceReport:
         if not self._messages.is_news((customer, record.message_id)):
             self.repeated += 1
             return
-        if not isinstance(record, _SILENT):
+        if is_of_visit(record):
             _visit(found, record)
         if isinstance(record, OrderCompleted):
             self._order(found, record)
@@ -157,7 +159,7 @@ class ServiceReport:
             self._refund(found, record)
         elif isinstance(record, OrderCancelled):
             _cancel(found, record)
-        elif isinstance(record, MessageResponded) and record.action in OPT_OUTS and found.counts:
+        elif is_opt_out(record) and found.counts:
             for tally in _tallies(found, found.segments):
                 tally.opted_out = 1
 
@@ -195,7 +197,7 @@ class ServiceReport:
     def _order(self, customer: _Customer, record: OrderCompleted) -> None:
         number = order_number(record.order_id, record.message_id)
         visit, segments, counts = customer.visit, customer.segments, customer.counts
-        if visit is not None and record.time_ms - visit.last_ms < SESSION_GAP_MS:
+        if visit is not None and is_of_visit(record):
             segments, counts = visit.segments, visit.is_customer
         if number in customer.orders or not counts:
             return
@@ -257,6 +259,11 @@ class ServiceReport:
             visits=sum(tally.visits for tally in members),
             figures=[_figure(measure, pairs) for measure in MEASURES],
         )
+
+
+def is_of_visit(record: CustomerEvent) -> bool:
+    """Whether an event is part of a visit: what happens in a store or on the phone is not."""
+    return type(record) in _VISITING and record.channel not in OFFLINE_CHANNELS
 
 
 def _visit(customer: _Customer, record: CustomerEvent) -> None:

@@ -6,25 +6,27 @@ from typing import NamedTuple
 
 from stream.clock import SECOND_MS
 from stream.events.records import MICROS, OrderCompleted
+from stream.state.fold import OFFLINE_CHANNELS
 
 
 class Tally:
     """A customer's sums, over the visits and orders made as a member of a segment, or over all.
 
     margin_micros, costed_micros  revenue less cost, and revenue, of the lines whose cost is known
+    visit_micros                  revenue of the orders that were made in visits
     orders                        those that stand; `returned` of them came back in part or whole
     present                       1: one customer, for what is divided by customers
     """
 
     __slots__ = (
         "active_ms", "bought", "costed_micros", "items", "margin_micros", "opted_out", "orders",
-        "pages", "present", "refunded_micros", "revenue_micros", "visits",
+        "pages", "present", "refunded_micros", "revenue_micros", "visit_micros", "visits",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.visits = self.bought = self.pages = self.active_ms = 0
         self.orders = self.items = self.revenue_micros = self.refunded_micros = 0
-        self.margin_micros = self.costed_micros = 0
+        self.margin_micros = self.costed_micros = self.visit_micros = 0
         self.opted_out = 0
         self.present = 1
 
@@ -46,6 +48,8 @@ class Tally:
         """Add an order, with the margin of the lines whose cost is known; -1 takes it out."""
         self.orders += sign
         self.revenue_micros += sign * revenue_micros
+        if record.channel not in OFFLINE_CHANNELS:
+            self.visit_micros += sign * revenue_micros
         for item in record.items:
             quantity = sign * item.quantity
             self.items += quantity
@@ -80,7 +84,7 @@ class Measure(NamedTuple):
 
 MEASURES = (
     Measure("conversion", "bought", "visits", 1, True, "visits with an order, of all visits"),
-    Measure("revenue_per_visit", "revenue_micros", "visits", MICROS, True, "before returns"),
+    Measure("revenue_per_visit", "visit_micros", "visits", MICROS, True, "before returns"),
     Measure("basket_items", "items", "orders", 1, True, "pieces in an order"),
     Measure("basket_value", "revenue_micros", "orders", MICROS, True, "revenue of an order"),
     Measure("active_seconds", "active_ms", "visits", SECOND_MS, None, "first to last activity"),

@@ -62,6 +62,17 @@ def answered(days: float, action: str) -> r.MessageResponded:
     return _record(r.MessageResponded, days, {"action": action})
 
 
+def agreed(days: float, *, yes: bool = True) -> r.ConsentChanged:
+    """A word about marketing on all channels; and one about a channel, as is sent along."""
+    return _record(
+        r.ConsentChanged, days, {"preferences": {"/marketing": yes, "sms/marketing": False}}
+    )
+
+
+def own(days: float) -> r.Custom:
+    return _record(r.Custom, days, {"name": "Survey Answered"})
+
+
 def page(days: float) -> r.PageViewed:
     return _record(r.PageViewed, days, {})
 

@@ -15,6 +15,7 @@ from stream.outcomes.plan import PROGRAMME, Draw, Plan, plans_of, success_of
 from stream.outcomes.windows import Cell
 from tests.outcomes.stories import (
     added,
+    agreed,
     answered,
     at,
     cancelled,
@@ -161,9 +162,10 @@ def test_opt_outs_within_the_window_are_the_guardrail():
         entered("a", "cart", 0), entered("b", "cart", 0), entered("c", "cart", 0),
         *by("a", answered(1, "unsubscribed"), answered(2, "marked_spam")),
         *by("b", answered(1, "opened")), *by("c", answered(4, "bounced")),
+        entered("d", "cart", 0), *by("d", agreed(1), agreed(10, yes=False)),
     ]  # fmt: skip
     found = told(*story, at(91))
-    assert [cell(found, days).opted_out.total for days in (3, 30)] == [1, 2]
+    assert [cell(found, days).opted_out.total for days in (3, 30)] == [1, 3]
 
 
 def test_who_becomes_known_keeps_the_first_exposure():
@@ -232,6 +234,17 @@ def test_of_two_ids_windows_only_the_customers_first_is_in_the_intervals():
     short = cell(found, 3)
     assert (short.converted.count, short.converted.total, short.micros.total) == (1, 0, 0)
     assert (short.windows, short.conversions) == (2, 1)
+
+
+def test_who_had_a_first_window_long_ago_has_no_second_one_under_another_id():
+    found = told(entered("known", "cart", 0), at(40), entered("anonymous", "cart", 50), at(60))
+    assert cell(found, 3).converted.count == 2
+    found.merged("anonymous", "known")
+    short, long = cell(found, 3), cell(found, 30)
+    assert (short.converted.count, short.windows) == (1, 2), "the first one has been let go"
+    assert long.converted.count == 1
+    found.advance(at(100))
+    assert (long.converted.count, long.windows) == (1, 2)
 
 
 def test_money_of_another_currency_is_not_added_up():

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from stream.events.records import CustomerEvent, Item, WishlistChanged
+from stream.events.records import CustomerEvent, Item, OrderUpdated, WishlistChanged
 from stream.outcomes import demand as module
 from stream.outcomes.demand import Demand, MissedDemand
 from tests.outcomes.stories import added, at, item, order, page, viewed
@@ -113,6 +113,29 @@ def test_what_buyers_had_wanted_instead():
     assert [(p.bought, p.wanted, p.buyers, p.share) for p in demand.alternatives()] == [
         ("shoe", "boot", 1, 0.3333)
     ]
+
+
+def test_an_order_told_again_is_no_second_purchase():
+    again = OrderUpdated(at(4), 99, at(4), order_id="order 2", items=(shoe("41"),))
+    demand = told(
+        ("a", viewed(1, item("boot"))), ("a", bought(2, shoe("41"))),
+        ("a", viewed(3, item("sandal"))), ("a", again), ("b", bought(3, shoe("41"))),
+    )  # fmt: skip
+    assert [(p.bought, p.wanted, p.buyers, p.share) for p in demand.alternatives()] == [
+        ("shoe", "boot", 1, 0.5)
+    ]
+
+
+def test_who_wanted_it_long_ago_is_not_undecided():
+    demand = told(
+        ("a", viewed(0, shoe("41"))), *(("a", viewed(day, item("mug"))) for day in range(1, 60, 9)),
+        ("b", viewed(1, shoe("42"))), ("c", viewed(20, shoe("43"))), ("d", viewed(2, shoe("43"))),
+    )  # fmt: skip
+    demand.merged("c", "d")
+    demand.advance(at(55))
+    assert [row(demand, "shoe", size).undecided for size in ("41", "42", "43")] == [0, 0, 0]
+    assert row(demand, "mug").undecided == 1
+    assert [row(demand, "shoe", size).missed for size in ("41", "42", "43")] == [1, 1, 1]
 
 
 def test_two_ids_of_one_customer_want_it_once():

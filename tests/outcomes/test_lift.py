@@ -115,3 +115,21 @@ def test_rows_say_what_they_are(planted: list[LiftRow]):
 def test_a_suppressions_control_group_is_not_suppressed():
     rows = outcome({}, kind="suppress")
     assert {r.control_is for r in rows if r.segment == "cart"} == {"not suppressed"}
+
+
+def test_a_segment_with_a_control_group_is_compared_with_no_other_one():
+    """Else the rows would change sides with the first customer who is held out."""
+    draw = Draw(stamped=True, global_share=0.1)
+    plan = Plan(
+        "cart", "Order Completed", success_of("Order Completed"), True, None, "message", True,
+        0.25, (),
+    )  # fmt: skip
+    attribution = Attribution({"cart": plan}, draw)
+    attribution.change(entered("a", "cart", 0))
+    attribution.change(entered("b", "cart", 0, control=True, holdout="global"))
+    attribution.advance(at(4))
+    (found, *_) = [r for r in lift_of(attribution) if r.segment == "cart"]
+    assert (found.control_group, found.control, found.conversion) == (None, None, None)
+    attribution.change(entered("c", "cart", 5, control=True, holdout="segment"))
+    attribution.advance(at(9))
+    assert row(lift_of(attribution), 3).control_group == "segment"

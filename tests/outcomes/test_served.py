@@ -13,12 +13,14 @@ from stream.outcomes import served as module
 from stream.outcomes.served import Figure, Served, ServiceReport
 from stream.segments.rules import CUSTOMER
 from tests.outcomes.stories import (
+    agreed,
     answered,
     cancelled,
     entered,
     item,
     left,
     order,
+    own,
     page,
     refunded,
     viewed,
@@ -85,6 +87,18 @@ def test_an_order_counts_where_its_visit_does():
     assert both(report, "basket_value") == (None, 30.0)
 
 
+def test_what_happens_in_a_store_or_by_mail_is_no_visit():
+    report = told(
+        entered("a", "vip", 0),
+        *by("a", page(1), order(1 + MINUTE, "W", 10)),
+        *by("a", order(2, "S", 90, channel="store"), own(3), answered(4, "opened"), agreed(5)),
+    )  # fmt: skip
+    assert only(report).visits == 1
+    assert both(report, "conversion") == (1, None)
+    assert both(report, "revenue_per_visit") == (10, None)
+    assert both(report, "basket_value") == (50, None)
+
+
 def test_returns_margins_and_baskets():
     lines = (
         item("P", price=20, quantity=2, cost_micros=15_000_000),
@@ -113,6 +127,13 @@ def test_opt_outs_are_of_those_who_were_members_then():
         *by("b", page(1)), *by("c", answered(1, "bounced")),
     )  # fmt: skip
     assert both(report, "opt_out_rate") == (1.0, 0.5)
+
+
+def test_who_withdraws_consent_to_marketing_opts_out():
+    report = told(entered("a", "vip", 0), *by("a", page(1), agreed(1), agreed(2, yes=False)))
+    assert both(report, "opt_out_rate") == (1, None)
+    report = told(entered("a", "vip", 0), *by("a", page(1), agreed(2)))
+    assert both(report, "opt_out_rate") == (0, None)
 
 
 def test_what_is_told_twice_counts_once():
