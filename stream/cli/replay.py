@@ -28,9 +28,9 @@ from stream.cli.failure import CommandFailedError
 from stream.clock import rfc3339
 from stream.engine.effects import Counts
 from stream.engine.settings import EngineSettings
-from stream.events.actions import ActionTurned, encode_action
+from stream.events.actions import ActionTurned
 from stream.events.changes import Membership, SegmentChanged
-from stream.events.cloudevent import encode_change, encode_membership
+from stream.events.cloudevent import encode_action, encode_change, encode_membership
 from stream.events.decoded import Decoded
 from stream.shell.collector import calm_collector
 from stream.simulation.offline import LogReplay, Offline

@@ -8,11 +8,10 @@ from typing import Any, Union, get_args
 import msgspec
 
 from stream.engine.meta import Meta
-from stream.events.actions import PublishedAction
 from stream.events.calls import Call
 from stream.events.envelope import EVENT_BYTES_MAX
 from stream.events.properties import PageProperties
-from stream.events.published import PublishedChange, PublishedMembership
+from stream.events.published import PublishedAction, PublishedChange, PublishedMembership
 from stream.events.records import Record
 from stream.events.reference_record import ReferenceRecord
 from stream.events.tracked import CANONICAL

@@ -1,4 +1,4 @@
-"""Changes as CloudEvents 1.0 in structured JSON, memberships as plain JSON.
+"""Changes and actions as CloudEvents 1.0 in structured JSON, memberships as plain JSON.
 
 Source: the CloudEvents specification 1.0.2 and its Kafka binding. `sequence` is the sequence
 extension: consumers keep the greatest per subject and drop what comes late; `partitionkey` is the
@@ -12,12 +12,21 @@ from typing import Final
 import msgspec
 
 from stream.clock import rfc3339
+from stream.events.actions import ActionTurned
 from stream.events.changes import Membership, SegmentChanged
-from stream.events.published import ChangeData, PublishedChange, PublishedMembership
+from stream.events.published import (
+    ActionData,
+    ChangeData,
+    PublishedAction,
+    PublishedChange,
+    PublishedMembership,
+)
 
 CONTENT_TYPE = b"application/cloudevents+json; charset=UTF-8"
 ENTERED: Final = "shoal.segment.entered"
 EXITED: Final = "shoal.segment.exited"
+STARTED: Final = "shoal.action.started"
+WITHDRAWN: Final = "shoal.action.withdrawn"
 
 
 def encode_change(change: SegmentChanged, shop: str) -> bytes:
@@ -53,6 +62,39 @@ def encode_change(change: SegmentChanged, shop: str) -> bytes:
                 holdout=change.holdout or msgspec.UNSET,  # type: ignore[arg-type]  # of these two
                 not_before=msgspec.UNSET if not_before_ms is None else rfc3339(not_before_ms),
                 withheld=change.withheld or msgspec.UNSET,  # type: ignore[arg-type]  # of these
+            ),
+        )
+    )
+
+
+def encode_action(turned: ActionTurned, shop: str) -> bytes:
+    """The bytes on `actions`, and of a line of `shoal replay --actions`."""
+    until_ms = turned.valid_until_ms
+    return _encode(
+        PublishedAction(
+            specversion="1.0",
+            id=turned.id,
+            source=f"/shoal/{shop}",
+            type=STARTED if turned.started else WITHDRAWN,
+            subject=turned.customer,
+            time=rfc3339(turned.time_ms),
+            sequence=str(turned.sequence),
+            partitionkey=turned.customer,
+            datacontenttype="application/json",
+            data=ActionData(
+                customer=turned.customer,
+                segment=turned.segment,
+                definition=turned.definition,
+                kind=turned.kind,  # type: ignore[arg-type]  # a checked one
+                cause=turned.cause,  # type: ignore[arg-type]  # the engine writes no other
+                channels=list(turned.channels),
+                reason=turned.reason,  # type: ignore[arg-type]  # the engine writes no other
+                of=turned.of,
+                purpose=turned.purpose,
+                priority=turned.priority,
+                variant=turned.variant,
+                valid_until=None if until_ms is None else rfc3339(until_ms),
+                action=turned.action,
             ),
         )
     )

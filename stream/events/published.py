@@ -18,6 +18,11 @@ Instant = Annotated[
 ]
 Digits = Annotated[str, msgspec.Meta(pattern="^[0-9]+$")]
 
+Cause = Literal["event", "timer", "merge", "definition", "consent", "model", "reference"]
+Reason = Literal[
+    "exited", "expired", "outranked", "suppressed", "consent", "definition", "merge", "control"
+]
+
 
 class Evidence(msgspec.Struct, frozen=True):
     """One comparison of the definition's condition: its truth before and after, its value now.
@@ -46,7 +51,7 @@ class ChangeData(msgspec.Struct, frozen=True):
     customer: str
     segment: str
     definition: str
-    cause: Literal["event", "timer", "merge", "definition", "consent", "model", "reference"]
+    cause: Cause
     evidence: list[Evidence]
     next_flip: Instant | None
     segments: list[str]
@@ -86,6 +91,50 @@ class PublishedChange(msgspec.Struct, frozen=True):
         return self.type == "shoal.segment.entered"
 
 
+class ActionData(msgspec.Struct, frozen=True):
+    """The action itself.
+
+    A customer has at most one current message: of `kind` message, each start follows on the
+    withdrawal of the one before. Several suppressions may hold at once, each until it is withdrawn;
+    nothing else should be said on their `channels`. `purpose` is the consent that a message needs,
+    or the legal purpose of a suppression. `reason` is why it was withdrawn, and `of` the id of the
+    event that started it. Nobody acts after `valid_until`.
+    """
+
+    customer: str
+    segment: str
+    definition: str
+    kind: Literal["message", "suppress"]
+    cause: Cause
+    channels: list[str]
+    reason: Reason | None
+    of: str | None
+    purpose: str | None
+    priority: int | None
+    variant: str | None
+    valid_until: Instant | None
+    action: dict[str, Any]
+
+
+class PublishedAction(msgspec.Struct, frozen=True):
+    """An action was started or withdrawn: a CloudEvent 1.0 in structured mode.
+
+    `id` is the same whenever and wherever it is computed. Within a `subject`, `sequence` grows; it
+    is another one than that of the segment changes.
+    """
+
+    specversion: Literal["1.0"]
+    id: str
+    source: str
+    type: Literal["shoal.action.started", "shoal.action.withdrawn"]
+    subject: str
+    time: Instant
+    sequence: Digits
+    partitionkey: str
+    datacontenttype: Literal["application/json"]
+    data: ActionData
+
+
 class PublishedMembership(msgspec.Struct, frozen=True):
     """A customer's segments now, each with the instant since when; in none: a tombstone."""
 
@@ -97,4 +146,5 @@ class PublishedMembership(msgspec.Struct, frozen=True):
 
 
 decode_change = msgspec.json.Decoder(PublishedChange).decode
+decode_action = msgspec.json.Decoder(PublishedAction).decode
 decode_membership = msgspec.json.Decoder(PublishedMembership).decode

@@ -5,8 +5,12 @@ from __future__ import annotations
 from stream.engine.effects import DeadRecord, Effects
 from stream.engine.routed import Routed
 from stream.events import topics
-from stream.events.actions import encode_action
-from stream.events.cloudevent import CONTENT_TYPE, encode_change, encode_membership
+from stream.events.cloudevent import (
+    CONTENT_TYPE,
+    encode_action,
+    encode_change,
+    encode_membership,
+)
 from stream.events.partitioner import partition_of
 from stream.events.records import encode_record
 from stream.shell.dead_letters import dead_letter_headers

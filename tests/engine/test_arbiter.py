@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from stream.events.actions import decode_action, encode_action
+from stream.events.cloudevent import encode_action
+from stream.events.published import decode_action
 from stream.events.records import Link
 from stream.outcomes.assignment import assign
 from tests.engine.lane import BUILT_IN, Lane

@@ -13,7 +13,7 @@ import pytest
 
 from stream.clock import rfc3339
 from stream.engine.settings import EngineSettings
-from stream.events.actions import encode_action
+from stream.events.cloudevent import encode_action
 from stream.simulation.offline import LogReplay
 from tests.kafka.broker import Broker
 from tests.kafka.pipeline import Pipeline

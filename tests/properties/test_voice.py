@@ -15,7 +15,8 @@ import pytest
 
 from stream.engine.effects import StoredRecord
 from stream.engine.partition import PartitionEngine
-from stream.events.actions import ActionTurned, encode_action
+from stream.events.actions import ActionTurned
+from stream.events.cloudevent import encode_action
 from stream.events.records import (
     ConsentChanged,
     Identified,
