@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
 
-from xxhash import xxh3_128_hexdigest
-
-from stream.clock import NEVER_MS, day_of
-from stream.clustering.news import news
-from stream.engine.arbiter import About, Arbiter, offered
+from stream.clock import NEVER_MS
+from stream.engine.arbiter import About
 from stream.engine.crossing import forget_removed, no_longer_told, silent_of, too_many_of
-from stream.engine.effects import Effects, LearnPoint
 from stream.engine.evidence import evidence_of, true_instant
-from stream.engine.hysteresis import WAITING, may_turn_ms, remember, waited
-from stream.engine.settings import HISTORIC_AFTER_MS, VALIDITY_MS, EngineSettings
+from stream.engine.hysteresis import WAITING, may_turn_ms, waited
+from stream.engine.settings import EngineSettings
+from stream.engine.telling import Moment, Teller, has_behaviour
 from stream.engine.timeline import Timeline
-from stream.engine.versions import CLUSTER_PREFIX, Context
-from stream.events.changes import Leaf, SegmentChanged
-from stream.features.population import bucket_of
-from stream.features.vector import vector
+from stream.engine.versions import Context
 from stream.segments.compiler import Unit
 from stream.segments.decision import Decide
 from stream.segments.stay import Stay
@@ -27,37 +20,13 @@ from stream.state.fold import ORDERS, SESSIONS, TIME, deadline_ms, expire
 from stream.state.row import Row
 
 
-class Moment(NamedTuple):
-    """Where and when a membership turns, and why."""
-
-    key: bytes
-    row: Row
-    context: Context
-    now_ms: int
-    cause: str
-    at_ms: int | None = None
-
-
-class Decider:
-    """Evaluates rows of one partition and collects the effects of the batch.
-
-    effects       of the batch at hand; set by the partition
-    record_ms     the broker's time of the record at hand
-    members       customers by segment, of this partition
-    deltas        population histogram changes by day, feature and bucket, not yet finalised
-    """
+class Decider(Teller):
+    """Evaluates rows of one partition, at their events, timers and versions."""
 
     def __init__(self, settings: EngineSettings, timeline: Timeline) -> None:
-        self._incarnation = settings.incarnation
+        super().__init__(settings)
         self.timeline = timeline
-        self.effects = Effects()
-        self.record_ms = 0
-        self.members: dict[str, int] = {}
-        self.deltas: dict[int, dict[str, dict[int, int]]] = {}
-        self.open_day = 0
         self._again_ms = NEVER_MS
-        self.arbiter = Arbiter(settings.incarnation)
-        self.changed: dict[bytes, Row] = {}
 
     def advance(self, key: bytes, row: Row, until_ms: int) -> bool:
         """Fire the row's timers and activations up to `until_ms`, in the order of their time."""
@@ -93,12 +62,7 @@ class Decider:
             parts = SESSIONS if ended else 0
             if row.orders is not None and row.orders.matured != matured:
                 parts |= ORDERS
-            if row.flip_ms <= due_ms:
-                parts |= TIME
-                row.flip_ms = NEVER_MS  # what is decided now finds the next one
-            decide = pack.decide_touched(parts) if row.bits else pack.decide_everything
-            if decide is not None:
-                self.decide(decide, (key, row, context, now_ms, "timer", at_ms))
+            self._decide_due(parts, due_ms, (key, row, context, now_ms, "timer", at_ms))
         if row.sequence != before or ended:
             row.time_ms = now_ms
             self.effects.counts.timers_fired += 1
@@ -126,11 +90,11 @@ class Decider:
                 if row.windows or row.past or row.shadows:
                     forget_removed(row, former.pack, pack, self.members)
                 row.bits = []
-                flip_ms = self.decide(pack.decide_everything, (*about, "definition", None))
+                flip_ms = self.decide_all((*about, "definition", None))
                 now = moment._replace(context=context)
                 for unit, names in too_many_of(pack, row):
                     self._leave(now, names, unit)
-                    again_ms = self.decide(pack.decide_everything, (*about, "definition", None))
+                    again_ms = self.decide_all((*about, "definition", None))
                     flip_ms = min(flip_ms, again_ms)
                 moved = self.count_population(row, context, now_ms)
                 row.timer_ms = min(row.timer_ms, flip_ms)
@@ -141,10 +105,10 @@ class Decider:
                 row.filled = {
                     k: v for k, v in row.filled.items() if kept[0].get(k) == kept[1].get(k)
                 }
-                flip_ms = self.decide(pack.decide_everything, (*about, "definition", None))
+                flip_ms = self.decide_all((*about, "definition", None))
                 row.timer_ms = min(row.timer_ms, flip_ms)
             elif context.kind == "population":
-                flip_ms = self.decide(pack.decide_by_population, (*about, "model", None))
+                flip_ms = self._decide([pack.decide_by_population], (*about, "model", None))
                 row.timer_ms = min(row.timer_ms, flip_ms)
                 moved = bool(pack.sizes) and self._speak_anew((*about, "model", None))
             elif context.kind == "clusters" and has_behaviour(row):
@@ -167,24 +131,77 @@ class Decider:
         for name in names:
             self.tell(moment, name, (), NEVER_MS, unit)
 
-    def decide(self, decide: Decide, about: About) -> int:
-        """Decide units of the pack in force and tell the changes; the earliest later flip of them.
+    def decide_all(self, about: About) -> int:
+        """Decide every unit anew and tell the changes; the earliest later flip of a unit."""
+        row, pack = about[1], about[2].pack
+        assert pack is not None
+        if len(row.bits) != len(pack.units):
+            row.bits = [0] * len(pack.units)
+        row.flips, row.flip_ms = {}, NEVER_MS
+        return self._decide([pack.decide_everything], about)
+
+    def decide_event(self, parts: int, about: About) -> int:
+        """Decide what reads one of the parts that an event has changed of a row.
 
         The instant of a late event or timer is told as `at_ms` of `about`. The true instant of a
         change that comes of it is that one or later, and is told beside the change's own time.
         """
+        _, row, context, _, _, _ = about
+        assert context.pack is not None
+        if not row.bits:
+            row.flips = {}
+        decide = context.pack.decide_event(row, parts, context.thresholds)
+        return NEVER_MS if decide is None else self._decide((decide,), about)
+
+    def _decide_touched(self, parts: int, about: About) -> None:
+        """Decide what reads one of these parts, of a row whose timers have fired."""
+        row, pack = about[1], about[2].pack
+        assert pack is not None
+        if len(row.bits) != len(pack.units):
+            self.decide_all(about)
+            return
+        decide = pack.decide_touched(parts)
+        if decide is not None:
+            self._decide((decide,), about)
+
+    def _decide_due(self, parts: int, due_ms: int, about: About) -> None:
+        """Decide what time has turned by `due_ms`, and what reads one of these parts.
+
+        Of a row that was packed only the earliest flip is known, and not whose it is.
+        """
+        row, pack = about[1], about[2].pack
+        assert pack is not None
+        if row.flip_ms > due_ms:
+            self._decide_touched(parts, about)
+            return
+        row.flip_ms = NEVER_MS  # what is decided now finds the next one
+        flips = row.flips
+        if flips is None or len(row.bits) != len(pack.units):
+            row.flips = {}
+            self._decide_touched(parts | TIME, about)
+            return
+        due = [unit for unit, flip_ms in flips.items() if flip_ms <= due_ms]
+        for unit in due:
+            del flips[unit]
+        self._decide(pack.decide_due(due, parts), about)
+        row.flip_ms = min(flips.values()) if flips else NEVER_MS
+
+    def _decide(self, decides: Iterable[Decide], about: About) -> int:
+        """Decide, tell the changes, and give the earliest later flip of what is decided."""
         _, row, context, now_ms, _, _ = about
-        bits, pack = row.bits, context.pack
-        if pack is not None and len(bits) != len(pack.units):
-            bits = row.bits = [0] * len(pack.units)
-            decide = pack.decide_everything
-        self._again_ms = NEVER_MS
-        flip_ms = decide(row, now_ms, context.thresholds, bits, self._turned, about)
+        if context.pack is not None and len(row.bits) != len(context.pack.units):
+            return self.decide_all(about)
+        flips = {} if row.flips is None else row.flips
+        thresholds, turned = context.thresholds, self._turned
+        self._again_ms = earliest_ms = NEVER_MS
+        for decide in decides:
+            flip_ms = decide(row, now_ms, thresholds, row.bits, flips, turned, about)
+            earliest_ms = min(earliest_ms, flip_ms)
         if self.arbiter.heard is row:
-            flip_ms = min(flip_ms, self.speak(about))
-        flip_ms = min(flip_ms, self._again_ms)
-        row.flip_ms = min(row.flip_ms, flip_ms)
-        return flip_ms
+            earliest_ms = min(earliest_ms, self.speak(about))
+        earliest_ms = min(earliest_ms, self._again_ms)
+        row.flip_ms = min(row.flip_ms, earliest_ms)
+        return earliest_ms
 
     def speak(self, about: About) -> int:
         """Start and withdraw actions; when to ask again, at the latest."""
@@ -210,7 +227,10 @@ class Decider:
             cause = "consent"
         true_ms = at_ms and true_instant(unit, row, context.thresholds, verdict, (at_ms, now_ms))
         moment = Moment(key, row, context, now_ms, cause, true_ms)
-        self._switch(moment, unit, verdict, (old, found))
+        flip_ms = 0 if row.flips is None else row.flips.get(number, NEVER_MS)
+        if not flip_ms or unit.stay is not None:
+            _, flip_ms, _ = unit.evaluate(row, now_ms, context.thresholds)
+        self._switch(moment, unit, verdict, (old, found), flip_ms)
 
     def _waits(self, about: About, number: int, stay: Stay, held: dict[str, int]) -> bool:
         """Whether a turn is too soon; then it is asked for again when it may come.
@@ -230,17 +250,19 @@ class Decider:
         if may_ms < NEVER_MS:
             row.bits[number] |= WAITING
             self._again_ms = min(self._again_ms, may_ms)
+            if row.flips is not None:
+                row.flips[number] = min(row.flips.get(number, NEVER_MS), may_ms)
         return True
 
-    def _switch(self, moment: Moment, unit: Unit, verdict: int, bits: tuple[int, int]) -> None:
+    def _switch(
+        self, moment: Moment, unit: Unit, verdict: int, bits: tuple[int, int], flip_ms: int
+    ) -> None:
         """Leave what no longer holds, then enter what does.
 
         Who leaves a segment of a group for another one is told the other's reasons as well.
         """
         row = moment.row
-        thresholds = moment.context.thresholds
-        values = unit.values(row, moment.now_ms, thresholds)
-        _, flip_ms, _ = unit.evaluate(row, moment.now_ms, thresholds)
+        values = unit.values(row, moment.now_ms, moment.context.thresholds)
         held = row.shadows if unit.is_silent else row.segments
         entering = verdict if unit.exclusive else 0 if verdict > 0 else -1
         for position, clause in enumerate(unit.clauses):
@@ -257,140 +279,6 @@ class Decider:
             if unit.stay is not None and bits[0] & WAITING:
                 evidence = (*evidence, waited(unit.stay, None, moment.now_ms))
             self.tell(moment, segment, evidence, flip_ms, unit)
-
-    def tell(
-        self,
-        moment: Moment,
-        segment: str,
-        evidence: tuple[Leaf, ...] = (),
-        flip_ms: int = NEVER_MS,
-        unit: Unit | None = None,
-    ) -> None:
-        """Turn a membership over, and say so: a member leaves, another customer enters.
-
-        A silent unit's turns are measured, and told to nobody.
-        """
-        key, row, context, now_ms, cause, at_ms = moment
-        silent = unit is not None and unit.is_silent
-        held = row.shadows if silent else row.segments
-        entered = segment not in held
-        if entered:
-            held[segment] = now_ms
-        else:
-            del held[segment]
-        if unit is not None and unit.stay is not None and unit.stay.remembers:
-            remember(row, segment, now_ms, entered=entered)
-        self.members[segment] = self.members.get(segment, 0) + (1 if entered else -1)
-        if not silent:
-            row.sequence += 1
-            row.changed_ms = now_ms
-            self.changed[key] = row
-        customer = key.decode()
-        version = context.version_of(segment)
-        stamp = context.stamp_of(customer, segment)
-        action, withheld = offered(row, context, segment) if entered else ({}, None)
-        change = SegmentChanged(
-            id=self._change_id(customer, row.sequence, segment, entered, now_ms, version),
-            customer=customer,
-            segment=segment,
-            entered=entered,
-            time_ms=now_ms,
-            sequence=row.sequence,
-            definition=version,
-            cause=cause,
-            evidence=evidence,
-            next_flip_ms=None if flip_ms >= NEVER_MS else flip_ms,
-            segments=tuple(sorted(row.segments)),
-            historic=self.record_ms - now_ms > HISTORIC_AFTER_MS,
-            initial=cause == "definition",
-            valid_until_ms=min(flip_ms, now_ms + VALIDITY_MS),
-            control=stamp.holdout is not None,
-            action=action,
-            at_ms=at_ms,
-            variant=stamp.variant,
-            holdout=stamp.holdout,
-            not_before_ms=context.not_before_ms(customer, segment, now_ms),
-            withheld=withheld,
-        )
-        (self.effects.shadow_changes if silent else self.effects.changes).append(change)
-        if not silent:
-            self.arbiter.hear(row, context, change)
-            if context.pack is not None and segment in context.pack.sizes:
-                self.count_population(row, context, now_ms)
-
-    def _change_id(self, customer: str, sequence: int, *facts: str | int | bool) -> str:
-        """The hash by which consumers tell a repeated change: the same log gives the same id."""
-        segment, entered, time_ms, version = facts
-        turn = f"{segment}\0{'entered' if entered else 'exited'}\0{time_ms}\0{version}"
-        return xxh3_128_hexdigest(f"{customer}\0{self._incarnation}\0{sequence}\0{turn}".encode())
-
-    def learn(self, key: bytes, row: Row, context: Context, now_ms: int, cause: str) -> None:
-        """Offer the row to the clusters at a session's end or a purchase, and assign it."""
-        gap_ms = now_ms - row.learned_ms if row.learned_ms else None
-        row.learned_ms = now_ms
-        self.effects.learned.append(LearnPoint(vector(row), now_ms, news(gap_ms)))
-        if context.model is not None:
-            self.assign(key, row, context, now_ms, cause)
-
-    def assign(self, key: bytes, row: Row, context: Context, now_ms: int, cause: str) -> None:
-        """Assign the row to a cluster of the frozen model, with hysteresis."""
-        if context.model is None:
-            return
-        cluster, distance = context.model.assign(vector(row), row.cluster)
-        if cluster == row.cluster:
-            return
-        moment = Moment(key, row, context, now_ms, cause)
-        if row.cluster is not None:
-            gone = (Leaf("cluster", True, False, cluster),)
-            self.tell(moment, CLUSTER_PREFIX + row.cluster, gone)
-        row.cluster = cluster
-        evidence = (
-            Leaf("cluster", False, True, cluster),
-            Leaf("distance to centroid", None, None, round(distance, 6)),
-        )
-        self.tell(moment, CLUSTER_PREFIX + cluster, evidence)
-
-    def count_population(self, row: Row, context: Context, time_ms: int) -> bool:
-        """Keep the row's place in the histograms up to date, on the day of the change.
-
-        It is the place as of the customer's last event, also for a feature that time changes.
-        True where a place has changed.
-        """
-        pack, moved = context.pack, False
-        if pack is None:
-            return moved
-        for feature, value_of in pack.population_values:
-            value = value_of(row)
-            bucket = bucket_of(value) if value is not None and value > 0 else None
-            known = row.buckets.get(feature)
-            if bucket == known:
-                continue
-            moved = True
-            day = max(day_of(time_ms), self.open_day)
-            counts = self.deltas.setdefault(day, {}).setdefault(feature, {})
-            if known is not None:
-                counts[known] = counts.get(known, 0) - 1
-                del row.buckets[feature]
-            if bucket is not None:
-                counts[bucket] = counts.get(bucket, 0) + 1
-                row.buckets[feature] = bucket
-        return moved
-
-    def leave_population(self, row: Row, time_ms: int) -> None:
-        """Take the row out of the histograms."""
-        day = max(day_of(time_ms), self.open_day)
-        for feature, known in row.buckets.items():
-            counts = self.deltas.setdefault(day, {}).setdefault(feature, {})
-            counts[known] = counts.get(known, 0) - 1
-        row.buckets = {}
-
-
-def has_behaviour(row: Row) -> bool:
-    """Something to cluster by: an ended session or an order."""
-    sessions = row.sessions
-    if sessions is not None and (sessions.count > 1 or not sessions.open):
-        return True
-    return row.orders is not None and row.orders.count > 0
 
 
 def _is_alone(unit: Unit, position: int, segments: Mapping[str, int]) -> bool:

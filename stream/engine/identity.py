@@ -11,9 +11,10 @@ from typing import ClassVar
 import msgspec
 
 from stream.clock import DAY_MS
-from stream.engine.decider import Decider, Moment
+from stream.engine.decider import Decider
 from stream.engine.settings import SHARED_TARGETS_MAX, TARGETS_KEPT_MAX
 from stream.engine.store import RowStore
+from stream.engine.telling import Moment
 from stream.events.records import PATH_MAX, Backfill, CustomerEvent, Link, Merge
 from stream.state.codec import pack, unpack
 from stream.state.fold import deadline_ms
@@ -93,7 +94,7 @@ class Identity:
             targets=row.targets,
             voice=None if row.voice is None else Voice(sequence=row.voice.sequence),
         )
-        row.bits, row.targets, row.sequence = [], [], 0
+        row.bits, row.flips, row.targets, row.sequence = [], None, [], 0
         state = Merge(
             source=key.decode(),
             state=pack(row),
@@ -117,13 +118,10 @@ class Identity:
         merge(row, other, record.source, key.decode())
         row.time_ms = max(row.time_ms, other.time_ms, record.time_ms)
         context = decider.timeline.of(row.activation)
-        pack_in_force = context.pack
         row.timer_ms = deadline_ms(row)
-        if pack_in_force is None:
+        if context.pack is None:
             return
         decider.count_population(row, context, row.time_ms)
-        flip_ms = decider.decide(
-            pack_in_force.decide_everything, (key, row, context, row.time_ms, "merge", None)
-        )
+        flip_ms = decider.decide_all((key, row, context, row.time_ms, "merge", None))
         wake_ms = decider.speak((key, row, context, row.time_ms, "merge", None))
         row.timer_ms = min(row.timer_ms, flip_ms, wake_ms)

@@ -315,11 +315,9 @@ class PartitionEngine:
             parts |= TIME if now_ms < self.meta.clock_ms else 0  # timers have fired past it
             if parts & pack.population_parts:
                 decider.count_population(row, context, now_ms)
-            decide = pack.decide_event(row, parts, context.thresholds)
-            if decide is not None:
-                flip_ms = decider.decide(decide, (key, row, context, now_ms, "event", at_ms))
-                if flip_ms < next_ms:  # noqa: PLR1730 a call of min() costs more than the rest
-                    next_ms = flip_ms
+            flip_ms = decider.decide_event(parts, (key, row, context, now_ms, "event", at_ms))
+            if flip_ms < next_ms:  # noqa: PLR1730 a call of min() costs more than the rest
+                next_ms = flip_ms
         if parts & CONSENT:
             next_ms = min(next_ms, decider.speak((key, row, context, now_ms, "consent", at_ms)))
         if parts & ORDERS and type(event) is OrderCompleted:

@@ -56,11 +56,9 @@ class Rebuild:
             self.timers.schedule(key, row.timer_ms)
 
     def _decide(self, key: bytes, row: Row, context: Context, clock_ms: int) -> None:
-        pack = context.pack
-        assert pack is not None
         now_ms, before = max(clock_ms, row.time_ms), row.sequence
         about = (key, row, context, now_ms, "definition", None)
-        flip_ms = self.decider.decide(pack.decide_everything, about)
+        flip_ms = self.decider.decide_all(about)
         if row.sequence != before:
             row.time_ms = now_ms
         row.timer_ms = min(row.timer_ms, flip_ms)

@@ -56,10 +56,8 @@ class Ageing:
         next_ms = deadline_ms(row)
         if pack_ is not None:
             parts |= pack_.collect(row, event, row.time_ms)
-            decide = pack_.decide_event(row, parts, context.thresholds)
-            if decide is not None:
-                about = (key, row, context, row.time_ms, "event", None)
-                next_ms = min(next_ms, self._decider.decide(decide, about))
+            about = (key, row, context, row.time_ms, "event", None)
+            next_ms = min(next_ms, self._decider.decide_event(parts, about))
         row.timer_ms = min(row.timer_ms, next_ms)
 
     def _begin(self) -> Decider:

@@ -267,7 +267,7 @@ def _single(number: int, code: LeafCode) -> _Single:
     """The leaf's own lines as a function: its truth as two bits, and its next flip."""
     source = [
         "def single(row, now, thresholds):",
-        *feature_loads(code.features),
+        *feature_loads(code.features, code.lines),
         "    flip = NEVER_MS",
         *code.lines,
         f"    return l{number} >> {2 * number}, flip",

@@ -153,21 +153,20 @@ def compile_unit(
     registry = registry_of(rules)
     coded = tuple(leaf_code(n, leaf, registry, parts_of) for n, leaf in enumerate(leaves))
     features = tuple(dict.fromkeys(feature for leaf in coded for feature in leaf.features))
-    if rules[0].stay is not None:
-        # A change that waits is asked for again by a timer, whatever its leaves read.
-        coded = tuple(msgspec.structs.replace(each, parts=each.parts | TIME) for each in coded)
     verdict_code = _group_verdict(trees) if exclusive else _single_verdict(*trees[0])
+    truths = [line for leaf in coded for line in leaf.lines]
+    shown = [line for n, leaf in enumerate(leaves) for line in value_lines(n, leaf, registry)]
     source = "\n".join(
         [
             "def evaluate(row, now, thresholds):",
-            *feature_loads(features),
+            *feature_loads(features, truths),
             "    flip = NEVER_MS",
-            *(line for leaf in coded for line in leaf.lines),
+            *truths,
             f"    return {bits_code(range(len(coded)))}, flip, {verdict_code}",
             "",
             "def values(row, now, thresholds):",
-            *feature_loads(features),
-            *(line for n, leaf in enumerate(leaves) for line in value_lines(n, leaf, registry)),
+            *feature_loads(features, shown),
+            *shown,
             f"    return ({', '.join(f'v{number}' for number in range(len(leaves)))},)",
         ]
     )
@@ -175,7 +174,8 @@ def compile_unit(
     return Unit(
         clauses=tuple(clauses),
         texts=tuple(leaf.text for leaf in leaves),
-        parts=reduce(or_, (leaf.parts for leaf in coded)),
+        # A change that waits is asked for again by a timer, whatever its leaves read.
+        parts=reduce(or_, (leaf.parts for leaf in coded), TIME if rules[0].stay else 0),
         population=tuple(_population(leaves)),
         exclusive=exclusive,
         evaluate=scope["evaluate"],

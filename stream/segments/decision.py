@@ -21,10 +21,15 @@ from stream.state.row import Row
 Turned = Callable[[Any, int, int, int, int], None]
 """Hears (about, unit, bits before, bits now, verdict) of a unit whose leaves changed."""
 
-Decide = Callable[[Row, int, Mapping[str, int], list[int], Turned, Any], int]
-"""decide(row, now_ms, thresholds, bits, turned, about): sets each unit's place in `bits`, calls
-`turned` at once, so that later units see its changes, and gives the earliest instant at which time
-alone turns a leaf of them, or NEVER_MS. `about` is passed on as it is."""
+Decide = Callable[[Row, int, Mapping[str, int], list[int], dict[int, int], Turned, Any], int]
+"""decide(row, now_ms, thresholds, bits, flips, turned, about): sets each unit's place in `bits`,
+calls `turned` at once, so that later units see its changes, and gives the earliest instant at which
+time alone turns a leaf of them, or NEVER_MS.
+
+Before it calls, it sets `flips[unit]` to the unit's own such instant, or deletes it where there is
+none; 0 where it has read some of the leaves that time can turn, and others not. `about` is passed
+on as it is.
+"""
 
 
 def compile_decision(
@@ -36,7 +41,6 @@ def compile_decision(
     in `bits`, and the row must be woken before time turns one of them. Where all are asked, or what
     time can turn, units are passed over whose leaves are as on an empty row.
     """
-    header = "def decide(row, now, thresholds, bits, turned, about):"
     features: list[Feature] = []
     lines: list[str] = []
     spares = parts is None or bool(parts & TIME)
@@ -49,17 +53,17 @@ def compile_decision(
         # What an event took from the row is only seen where all of the unit is set by its lack.
         emptied = not whole and any(unit.leaves[n].parts & (parts or 0) & ~TIME for n in read)
         present = presence_code(unit.leaves[n] for n in read) if spares and not emptied else None
-        if present is None:
+        if not present:
             features += own
             lines += code
         else:
-            lines += [f"    if {present}:", *_deeper(feature_loads(own)), *_deeper(code)]
+            lines += [f"    if {present}:", *_deeper(feature_loads(own, code)), *_deeper(code)]
             if whole:
                 lines += ["    else:", *_deeper(_empty_lines(number, unit))]
     source = [
-        header,
+        "def decide(row, now, thresholds, bits, flips, turned, about):",
         *(PRELUDE if spares else ()),
-        *feature_loads(features),
+        *feature_loads(features, lines),
         "    earliest = NEVER_MS",
         *lines,
         "    return earliest",
@@ -72,16 +76,12 @@ def compile_decision(
 
 def _unit_lines(number: int, unit: Unit, read: Sequence[int]) -> list[str]:
     """Evaluate the unit's leaves of these numbers and, where one has turned, its verdict."""
-    lines = [line for n in read for line in unit.leaves[n].lines]
-    if any(unit.leaves[n].parts & TIME for n in read):
-        lines = ["    flip = NEVER_MS", *lines]
-        lines += ["    if flip < earliest:", "        earliest = flip"]
     others = [n for n in range(len(unit.leaves)) if n not in read]
-    kept = f"(old & {sum(TRUE << 2 * n for n in others)}) + " if others else ""
+    kept = [f"(old & {sum(TRUE << 2 * n for n in others)})"] if others else []
     return [
-        *lines,
+        *_leaf_lines(number, unit, read),
         f"    old = bits[{number}]",
-        f"    found = {kept}{bits_code(read)}",
+        f"    found = {' + '.join([*kept, *([bits_code(read)] if read else [])])}",
         "    if found != old:",
         f"        bits[{number}] = found",
         *(f"        l{n} = old & {TRUE << 2 * n}" for n in others),
@@ -89,10 +89,32 @@ def _unit_lines(number: int, unit: Unit, read: Sequence[int]) -> list[str]:
     ]
 
 
+def _leaf_lines(number: int, unit: Unit, read: Sequence[int]) -> list[str]:
+    """Evaluate these leaves, and note when time turns one."""
+    lines = [line for n in read for line in unit.leaves[n].lines]
+    timed = [n for n, leaf in enumerate(unit.leaves) if leaf.is_timed]
+    if not any(n in read for n in timed):
+        return lines
+    lines = ["    flip = NEVER_MS", *lines]
+    lower = ["    if flip < earliest:", "        earliest = flip"]
+    if not all(n in read for n in timed):
+        return [*lines, *lower, f"    flips[{number}] = 0"]
+    return [
+        *lines,
+        "    if flip < NEVER_MS:",
+        f"        flips[{number}] = flip",
+        *_deeper(lower),
+        f"    elif {number} in flips:",
+        f"        del flips[{number}]",
+    ]
+
+
 def _empty_lines(number: int, unit: Unit) -> list[str]:
     """The unit as it is on an empty row."""
     found, _, verdict = unit.evaluate(Row(), 0, {})
     return [
+        f"    if {number} in flips:",
+        f"        del flips[{number}]",
         f"    if bits[{number}] != {found}:",
         f"        old, bits[{number}] = bits[{number}], {found}",
         f"        turned(about, {number}, old, {found}, {verdict})",

@@ -3,13 +3,15 @@
 Lines set `l<number>` to the leaf's two bits, in their place already, and lower `flip` to the
 earliest later instant at which time alone can turn it. `since(x) >= d` is inverted to x + d and
 `until(x) <= d` to x - d, so that nothing is ever polled; a window says itself when the next bucket
-of it ends. A measure's past begins with its definitions: until a window of it is whole, a count of
-it is a lower bound, which proves "at least" and nothing else.
+of it ends, and of a count that is as high as asked that one instant says both. A measure's past
+begins with its definitions: until a window of it is whole, a count of it is a lower bound, which
+proves "at least" and nothing else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from math import ceil, floor
 
 import msgspec
@@ -25,6 +27,7 @@ UNKNOWN, FALSE, TRUE = 0, 1, 3
 PAST_PREFIX = "~"
 """Before a measure's key: since when it is kept, among the thresholds that conditions get."""
 
+_WORD = re.compile(r"\w+")
 _ORDERED = (">=", ">", "<", "<=")
 _LOWER_BOUNDS = ("count:", "distinct:")
 
@@ -42,6 +45,11 @@ class LeafCode(msgspec.Struct, frozen=True):
     features: tuple[Feature, ...]
     parts: int
     asks_population: bool = False
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether time alone can turn it, other than through a segment that it asks for."""
+        return any("flip = " in line for line in self.lines)
 
 
 def leaf_code(
@@ -93,10 +101,12 @@ def rank_of(leaf: Comparison) -> float:
     return float(leaf.right.constant)
 
 
-def feature_loads(features: Iterable[Feature]) -> list[str]:
-    """Statements that load the features, each of them and each part of the row once."""
-    kinds = dict.fromkeys(features)
-    measures = dict.fromkeys(f.measure for f in kinds if f.measure)
+def feature_loads(features: Iterable[Feature], used_in: Sequence[str]) -> list[str]:
+    """Statements that load the features that lines use, each of them and each part once."""
+    used = set(_WORD.findall("\n".join(used_in)))
+    measures = dict.fromkeys(f.measure for f in features if f"k_{f.measure}" in used)
+    kinds = dict.fromkeys(f for f in features if variable(f.name) in used)
+    measures |= dict.fromkeys(f.measure for f in kinds if f.measure)
     kept = [f"    k_{key} = row.windows.get({key!r})" for key in measures]
     # The names of traits are anybody's text.
     traits = [f"    {variable(f.name)} = {f.code}" for f in kinds if f.parts == TRAITS]
@@ -143,37 +153,64 @@ def _truth_lines(number: int, leaf: Leaf, registry: Registry) -> list[str]:
         core = _percentile_lines(number, leaf)
     else:
         yes, no = mark(number, TRUE), mark(number, FALSE)
-        core = [f"l{number} = {yes} if {leaf.left.code} {leaf.op} {leaf.right.code} else {no}"]
+        core = [f"l{number} = {yes} if {_compared(number, leaf)} else {no}"]
     if _computes(leaf.left) or _computes(leaf.right):
         core = _attempted(core, f"l{number} = 0")
     core = _known_lines(number, leaf, features, core)
-    core += _turn_lines(leaf, features)
+    if _need(leaf):
+        return [*_fall_lines(number, leaf, features[0]), *core]
+    core += _turn_lines(features)
     nullable = " or ".join(f"{variable(f.name)} is None" for f in features if f.nullable)
     if not nullable:
         return core
     return [
         f"if {nullable}:",
         f"    l{number} = 0",
-        *("    " + line for line in _turn_lines(leaf, features)),
+        *("    " + line for line in _turn_lines(features)),
         "else:",
         *("    " + x for x in core),
     ]
 
 
-def _turn_lines(leaf: Comparison, features: tuple[Feature, ...]) -> list[str]:
-    """Time changes what is kept, also where its value is unknown: a window moves.
-
-    Of a count that is compared with a number only the instant counts at which the comparison turns.
+def _need(leaf: Comparison) -> int:
+    """Of a count that only time and no more events can lower: from which number on the comparison
+    is another one. 0 where that is not so.
     """
+    constant = leaf.right.constant
+    if constant is None or leaf.op not in _ORDERED or not _is_count(leaf):
+        return 0
+    kind, _, *span = leaf.left.features[0].split(":")
+    is_window, ends_now = span[:1] not in ([], ["0"]), kind == "distinct" or span[1:] == ["0"]
+    if not is_window or not ends_now:
+        return 0
+    return max(0, ceil(constant) if leaf.op in (">=", "<") else floor(constant) + 1)
+
+
+def _fall_lines(number: int, leaf: Comparison, feature: Feature) -> list[str]:
+    """Until when the count is as high as is asked; `NEVER_MS` where it is not."""
+    turns = _of_kept(feature, feature.turns).replace("turns_ms(", "falls_ms(")
+    return [
+        f"fall{number} = NEVER_MS",
+        f"if k_{feature.measure} is not None:",
+        f"    fall{number} = {turns[:-1]}, {_need(leaf)})",
+        f"    if fall{number} < flip:",
+        f"        flip = fall{number}",
+    ]
+
+
+def _compared(number: int, leaf: Comparison) -> str:
+    """The comparison itself."""
+    if _need(leaf):
+        return f"fall{number} {'<' if leaf.op in ('>=', '>') else '>='} NEVER_MS"
+    return f"{leaf.left.code} {leaf.op} {leaf.right.code}"
+
+
+def _turn_lines(features: tuple[Feature, ...]) -> list[str]:
+    """Time changes what is kept, also where its value is unknown: a window moves."""
     lines: list[str] = []
     for feature in features:
         if feature.turns:
-            code = _of_kept(feature, feature.turns)
-            constant = leaf.right.constant
-            if constant is not None and leaf.op in _ORDERED and _is_count(leaf):
-                need = ceil(constant) if leaf.op in (">=", "<") else floor(constant) + 1
-                code = f"{code.replace('turns_ms(', 'falls_ms(')[:-1]}, {need})"
-            turn = [f"at = {code}", "if at < flip:", "    flip = at"]
+            turn = [f"at = {_of_kept(feature, feature.turns)}", "if at < flip:", "    flip = at"]
             if feature.measure:
                 turn = [f"if k_{feature.measure} is not None:", *("    " + line for line in turn)]
             lines += turn
@@ -226,9 +263,9 @@ def _partial(number: int, leaf: Comparison) -> str:
         return f"0 if k_{key} is None else {yes} if {left.code} else {no}"
     is_count = _is_count(leaf)
     if is_count and leaf.op in (">=", ">"):
-        return f"{mark(number, TRUE)} if {left.code} {leaf.op} {leaf.right.code} else 0"
+        return f"{mark(number, TRUE)} if {_compared(number, leaf)} else 0"
     if is_count and leaf.op in ("<", "<="):
-        return f"0 if {left.code} {leaf.op} {leaf.right.code} else {mark(number, FALSE)}"
+        return f"0 if {_compared(number, leaf)} else {mark(number, FALSE)}"
     return "0"
 
 

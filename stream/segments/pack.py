@@ -8,7 +8,7 @@ rename the others.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
 import msgspec
@@ -102,6 +102,8 @@ class Pack:
         self.decide_by_population = compile_decision(units, self.by_population)
         self._touched: dict[int, Decide | None] = {}
         self._first: dict[int, FirstEvent] = {}
+        self._alone: dict[tuple[int, int], Decide] = {}
+        self._with_dependents = _with_dependents(units)
 
     def collect(self, row: Row, event: CustomerEvent, now_ms: int) -> int:
         """Keep what measures ask of an event; its bit of the row's parts where one did, else 0."""
@@ -118,7 +120,7 @@ class Pack:
         It begins the bits of a customer whose first event it is.
         """
         if row.bits:
-            return self.decide_touched(parts)
+            return self.decide_everything if parts & TIME else self.decide_touched(parts)
         row.flip_ms = NEVER_MS  # all is decided now, which finds the next one
         if row.events != 1 or row.first_ms < thresholds.get(PAST_PREFIX, 0):
             return self.decide_everything
@@ -144,6 +146,23 @@ class Pack:
             self._touched[parts] = decide
             return decide
 
+    def decide_due(self, due: Iterable[int], parts: int) -> list[Decide]:
+        """What decides units that time may have turned, in this order.
+
+        With them goes who asks for their segments, and who reads one of the row's parts.
+        """
+        numbers = {number for unit in due for number in self._with_dependents[unit]}
+        if parts:
+            numbers.update(self.touched(parts))
+        return [self._decide_alone(number, parts | TIME) for number in sorted(numbers)]
+
+    def _decide_alone(self, number: int, parts: int) -> Decide:
+        try:
+            return self._alone[number, parts]
+        except KeyError:
+            decide = self._alone[number, parts] = compile_decision(self.units, (number,), parts)
+            return decide
+
 
 def _by_population(units: tuple[Unit, ...]) -> tuple[int, ...]:
     moving: set[str] = set()
@@ -153,6 +172,17 @@ def _by_population(units: tuple[Unit, ...]) -> tuple[int, ...]:
             found.append(number)
             moving.update(clause.segment for clause in unit.clauses)
     return tuple(found)
+
+
+def _with_dependents(units: tuple[Unit, ...]) -> tuple[tuple[int, ...], ...]:
+    """For each unit: itself, and all that a turn of its segments can turn."""
+    found = [{number} for number in range(len(units))]
+    for number in reversed(range(len(units))):
+        own = {clause.segment for clause in units[number].clauses}
+        for later in range(number + 1, len(units)):
+            if own & units[later].depends:
+                found[number] |= found[later]
+    return tuple(tuple(sorted(numbers)) for numbers in found)
 
 
 def pack_name(content: bytes) -> str:

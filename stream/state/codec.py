@@ -38,8 +38,19 @@ def _ids_in(_: type, generations: list[bytes]) -> MessageIds:
     return MessageIds(older, young)
 
 
-pack = msgspec.msgpack.Encoder(enc_hook=_ids_out).encode
-"""The row's bytes; equal rows have equal ones."""
+_encode = msgspec.msgpack.Encoder(enc_hook=_ids_out).encode
+
+
+def pack(row: Row) -> bytes:
+    """The row's bytes; equal rows have equal ones. `flips` is not among them."""
+    flips = row.flips
+    if flips is None:
+        return _encode(row)
+    row.flips = None
+    packed = _encode(row)
+    row.flips = flips
+    return packed
+
 
 _decode = msgspec.msgpack.Decoder(Row, dec_hook=_ids_in).decode
 _decode_head = msgspec.msgpack.Decoder(Head).decode

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 from xxhash import xxh3_64_intdigest
 
-from stream.state.windows import Kept
+from stream.state.kept import Kept
 
 FILLED_MAX = 64
 """Pasts remembered of a measure, as many as a row names ids that are the customer; beyond, only

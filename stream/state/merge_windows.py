@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from stream.state.kept import Buckets, Kept, Steps, Tally, Values
 from stream.state.room import DISTINCT_MAX, STEPS_MAX, within_bits
 from stream.state.windows import (
     SPAN_BUCKETS_MAX,
-    Buckets,
-    Kept,
-    Steps,
-    Tally,
-    Values,
     add_step,
 )
 

@@ -11,7 +11,7 @@ import msgspec
 
 from stream.clock import NEVER_MS
 from stream.state.dedupe import MessageIds
-from stream.state.windows import Kept
+from stream.state.kept import Kept
 
 
 class Sessions(msgspec.Struct, array_like=True, gc=False):
@@ -216,6 +216,8 @@ class Row(msgspec.Struct, array_like=True, kw_only=True, gc=False, tag=ROW_FORMA
                 due before it is for the end of a visit or the like, and asks for less
     looks       products looked at again -> first view (state/looks.py)
     wishes      products on the wish list -> since when (state/wishes.py)
+    flips       unit -> when time next turns a leaf of it; of live rows alone: None in a packed one,
+                and until all units have been decided again
     """
 
     timer_ms: int = NEVER_MS
@@ -255,6 +257,7 @@ class Row(msgspec.Struct, array_like=True, kw_only=True, gc=False, tag=ROW_FORMA
     flip_ms: int = 0
     looks: dict[str, int] = {}
     wishes: dict[str, int] = {}
+    flips: dict[int, int] | None = None
 
 
 class Head(msgspec.Struct, array_like=True, gc=False, tag=ROW_FORMAT):

@@ -6,7 +6,8 @@ gone too soon, and what is kept does not grow with what happens. Sums are intege
 micros, other numbers in millionths), so that neither order nor batching changes a digit, and two
 rows of one person add up.
 
-Every function here takes `None` for what the row has never seen. How large it can get: room.py.
+Every function here takes `None` for what the row has never seen. What it looks like: kept.py; how
+large it can get: room.py.
 """
 
 from __future__ import annotations
@@ -14,9 +15,8 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from typing import NamedTuple
 
-import msgspec
-
 from stream.clock import DAY_MS, HOUR_MS, MINUTE_MS, NEVER_MS, SECOND_MS
+from stream.state.kept import Buckets, Kept, Steps, Tally, Value, Values
 from stream.state.room import DISTINCT_MAX, STEPS_MAX, kept_text, within_bits
 
 BUCKETS_MAX = 64
@@ -51,54 +51,6 @@ class Span(NamedTuple):
     within_ms: int
     before_ms: int
     resolution_ms: int
-
-
-Value = str | int | float | bool | None
-
-
-class Tally(msgspec.Struct, array_like=True, gc=False, tag=1):
-    """Over all time: how many events, the sum of their values, and when the first and last were.
-
-    `first` and `last` are the values of those; None where the measure has no value.
-    """
-
-    count: int = 0
-    total: int = 0
-    first_ms: int = 0
-    last_ms: int = 0
-    first: str | int | float | bool | None = None
-    last: str | int | float | bool | None = None
-
-
-class Buckets(msgspec.Struct, array_like=True, gc=False, tag=2):
-    """A window: bucket numbers, ascending, with how many events each has and their sum."""
-
-    numbers: list[int] = []
-    counts: list[int] = []
-    totals: list[int] = []
-
-
-class Values(msgspec.Struct, array_like=True, gc=False, tag=3):
-    """Different values, each with the time of its latest bucket."""
-
-    latest: dict[str, int] = {}
-
-
-class Steps(msgspec.Struct, array_like=True, gc=False, tag=4):
-    """Times of the latest first and second steps, ascending; `done_ms` of the latest pair.
-
-    A pair is a second step at most `within_ms` after a first one, and at least `apart_ms`: 0, or 1
-    where one event can be both, which is no pair with itself.
-    """
-
-    within_ms: int
-    firsts: list[int] = []
-    seconds: list[int] = []
-    done_ms: int = 0
-    apart_ms: int = 0
-
-
-Kept = Tally | Buckets | Values | Steps
 
 
 def tally(kept: Kept | None, time_ms: int, total: int, value: Value, number: int = 1) -> Tally:

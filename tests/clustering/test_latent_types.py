@@ -16,8 +16,8 @@ from stream.clock import DAY_MS, instant_ms
 from stream.clustering.macro import merge
 from stream.clustering.micro import MicroLearner
 from stream.clustering.model import decode_model
-from stream.engine.decider import has_behaviour
 from stream.engine.settings import EngineSettings
+from stream.engine.telling import has_behaviour
 from stream.events.envelope import decode
 from stream.features.vector import DIMENSIONS, vector
 from stream.simulation.offline import Offline

@@ -14,7 +14,7 @@ from stream.events.records import Backfill, Identified, Link, Record
 from stream.segments.local_time import zone_of
 from stream.segments.pack import load_pack
 from stream.state.filled import pack_kept
-from stream.state.windows import Tally
+from stream.state.kept import Tally
 from tests.engine.lane import Lane, Turn, definitions
 from tests.state.shopping import DAY, HOUR, START_MS, added, order, page
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from stream.clock import DAY_MS
 from stream.events.records import Custom, Identified, Item, OrderCompleted, ProductViewed
-from stream.state.windows import Tally, Values, resolution_ms
+from stream.state.kept import Tally, Values
+from stream.state.windows import resolution_ms
 from tests.engine.lane import Lane, definitions
 from tests.state.shopping import DAY, HOUR, MINUTE, START_MS, added, order, page
 

@@ -14,6 +14,7 @@ from stream.engine.effects import (
     UnreadableVersionError,
 )
 from stream.events.records import PATH_MAX, Link, Merge, Tick, Version, encode_record
+from stream.state.codec import pack
 from stream.state.orders import SUM_MICROS_MAX
 from tests.engine.lane import Lane, Turn, definitions, expect_counts_to_add_up, turn
 from tests.state.shopping import DAY, HOUR, START_MS, added, order, page
@@ -34,7 +35,7 @@ def state_of(lane: Lane) -> dict[str, Any]:
     engine = lane.engine
     keys = sorted(engine.store.packed)
     found = {
-        "rows": {key: engine.store.get(key) for key in keys},
+        "rows": {key: pack(engine.store.get(key)) for key in keys},
         "packed": dict(engine.store.packed),
         "members": dict(engine.members),
         "population": engine.days.histograms,

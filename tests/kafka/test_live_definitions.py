@@ -23,7 +23,7 @@ from stream.shell.connection import new_admin
 from stream.shell.definitions import write_definitions
 from stream.simulation.offline import LogReplay
 from stream.simulation.traffic import TrafficConfig, generate
-from stream.state.windows import Tally
+from stream.state.kept import Tally
 from tests.engine.lane import definitions
 from tests.kafka.broker import Broker
 from tests.kafka.installation import until

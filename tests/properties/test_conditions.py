@@ -263,7 +263,8 @@ def test_units_decided_together_are_each_what_the_interpreter_finds(texts, row, 
         return Interpreter(row, at_ms, known).truth(ast.parse(text, mode="eval").body)
 
     decide = compile_decision(units, numbers)
-    flip_ms = decide(row, START_MS, known, bits, turned, "about")
+    flips = {}
+    flip_ms = decide(row, START_MS, known, bits, flips, turned, "about")
     for number, text in enumerate(texts):
         expected = 0
         if number in numbers:
@@ -274,11 +275,14 @@ def test_units_decided_together_are_each_what_the_interpreter_finds(texts, row, 
         assert bits[number] == expected
         verdict = {None: 0, False: -1, True: 1}[interpreted(text, START_MS)]
         assert told.get(number) == ((0, expected, verdict) if expected else None)
-    leaves = [leaf for number in numbers for leaf in units[number].texts]
-    if flip_ms < START_MS + 400 * DAY:
-        before = [interpreted(leaf, flip_ms - 1) for leaf in leaves]
-        assert before == [interpreted(leaf, START_MS) for leaf in leaves]
-        assert before != [interpreted(leaf, flip_ms) for leaf in leaves]
+    assert flip_ms == min(flips.values(), default=NEVER_MS)
+    for number in numbers:
+        leaves = units[number].texts
+        turns_ms = flips.get(number, NEVER_MS)
+        if turns_ms < START_MS + 400 * DAY:
+            before = [interpreted(leaf, turns_ms - 1) for leaf in leaves]
+            assert before == [interpreted(leaf, START_MS) for leaf in leaves]
+            assert before != [interpreted(leaf, turns_ms) for leaf in leaves]
     told.clear()
-    decide(row, START_MS, known, bits, turned, "about")
+    decide(row, START_MS, known, bits, flips, turned, "about")
     assert told == {}, "what has not changed is not told"

@@ -23,7 +23,7 @@ def test_a_later_unit_sees_what_an_earlier_one_has_turned_in_the_same_pass():
         order.append((number, verdict))
         row.segments[pack.units[number].clauses[0].segment] = START_MS
 
-    pack.decide_everything(row, START_MS, {}, [0, 0, 0], turned, None)
+    pack.decide_everything(row, START_MS, {}, [0, 0, 0], {}, turned, None)
     assert order == [(0, 1), (1, 1), (2, 1)]
 
 
@@ -45,13 +45,13 @@ def test_of_a_unit_only_leaves_that_read_the_parts_are_evaluated_until_one_of_th
     neither, filled, both = 0b0101, 0b0111, 0b1111
     row, bits = Row(sessions=Sessions(count=1)), [neither]
     decide = pack.decide_touched(CART)
-    decide(row, START_MS, {}, bits, turned, None)
+    decide(row, START_MS, {}, bits, {}, turned, None)
     assert (bits, told) == ([neither], []), "visits are of another part: no event has changed it"
     row.sessions, row.cart = None, Cart(items=1)
-    decide(row, START_MS, {}, bits, turned, None)
+    decide(row, START_MS, {}, bits, {}, turned, None)
     assert (bits, told) == ([filled], [(neither, filled, -1)])
     row.sessions = Sessions(count=1)
-    pack.decide_touched(VISITS)(row, START_MS, {}, bits, turned, None)
+    pack.decide_touched(VISITS)(row, START_MS, {}, bits, {}, turned, None)
     assert (bits, told[1:]) == ([both], [(filled, both, 1)])
 
 
@@ -67,8 +67,8 @@ def test_time_is_a_part_of_its_own_that_timed_leaves_read():
     def turned(*told):
         pass
 
-    assert pack.decide_touched(TIME)(row, START_MS, {}, bits, turned, None) == due_ms
-    assert pack.decide_touched(TIME)(row, due_ms, {}, bits, turned, None) == NEVER_MS
+    assert pack.decide_touched(TIME)(row, START_MS, {}, bits, {}, turned, None) == due_ms
+    assert pack.decide_touched(TIME)(row, due_ms, {}, bits, {}, turned, None) == NEVER_MS
     assert bits == [3, 1]
 
 
@@ -87,5 +87,5 @@ def test_what_began_to_be_kept_late_is_asked_of_customers_from_before_alone():
         names.clear()
         bits = [0]
         row = Row(first_ms=first_ms)
-        pack.decide_everything(row, START_MS, thresholds, bits, lambda *_: None, None)
+        pack.decide_everything(row, START_MS, thresholds, bits, {}, lambda *_: None, None)
         assert (bits, names) == ([truth], asked)

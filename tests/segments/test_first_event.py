@@ -78,10 +78,10 @@ def decided(
     else:
         decide = pack.decide_event(row, parts, thresholds)
         row.bits = row.bits or [0] * len(pack.units)
-    flip_ms = NEVER_MS
+    flip_ms, flips = NEVER_MS, dict[int, int]()
     if decide is not None:
-        flip_ms = decide(row, row.time_ms, thresholds, row.bits, turned, None)
-    return packed(row), told, flip_ms
+        flip_ms = decide(row, row.time_ms, thresholds, row.bits, flips, turned, None)
+    return packed(row), told, flip_ms, flips
 
 
 @pytest.mark.parametrize(

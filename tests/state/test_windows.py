@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from stream.clock import DAY_MS, HOUR_MS, MINUTE_MS, NEVER_MS
 from stream.state import windows
+from stream.state.kept import Buckets, Kept, Steps, Tally, Values
 from stream.state.merge_windows import merge_kept
-from stream.state.windows import Buckets, Kept, Span, Steps, Tally, Values
+from stream.state.windows import Span
 
 SPANS = st.sampled_from(
     [
