@@ -90,12 +90,12 @@ def _value_text(leaf: Leaf) -> str | None:
     return f"{value:g}"
 
 
-def plain_table(title: str, min_width: int | None = None) -> Table:
-    """A table of segments without frame, as narrow as it can be; names are never cut."""
+def plain_table(title: str, min_width: int | None = None, first: str = "segment") -> Table:
+    """A table of segments, or of what `first` says, without frame and narrow; names stay whole."""
     table = Table(
         title=title, box=SIMPLE_HEAD, show_edge=False, pad_edge=False, min_width=min_width
     )
-    table.add_column("segment", overflow="fold")
+    table.add_column(first, overflow="fold")
     return table
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from rich.console import Console
-
 from stream.cli.event_files import (
     EventFiles,
     given_instant,
@@ -21,8 +19,6 @@ from stream.segments.rules import CUSTOMER
 from stream.shell.collector import calm_collector
 from stream.simulation.offline import Offline
 
-TABLE_WIDTH = 200
-
 
 def add_input(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments that say what is replayed."""
@@ -32,12 +28,6 @@ def add_input(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--until", metavar="T", help="advance every customer's time to T (RFC 3339)"
     )
-
-
-def wide_console() -> Console:
-    """A console for tables; what is not a terminal has room for all columns."""
-    console = Console()
-    return console if console.is_terminal else Console(width=TABLE_WIDTH)
 
 
 def observe(args: argparse.Namespace, definitions: bytes, observer: Observer) -> dict[str, Any]:

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import msgspec
-from rich.table import Table
 
+from stream.cli.backtest_tables import output, plain_table
 from stream.cli.event_files import checked_definitions
 from stream.cli.failure import CommandFailedError
-from stream.cli.observed import add_input, observe, wide_console
+from stream.cli.observed import add_input, observe
 from stream.outcomes.attribution import Attribution
 from stream.outcomes.lift import Effect, GroupResult, LiftRow, lift_of
 from stream.outcomes.plan import PROGRAMME, SUPPRESS, Draw, plans_of
@@ -84,34 +84,47 @@ def _share(text: str) -> float:
 
 
 def _print(rows: list[LiftRow], summary: dict[str, Any]) -> None:
-    console = wide_console()
-    money = summary["currency"] or "revenue"
-    table = Table(
-        "segment", "days", "variant", "customers", "open", "converted", "lift in points",
-        f"{money} each", "lift", "opt-outs in points", "verdict",
-        title="Lift: treated against control, with bounds that hold at every look",
-    )  # fmt: skip
+    console = output()
+    table = plain_table("Lift: treated : control, with bounds that hold at every look")
+    table.add_column("", no_wrap=True)
+    for heading in ("treated : control", "difference"):
+        table.add_column(heading, overflow="fold")
     shown = [
         row for row in rows if row.treated.customers or (row.control and row.control.customers)
     ]
+    money = f"{summary['currency'] or 'revenue'} each"
     for row in shown:
-        control = row.control
-        table.add_row(
-            "all segments" if row.segment == PROGRAMME else row.segment,
-            f"{row.horizon_days:g}{' (own)' if row.is_own_horizon else ''}",
-            row.variant or "all",
-            _customers(row),
-            f"{row.treated.open + (control.open if control else 0):,}",
-            _against(_rate(row.treated), None if control is None else _rate(control)),
-            _effect(row.conversion, 100),
-            _against(_money(row.treated), None if control is None else _money(control)),
-            _effect(row.revenue, 1),
-            _effect(row.guardrail, 100),
-            _verdict(row),
-        )
-    console.print(table)
-    for line in _remarks(rows, len(rows) - len(shown), summary):
-        console.print(line, highlight=False, markup=False)
+        for line in _lines(row, money):
+            table.add_row(*line)
+        table.add_row()
+    if shown:
+        console.print(table)
+    for remark in _remarks(rows, len(rows) - len(shown), summary):
+        console.print(remark, markup=False, soft_wrap=True)
+
+
+def _lines(row: LiftRow, money: str) -> Iterator[tuple[str, str, str, str]]:
+    """Three lines of a row: of conversion, money and opt-outs, in points and in money."""
+    treated, control = row.treated, row.control
+    name = "all segments" if row.segment == PROGRAMME else row.segment
+    yield (
+        name, "conversion",
+        _against(_rate(treated), None if control is None else _rate(control)),
+        _effect(row.conversion, 100),
+    )  # fmt: skip
+    days = f"  {row.horizon_days:g} day{'s' * (row.horizon_days != 1)}"
+    variant = "" if row.variant is None else f", {row.variant}"
+    yield (
+        f"{days}{' (own)' * row.is_own_horizon}{variant}", money if _money(treated) else "",
+        _against(_money(treated), None if control is None else _money(control)),
+        _effect(row.revenue, 1),
+    )  # fmt: skip
+    waiting = treated.open + (control.open if control else 0)
+    yield (
+        f"  {_customers(row)}{f', {waiting:,} open' * (waiting > 0)}", "opt-outs",
+        _against(_left(treated), None if control is None else _left(control)),
+        _effect(row.guardrail, 100),
+    )  # fmt: skip
 
 
 def _remarks(rows: list[LiftRow], hidden: int, summary: dict[str, Any]) -> Iterator[str]:
@@ -151,19 +164,16 @@ def _money(group: GroupResult) -> str:
     return "" if amount is None else f"{amount:,.2f}"
 
 
+def _left(group: GroupResult) -> str:
+    return f"{group.opted_out / group.customers if group.customers else 0:.1%}"
+
+
 def _effect(effect: Effect | None, scale: float) -> str:
+    """The difference with its bounds, and in a word what they show."""
     if effect is None:
         return ""
     if effect.low is None or effect.high is None:
-        return "?"
+        return effect.verdict
     low, high = effect.low * scale, effect.high * scale
-    return f"{effect.difference * scale:+.2f} ({low:+.2f} to {high:+.2f})"
-
-
-def _verdict(row: LiftRow) -> str:
-    """What is shown, in words: of conversions, of revenue, of opt-outs."""
-    if row.conversion is None:
-        return ""
-    named = (("conversion", row.conversion), ("revenue", row.revenue), ("opt-outs", row.guardrail))
-    found = [f"{n} {e.verdict}" for n, e in named if e and e.verdict in {"higher", "lower"}]
-    return ", ".join(found) or row.conversion.verdict
+    shown = f"{effect.verdict}: " if effect.verdict in ("higher", "lower") else ""
+    return f"{shown}{effect.difference * scale:+.2f} ({low:+.2f} to {high:+.2f})"

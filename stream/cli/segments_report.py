@@ -7,16 +7,22 @@ import json
 from typing import Any
 
 import msgspec
-from rich.table import Table
 
+from stream.cli.backtest_tables import output, plain_table
 from stream.cli.event_files import checked_definitions
-from stream.cli.observed import add_input, observe, wide_console
+from stream.cli.observed import add_input, observe
 from stream.outcomes.demand import Alternative, Demand, MissedDemand
 from stream.outcomes.served import Figure, Served, ServiceReport
 from stream.outcomes.visits import MEASURES
 from stream.segments.pack import load_pack
 
 ROWS = 20
+
+DEMAND_WORDS = """\
+other: bought in another size; lost: missed while it was out of stock;
+rate: of those who wanted the product when it was there, who bought it;
+revenue = price x lost x rate; ?: the stream does not say\
+"""
 
 
 def add_parser(subparsers: Any) -> None:
@@ -65,17 +71,18 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _print_served(served: list[Served]) -> None:
-    console = wide_console()
+    console = output()
     if not served:
         console.print("Nobody was seen as a member of a segment.")
     for segment in served:
-        table = Table(
-            "measure", "members", "the rest", "difference", "",
-            title=f"{segment.segment}: {segment.customers:,} customers, {segment.visits:,} visits",
-        )  # fmt: skip
+        members, visits = f"{segment.customers:,} customers", f"{segment.visits:,} visits"
+        table = plain_table(f"{segment.segment}: {members}, {visits}", first="measure")
+        for heading in ("members", "the rest", "difference"):
+            table.add_column(heading, no_wrap=True)
+        table.add_column("", overflow="fold")
         for figure, measure in zip(segment.figures, MEASURES, strict=True):
             table.add_row(
-                f"{measure.name} ({measure.about})",
+                measure.name,
                 _number(figure.segment),
                 _number(figure.rest),
                 _bounds(figure),
@@ -87,33 +94,33 @@ def _print_served(served: list[Served]) -> None:
 def _bounds(figure: Figure) -> str:
     if figure.low is None or figure.high is None:
         return ""
-    return f"{figure.low:+,.4g} to {figure.high:+,.4g}"
+    return f"{_number(figure.low, '+')} to {_number(figure.high, '+')}"
 
 
-def _number(value: float | None) -> str:
-    return "unknown" if value is None else f"{value:,.4g}"
+def _number(value: float | None, sign: str = "") -> str:
+    """Four digits, and all of those before the point."""
+    if value is None:
+        return "unknown"
+    return f"{value:{sign},.0f}" if abs(value) >= 1_000 else f"{value:{sign}.4g}"
 
 
 def _print_demand(missed: list[MissedDemand], instead: list[Alternative]) -> None:
-    console = wide_console()
-    table = Table(
-        "product", "size", "stock", "wanted", "bought", "other size", "missed", "lost buyers",
-        "price", "converts", "lost revenue",
-        title="Wanted and not bought",
-    )  # fmt: skip
+    console = output()
+    table = plain_table("Wanted and not bought", first="product")
+    table.collapse_padding = True
+    for heading in ("wanted", "bought", "other", "missed", "lost", "price", "rate", "revenue"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for row in missed:
         table.add_row(
-            row.product,
-            row.size or "not said",
-            row.stock,
+            f"{row.product}, {row.size}" if row.size else row.product,
             f"{row.wanted:,}",
             f"{row.bought:,}",
             f"{row.switched:,}",
             f"{row.missed:,}",
-            _number(row.lost_buyers),
-            _number(row.price),
-            "unknown" if row.conversion_rate is None else f"{row.conversion_rate:.1%}",
-            "unknown" if row.lost_revenue is None else f"{row.lost_revenue:,.2f}",
+            "?" if row.lost_buyers is None else f"{row.lost_buyers:,}",
+            "?" if row.price is None else f"{row.price:,.2f}",
+            "?" if row.conversion_rate is None else f"{row.conversion_rate:.1%}",
+            "?" if row.lost_revenue is None else f"{row.lost_revenue:,.2f}",
         )
     console.print(table)
     if missed and all(row.stock == "unknown" for row in missed):
@@ -121,7 +128,11 @@ def _print_demand(missed: list[MissedDemand], instead: list[Alternative]) -> Non
             "The stream never says what is in stock: send `availability` with product events, or "
             "the variants' stock as reference data."
         )
-    pairs = Table("bought", "had wanted", "buyers", "share", title="Bought instead")
+    console.print(DEMAND_WORDS)
+    pairs = plain_table("Bought instead", first="bought")
+    pairs.add_column("had wanted", overflow="fold")
+    for heading in ("buyers", "share"):
+        pairs.add_column(heading, justify="right")
     for pair in instead:
         pairs.add_row(pair.bought, pair.wanted, f"{pair.buyers:,}", f"{pair.share:.1%}")
     console.print(pairs)

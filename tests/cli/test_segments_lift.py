@@ -91,7 +91,7 @@ def test_a_planted_effect_is_found_in_the_events(
 def test_opt_outs_of_the_treated_end_it_with_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     shop(tmp_path, 300, -0.1)
     assert lift(tmp_path, "--until", UNTIL) == 1
-    assert "opt-outs higher" in " ".join(capsys.readouterr().out.split())
+    assert "opt-outs 100.0% : 0.0% higher" in " ".join(capsys.readouterr().out.split())
 
 
 def test_an_order_before_the_login_is_the_same_customers(
@@ -138,3 +138,21 @@ def test_a_share_that_is_none_is_called_wrongly(tmp_path: Path, capsys: pytest.C
     shop(tmp_path, 1, 0.0)
     assert lift(tmp_path, "--control", "10%") == 2
     assert "0 to 1" in capsys.readouterr().err
+
+
+def test_its_table_fits_eighty_columns_and_cuts_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    shop(tmp_path, 300, 0.3)
+    variants = "variants: [{name: with_free_shipping}, {name: plain}]"
+    named = SEGMENTS.replace("cart\n", "left_in_the_cart\n").replace(
+        "control: 0.4", f"control: 0.4, {variants}"
+    )
+    (tmp_path / "segments.yaml").write_text(named, encoding="utf-8")
+    monkeypatch.setattr("stream.cli.backtest_tables.PLAIN_WIDTH", 80)
+    assert lift(tmp_path, "--until", UNTIL) == 0
+    out = capsys.readouterr().out
+    assert max(map(len, out.splitlines())) <= 80
+    assert "…" not in out
+    for whole in ("left_in_the_cart ", "with_free_shipping ", "2 days (own)", "EUR each"):
+        assert whole in out

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from stream.cli import main as cli
+from stream.cli.segments_report import _number
 from stream.simulation.traffic import TrafficConfig, generate
 from tests.cli.test_segments_lift import call
 from tests.state.shopping import DAY, HOUR, START_MS
@@ -99,3 +100,22 @@ def test_a_simulated_shop_has_both_reports(tmp_path: Path, capsys: pytest.Captur
     assert "buyer" in capsys.readouterr().out
     assert report(tmp_path, lines, "--demand", "--rows", "3", "--json") == 0
     assert len(printed(capsys)["demand"]) == 3
+
+
+def test_demand_fits_eighty_columns_and_cuts_no_product(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    shoe = {"product_id": "SHOE-000123", "size": "42-wide", "price": 12_345.5, "in_stock": False}
+    lines = [call(START_MS, "Product Viewed", {"userId": c}, **shoe) for c in "xy"]
+    monkeypatch.setattr("stream.cli.backtest_tables.PLAIN_WIDTH", 80)
+    assert report(tmp_path, lines, "--demand") == 0
+    out = capsys.readouterr().out
+    assert max(map(len, out.splitlines())) <= 80
+    for whole in ("SHOE-000123,", "42-wide", "12,345.50", "wanted", "revenue"):
+        assert whole in out
+
+
+def test_figures_keep_the_digits_before_the_point():
+    shown = [_number(value) for value in (0.123456, 12.34567, 1_234.5, 1_234_567.8, None)]
+    assert shown == ["0.1235", "12.35", "1,234", "1,234,568", "unknown"]
+    assert _number(-20_000, "+") == "-20,000"
