@@ -8,8 +8,8 @@ import msgspec
 
 from stream.clock import NEVER_MS
 from stream.events.kinds import CUSTOM, kind_of
-from stream.events.records import Custom, CustomerEvent
-from stream.features.properties import OWN_PREFIX, PROPERTIES_OF
+from stream.events.records import Custom, CustomerEvent, Identified
+from stream.features.properties import OWN_PREFIX, PROPERTIES_OF, TRAIT_PREFIX
 
 NAMES_MAX = 500
 """Names of events; some clients put an id into them."""
@@ -59,6 +59,8 @@ class Inventory:
         self.events.setdefault(name, Seen()).add(time_ms)
         if type(record) is Custom:
             self._observe_custom(record)
+        elif type(record) is Identified:
+            self._observe_named(name, TRAIT_PREFIX, record.traits, time_ms)
         for found in PROPERTIES_OF[name]:
             if found.carried(record):
                 self.properties.setdefault((name, found.name), Seen()).add(time_ms)
@@ -68,10 +70,14 @@ class Inventory:
         key, time_ms = custom_event(record.name), record.time_ms
         if key in self.events or len(self.events) < NAMES_MAX:
             self.events.setdefault(key, Seen()).add(time_ms)
-            for name in record.properties:
-                place = (key, OWN_PREFIX + name)
-                if place in self.properties or len(self.properties) < PROPERTIES_MAX:
-                    self.properties.setdefault(place, Seen()).add(time_ms)
+            self._observe_named(key, OWN_PREFIX, record.properties, time_ms)
+
+    def _observe_named(self, event: str, prefix: str, names: Iterable[str], time_ms: int) -> None:
+        """What shops name themselves; of very many names the first."""
+        for name in names:
+            place = (event, prefix + name)
+            if place in self.properties or len(self.properties) < PROPERTIES_MAX:
+                self.properties.setdefault(place, Seen()).add(time_ms)
 
     def seen(self, names: Iterable[str]) -> Seen:
         """How often any of the events came."""

@@ -106,8 +106,8 @@ PROPERTIES_OF: dict[str, tuple[Property, ...]] = {
 }
 """Name of an event -> the properties that it can carry."""
 
-OWN_PREFIX = "properties."
-"""Before the name of a property of a shop's own event."""
+OWN_PREFIX, TRAIT_PREFIX = "properties.", "traits."
+"""Before the name of a property of a shop's own event, and of a trait of an identify call."""
 
 
 def property_named(name: str) -> Property:
@@ -116,6 +116,9 @@ def property_named(name: str) -> Property:
     >>> property_named("properties.nps").about
     "nps among the event's properties"
     """
+    if name.startswith(TRAIT_PREFIX):
+        about = f"{name.removeprefix(TRAIT_PREFIX)} among the traits"
+        return Property(name, about, always=False)
     if name.startswith(OWN_PREFIX):
         return Property(name, f"{name.removeprefix(OWN_PREFIX)} among the event's properties")
     return PROPERTIES[name]

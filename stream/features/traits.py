@@ -38,14 +38,24 @@ def trait(name: str, kind: str, default: float | str | None = None) -> Feature:
     A customer who has no such trait has the default, where there is one.
     """
     otherwise = "" if default is None else f", {default!r}"
+    said = otherwise.replace(":", r"\x3a")  # the name of the trait is what stands after two colons
     return Feature(
-        f"trait:{kind}:{name}{otherwise}",
+        f"trait:{kind}{said}:{name}",
         f"{kind}_trait(row.traits.get({name!r}{otherwise}))",
         _UNITS[kind],
         TRAITS,
         f"The trait {name!r}.",
         nullable=True,
     )
+
+
+def trait_of(feature: str) -> str | None:
+    """The trait of a feature by the feature's name; None for another feature.
+
+    >>> trait_of(trait("a:b", "text", "c:d").name), trait_of("orders.count")
+    ('a:b', None)
+    """
+    return feature.split(":", 2)[2] if feature.startswith("trait:") else None
 
 
 def of_kind(feature: Feature, kind: str) -> Feature:

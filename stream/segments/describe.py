@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from stream.features.traits import trait_of
 from stream.segments.arithmetic import UNITS, Arithmetic
 from stream.segments.conditions import Comparison, Leaf
 from stream.segments.kinds import Duration
@@ -119,8 +120,8 @@ def feature_words(reading: Reading, name: str, leaf: Leaf) -> str:
     """A feature by its name; a measure of events as the condition writes it."""
     if name not in reading.made:
         return name
-    if name.startswith("trait:"):
-        return f"trait({name.split(':', 2)[2]!r})"
+    if (trait := trait_of(name)) is not None:
+        return f"trait({trait!r})"
     words = leaf.text
     for call in _measures(leaf.text):
         made = Arithmetic(leaf.text, reading.settings).feature(call).name

@@ -13,14 +13,16 @@ from collections.abc import Iterable
 
 import msgspec
 
+from stream.events.consent import CONSENT_UPDATED
 from stream.events.kinds import CUSTOM, IDENTIFIED, KINDS, PAGE
 from stream.features.inventory import Inventory
 from stream.features.needs import Carried, Events, Need
-from stream.features.properties import property_named
+from stream.features.properties import TRAIT_PREFIX, property_named
 from stream.segments.conditions import Comparison, Condition, InSegment, Leaf, Tree
 from stream.segments.exhaustive import NOW_MS
 from stream.segments.leaf_code import PAST_PREFIX
 from stream.segments.reading import Reading, features_of
+from stream.state.consents import OBJECTIONS, TRAITS
 from stream.state.fold import ACTIVITY, FOLDS
 from stream.state.row import Row
 
@@ -136,8 +138,11 @@ class _Judge:
             if verdict != WORKS:
                 lacks.append(Lack(DEGRADED, f"the segment {other} is {verdict}", ""))
         lacks += self._unseen(enter, features)
+        unheard = self._unheard(name)
         verdict = BLIND
-        if True in self._truths(enter, enter.tree):
+        if unheard:
+            lacks += unheard
+        elif True in self._truths(enter, enter.tree):
             if leave is not None and True not in self._truths(leave, leave.tree):
                 lacks.append(Lack(DEGRADED, "nobody would ever leave", ""))
             verdict = DEGRADED if lacks else WORKS
@@ -152,6 +157,18 @@ class _Judge:
             sources,
         )
         return self.found[name]
+
+    def _unheard(self, name: str) -> list[Lack]:
+        """Where a definition needs consent, silence is a no, and nobody says anything."""
+        needs = self.reading.definitions[name].needs
+        is_yes = self.reading.pack.document.consent_default == "allow"
+        if needs is None or is_yes or needs.rpartition("/")[2] in OBJECTIONS:
+            return []
+        said = [self.inventory.seen((CONSENT_UPDATED,))]
+        said += [self.inventory.carrying((IDENTIFIED,), TRAIT_PREFIX + trait) for trait in TRAITS]
+        if any(seen.count for seen in said):
+            return []
+        return [Lack(BLIND, f"nobody says that they agree to {needs}", f"{CONSENT_UPDATED} events")]
 
     def _truths(self, condition: Condition, tree: Tree | int) -> Truths:
         """What a condition can be for some customer of this stream."""

@@ -17,8 +17,9 @@ from stream.events.records import Custom
 from stream.features.catalogue import FEATURES
 from stream.features.inventory import custom_event
 from stream.features.needs import NEEDS, Carried, Events, Need
-from stream.features.properties import OWN_PREFIX, PROPERTIES
+from stream.features.properties import OWN_PREFIX, PROPERTIES, TRAIT_PREFIX
 from stream.features.registry import Feature
+from stream.features.traits import trait_of
 from stream.segments.conditions import Comparison, Condition, InSegment, Leaf, parse
 from stream.segments.definition import Definition
 from stream.segments.measures import Measure, Step
@@ -68,7 +69,9 @@ class Reading:
             return NEEDS[name]
         measure = self.measures.get(self.made[name].measure)
         if measure is None:
-            return Need((IDENTIFIED,), ((IDENTIFIED,),))
+            trait = TRAIT_PREFIX + (trait_of(name) or "")
+            carried = Carried(trait, (IDENTIFIED,))
+            return Need((IDENTIFIED,), ((IDENTIFIED,),), carry=((carried,),))
         need = _need_of(measure)
         if self.made[name].name.startswith("waited:"):  # who never sends the second waits in vain
             need = structs.replace(need, must=need.must[:1], should=need.must[1:])

@@ -53,6 +53,12 @@ def test_an_amount_says_how_much_is_missing():
     assert ways(found) == [("1 more order of 12.50", START_MS + DAY)]
 
 
+def test_a_trait_is_named_as_it_is_sent_whatever_stands_for_none():
+    lane = Lane(definitions("name: vip, enter: 'trait(\"vip\", false)'"))
+    lane.put("a", page(START_MS))
+    assert ways(state(lane, START_MS + DAY, "vip")) == [("trait 'vip' is True", START_MS + DAY)]
+
+
 def test_time_says_when_it_turns_the_comparison_and_the_segment():
     lane = Lane(definitions("name: fresh, enter: 'since(orders.last) <= 30 * DAY'"))
     lane.put("a", order(START_MS, "1"))

@@ -11,6 +11,7 @@ from tests.state.shopping import (
     START_MS,
     added,
     checkout,
+    consent,
     identified,
     message,
     order,
@@ -187,3 +188,47 @@ def test_a_shops_own_event_is_needed_by_its_name():
     asks = "count('Payment Failed', within=1 * DAY) >= 2"
     assert verdict([failed], asks) == "works"
     assert verdict([Custom(START_MS, 1, START_MS, name="Signed Up")], asks) == "blind"
+
+
+@pytest.mark.parametrize(
+    ("condition", "traits", "expected"),
+    [
+        ("trait('vip')", {"vip": True}, "works"),
+        ("trait('vip')", {"name": "x"}, "blind"),
+        ("trait('age') >= 18", {"name": "x"}, "blind"),
+        ("trait('vip', true) and orders.count >= 2", {"name": "x"}, "degraded"),
+        ("trait('vip', false) or orders.count >= 2", {"name": "x"}, "degraded"),
+        ("trait('a:b', 'c:d') == 'e'", {"a:b": "e"}, "works"),
+    ],
+)
+def test_a_trait_is_one_that_comes(condition: str, traits: dict[str, str | bool], expected: str):
+    events = [*VISITS, *ORDERS, identified(START_MS, **traits)]
+    (found,) = verdicts(events, f'"{condition}"')
+    assert found.verdict == expected
+    if expected != "works":
+        name = condition.split("'")[1]
+        assert found.lacks[0].why == f"no Identified carries traits.{name}"
+        assert found.lacks[0].send == f"{name} among the traits (on Identified)"
+
+
+@pytest.mark.parametrize(
+    ("needs", "head", "said", "expected"),
+    [
+        ("marketing", "", [], "blind"),
+        ("marketing", "", [consent(START_MS, marketing=True)], "works"),
+        ("marketing", "", [identified(START_MS, email_opt_in=True)], "works"),
+        ("marketing", "", [identified(START_MS, name="x")], "blind"),
+        ("marketing", "consent_default: allow\n", [], "works"),
+        ("profiling", "", [], "works"),
+    ],
+)
+def test_who_needs_consent_needs_that_somebody_is_asked(
+    needs: str, head: str, said: list[CustomerEvent], expected: str
+):
+    one = f"{{name: s, purpose: p, enter: orders.count >= 2, needs: {needs}}}"
+    inventory = Inventory()
+    for event in (*VISITS, *ORDERS, *said):
+        inventory.observe(event)
+    (found,) = readiness(Reading(f"{head}segments: [{one}]".encode(), "shop.yaml"), inventory)
+    assert found.verdict == expected
+    assert bool(found.lacks) == (expected == "blind")
