@@ -14,7 +14,7 @@ from tests.bench.kinds import MIXED, TURNS, UNTOUCHED
 from tests.bench.log import plan_for
 from tests.bench.offline import well_formed
 from tests.bench.packs import is_touched, pack_of, pack_size
-from tests.bench.segments import COUNTS, untouching
+from tests.bench.segments import COUNTS, newcomers, untouching
 
 PLAIN = (r.PageViewed, r.ProductViewed, r.ProductClicked, r.ListViewed, r.ProductsSearched,
          r.CartAdded, r.CartRemoved, r.CartViewed, r.CheckoutStepped, r.OrderCompleted)  # fmt: skip
@@ -66,3 +66,13 @@ def test_what_customers_look_at_and_buy_touches_none_of_the_untouched_definition
     offline = Offline(EngineSettings(), pack_of(UNTOUCHED, COUNTS[-1], built_in=False))
     assert [change for one in plain for change in offline.apply(one)] == []
     assert not any(row.windows for _, row in offline.engines[0].store.rows())
+
+
+def test_newcomers_are_all_decided_for_the_first_time(decoded):
+    log = newcomers(untouching(decoded)[-300:])
+    offline = Offline(EngineSettings(), pack_of(UNTOUCHED, 0, built_in=True))
+    for one in log:
+        offline.apply(one)
+    offline.finish()
+    rows = [row for _, row in offline.engines[0].store.rows()]
+    assert [row.events for row in rows] == [1] * 300
