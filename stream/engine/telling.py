@@ -70,7 +70,7 @@ class Teller:
         if entered:
             held[segment] = now_ms
         else:
-            del held[segment]
+            now_ms = max(now_ms, held.pop(segment))  # a silent one may have begun later
         if unit is not None and unit.stay is not None and unit.stay.remembers:
             remember(row, segment, now_ms, entered=entered)
         self.members[segment] = self.members.get(segment, 0) + (1 if entered else -1)

@@ -63,6 +63,15 @@ def test_what_an_event_from_before_the_clock_empties_is_asked_anew():
     assert changes == [Turn("c", "vip_cart", False, START_MS + 10 * MINUTE, "event")]
 
 
+def test_a_silent_membership_does_not_end_before_it_began():
+    lane = Lane(definitions("name: quiet, shadow: true, enter: since(seen.last) >= 1 * HOUR"))
+    lane.put("c", page(START_MS))
+    lane.tick(START_MS + 2 * HOUR)
+    lane.put("c", page(START_MS + 50 * MINUTE))
+    turns = [(c.entered, c.time_ms) for found in lane.effects for c in found.shadow_changes]
+    assert turns == [(True, START_MS + HOUR), (False, START_MS + HOUR)]
+
+
 def test_an_event_in_time_tells_no_other_instant():
     lane = Lane(definitions("name: buyer, enter: orders.count >= 1"))
     lane.put("c", order(START_MS, "1"))
