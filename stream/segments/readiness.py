@@ -161,11 +161,13 @@ class _Judge:
     def _unheard(self, name: str) -> list[Lack]:
         """Where a definition needs consent, silence is a no, and nobody says anything."""
         needs = self.reading.definitions[name].needs
-        is_yes = self.reading.pack.document.consent_default == "allow"
+        document = self.reading.pack.document
+        is_yes = document.consent_default == "allow"
         if needs is None or is_yes or needs.rpartition("/")[2] in OBJECTIONS:
             return []
         said = [self.inventory.seen((CONSENT_UPDATED,))]
-        said += [self.inventory.carrying((IDENTIFIED,), TRAIT_PREFIX + trait) for trait in TRAITS]
+        for trait in (*TRAITS, *document.consent.traits):
+            said.append(self.inventory.carrying((IDENTIFIED,), TRAIT_PREFIX + trait))
         if any(seen.count for seen in said):
             return []
         return [Lack(BLIND, f"nobody says that they agree to {needs}", f"{CONSENT_UPDATED} events")]

@@ -219,6 +219,12 @@ def test_a_trait_is_one_that_comes(condition: str, traits: dict[str, str | bool]
         ("marketing", "", [identified(START_MS, email_opt_in=True)], "works"),
         ("marketing", "", [identified(START_MS, name="x")], "blind"),
         ("marketing", "consent_default: allow\n", [], "works"),
+        (
+            "marketing",
+            "consent: {traits: {wants_mail: email/marketing}}\n",
+            [identified(START_MS, wants_mail=True)],
+            "works",
+        ),
         ("profiling", "", [], "works"),
     ],
 )
