@@ -165,10 +165,11 @@ class _Judge:
         is_yes = document.consent_default == "allow"
         if needs is None or is_yes or needs.rpartition("/")[2] in OBJECTIONS:
             return []
-        said = [self.inventory.seen((CONSENT_UPDATED,))]
-        for trait in (*TRAITS, *document.consent.traits):
-            said.append(self.inventory.carrying((IDENTIFIED,), TRAIT_PREFIX + trait))
-        if any(seen.count for seen in said):
+        traits = (*TRAITS, *document.consent.traits)
+        carrying = self.inventory.carrying
+        if self.inventory.seen((CONSENT_UPDATED,)).count or any(
+            carrying((IDENTIFIED,), TRAIT_PREFIX + trait).count for trait in traits
+        ):
             return []
         return [Lack(BLIND, f"nobody says that they agree to {needs}", f"{CONSENT_UPDATED} events")]
 
