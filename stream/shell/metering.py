@@ -80,7 +80,11 @@ class Meter:
         if effects.actions:
             self._count_actions(effects.actions)
         withheld = Counter(effects.withheld)
-        withheld.update((c.segment, why) for c in effects.changes if (why := _kept_back(c)))
+        for change in effects.changes:
+            if change.entered and (change.action or change.withheld):
+                reason = _kept_back(change)
+                if reason is not None:
+                    withheld[change.segment, reason] += 1
         for (segment, reason), count in withheld.items():
             metrics.actions_withheld.labels(segment, reason).inc(count)
         if effects.timer_lag_ms > 0:
@@ -144,8 +148,6 @@ _KINDS = {
 
 def _kept_back(change: SegmentChanged) -> str | None:
     """Why an entry's action is not for the arbiter at all; None: it is, or there is none."""
-    if not change.entered:
-        return None
     if change.withheld is not None:
         return change.withheld
     if not change.action.get("channels"):
