@@ -54,13 +54,22 @@ def test_usage_and_journey_leave_nobody_out():
 
 def test_rising_is_half_as_much_again_as_in_the_half_year_before():
     story = Story("rising", "declining")
-    story.put(*orders(map(noon, (1, 10))))
+    story.put(*orders(map(noon, (1, 200, 210))))
     assert story.turns == []
-    story.until(195 * DAY)  # both are of the half-year before now
-    story.put(*orders(map(noon, (200, 210))))
+    story.until(395 * DAY)  # the two are of the half-year before now
+    story.put(*orders(map(noon, (396, 397))))
     assert story.turns == []
-    story.put(*orders([noon(220)]))
-    assert story.turns == [("+rising", noon(220))]
+    story.put(*orders([noon(398)]))
+    assert story.turns == [("+rising", noon(398))]
+
+
+def test_who_has_just_begun_does_not_rise():
+    story = Story("rising")
+    first = noon(150)  # by then the half-year before is half empty, of whoever was not there yet
+    story.put(*orders([first]), *orders(noon(day) for day in range(340, 400, 10)))
+    assert story.turns == []
+    story.until(first + 365 * DAY)
+    assert story.turns == [("+rising", first + 364 * DAY)]
 
 
 def test_declining_is_half_of_what_it_was_in_the_half_year_before():

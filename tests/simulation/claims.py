@@ -130,7 +130,8 @@ CLAIMS: tuple[Claim, ...] = (
     Claim("sale_period_buyer", "comes for the summer sale", has_habit("season", "summer_sale"),
           TWO_ORDERS),
     Claim("occasion_due", "gives a present each year",
-          lambda one: one.habit("occasion_day") is not None, counted("Order Completed", 1)),
+          lambda one: one.habit("occasion_day") is not None, counted("Order Completed", 1),
+          ever=True),
     # Goods that are used up. Three packs and 0.8 of a fourth are 68 days of coffee and 99 of pet
     # food, less where two are bought at once or early; of cream 152, more than a quarter has.
     *(Claim(named("refill_due", shelf), f"uses up {shelf}", uses_up(shelf),
