@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from stream.engine.hysteresis import may_turn_ms
 from stream.events.changes import Leaf
 from stream.segments.compiler import Unit
 from stream.segments.leaf_code import TRUE, UNKNOWN
@@ -13,14 +14,27 @@ from stream.state.row import Row
 def true_instant(
     unit: Unit, row: Row, thresholds: Mapping[str, int], verdict: int, span_ms: tuple[int, int]
 ) -> int | None:
-    """When within the span the verdict came true by time alone; None for its end."""
+    """Since when within the span the verdict has held, unbroken to its end; None for its end.
+
+    It is by all that is known of the row now: what is late counts from its own time on, and what
+    else has come in the meantime as well. Before patience would have let it, nothing turns.
+    """
     at_ms, now_ms = span_ms
+    if unit.stay is not None:
+        held = row.shadows if unit.is_silent else row.segments
+        segment = unit.clauses[0].segment
+        may_ms = may_turn_ms(row, unit.stay, segment, held)
+        at_ms = max(at_ms, may_ms) if held.get(segment, 0) < may_ms <= now_ms else at_ms
+    undecided = -1 if unit.exclusive else 0
+    since_ms: int | None = None
     while at_ms < now_ms:
         _, flip_ms, found = unit.evaluate(row, at_ms, thresholds)
         if found == verdict:
-            return at_ms
+            since_ms = at_ms if since_ms is None else since_ms
+        elif found != undecided:
+            since_ms = None
         at_ms = flip_ms
-    return None
+    return since_ms
 
 
 def evidence_of(

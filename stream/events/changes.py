@@ -39,7 +39,12 @@ class SegmentChanged(msgspec.Struct, frozen=True):
     control: bool
     action: dict[str, Any]
     at_ms: int | None = None
-    """The true instant of the flip, where it is before `time_ms`: told of by a late event."""
+    """Since when it has been so, where that is before `time_ms`: a late event told of it.
+
+    By all that is known at `time_ms`, and not before that event. A row keeps sums, and not the
+    events between, so what came after the late one counts as if it had been there at once. Where
+    nothing did that the condition reads, it is the instant at which it had been told in time.
+    """
     variant: str | None = None
     """Of the action, sticky by customer; None where it has none, and for who is left alone."""
     holdout: str | None = None

@@ -43,9 +43,9 @@ class ChangeData(msgspec.Struct, frozen=True):
     neither should act, nor should one after its `valid_until`. `control` marks the customers who
     are left alone to measure against, and `holdout` says by which group: the segment's own or the
     global one, which is the same for all segments. `variant` is which of the action's variants the
-    others get. Nobody acts before `not_before`: it spreads waves. `at` is the true instant, where a
-    late event told of it. `withheld` says why an entry has no action, or fewer channels of it than
-    the definition: consent.
+    others get. Nobody acts before `not_before`: it spreads waves. `at` is since when it has been
+    so, where a late event told of it, by all that is known at `time`. `withheld` says why an entry
+    has no action, or fewer channels of it than the definition: consent.
     """
 
     customer: str

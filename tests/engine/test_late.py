@@ -72,6 +72,27 @@ def test_a_silent_membership_does_not_end_before_it_began():
     assert turns == [(True, START_MS + HOUR), (False, START_MS + HOUR)]
 
 
+def test_a_late_event_tells_since_when_it_has_been_so_unbroken():
+    content = definitions(
+        "name: odd, enter: since(checkout.last_step) < 1 * HOUR"
+        " or since(checkout.last_step) >= 5 * HOUR"
+    )
+    lane = Lane(content)
+    lane.put("c", page(START_MS + 10 * HOUR))
+    entry = Turn("c", "odd", True, START_MS + 10 * HOUR, "event")
+    assert lane.put("c", checkout(START_MS)) == [entry]
+    assert lane.changes[0].at_ms == START_MS + 5 * HOUR
+
+
+def test_a_late_event_turns_nothing_before_patience_would_have_let_it():
+    lane = Lane(definitions("name: cart, enter: cart.items > 0, min_stay: 3 * HOUR"))
+    lane.put("c", added(START_MS))
+    lane.put("c", page(START_MS + 10 * HOUR))
+    exit_ = Turn("c", "cart", False, START_MS + 10 * HOUR, "event")
+    assert lane.put("c", order(START_MS + HOUR, "1")) == [exit_]
+    assert lane.changes[1].at_ms == START_MS + 3 * HOUR
+
+
 def test_an_event_in_time_tells_no_other_instant():
     lane = Lane(definitions("name: buyer, enter: orders.count >= 1"))
     lane.put("c", order(START_MS, "1"))
