@@ -11,6 +11,7 @@ import ast
 import operator
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -60,8 +61,17 @@ def opposite(found: bool | None) -> bool | None:
     return None if found is None else not found
 
 
+@cache
+def read(text: str) -> ast.expr:
+    return ast.parse(f"({text}\n)", mode="eval").body
+
+
 class Interpreter:
-    """Truth of conditions for a customer at an instant; `marks` gathers when it may turn."""
+    """Truth of conditions for a customer at an instant; `marks` gathers when it may turn.
+
+    It knows what has happened by `known_ms`, which is now unless it looks back; `asks_for_gone`
+    says whether what it then looked for is out of its window by `known_ms`.
+    """
 
     def __init__(
         self,
@@ -71,17 +81,21 @@ class Interpreter:
         zone: ZoneInfo,
         members: Callable[[str], bool],
         threshold_micros: int,
+        *,
+        known_ms: int | None = None,
     ) -> None:
-        self.events = [event for event in events if event.time_ms <= now_ms]
+        self.known_ms = now_ms if known_ms is None else known_ms
+        self.events = [event for event in events if event.time_ms <= self.known_ms]
         self.events.sort(key=lambda event: event.time_ms)
         self.now_ms, self.settings, self.zone = now_ms, settings, zone
         self.members, self.threshold_micros = members, threshold_micros
         self.marks: set[int] = set()
+        self.asks_for_gone = False
 
     # -- logic -------------------------------------------------------------------------------
 
     def of(self, text: str) -> bool | None:
-        return self.truth(ast.parse(f"({text}\n)", mode="eval").body)
+        return self.truth(read(text))
 
     def truth(self, node: ast.expr) -> bool | None:  # noqa: PLR0911 one for each kind of node
         match node:
@@ -208,7 +222,9 @@ class Interpreter:
         end_ms = (time_ms // step + 1) * step
         self.marks |= {int(end_ms + before_ms), int(end_ms + before_ms + within_ms)}
         begun = not before_ms or end_ms + before_ms <= self.now_ms
-        return begun and self.now_ms < end_ms + before_ms + within_ms
+        counts = begun and self.now_ms < end_ms + before_ms + within_ms
+        self.asks_for_gone |= counts and end_ms + before_ms + within_ms <= self.known_ms
+        return counts
 
     def values(
         self, of: ast.expr, asked: str | None, where: ast.expr | None

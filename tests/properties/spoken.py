@@ -58,6 +58,21 @@ class Speaker:
         ]
         return self.random.choice(said)
 
+    def timed(self) -> str:
+        """A condition that time turns after what happened, or back."""
+        event = self.event()
+        where, within = self.where(event), f"within={self.time()}"
+        days = self.random.randrange(2, 9)
+        before = f"within={days} * DAY, before={self.random.randrange(1, 2 * days)} * DAY"
+        return self.pick(
+            f"since({self.instant()}) {self.pick('<', '<=', '>', '>=')} {self.time()}",
+            f"count({event}, {within}{where}) {self.pick('>=', '<')} {self.pick('1', 'few')}",
+            f"count({event}, {before}{where}) {self.pick('>=', '<')} 1",
+            f"distinct({event}.channel, {within}) {self.pick('>=', '<')} {self.pick('1', 'few')}",
+            f"bought('{self.random.choice(CATEGORIES)}', {within})",
+            self.sequence(),
+        )
+
     def time(self) -> str:
         number = self.random.randrange(1, 30)
         return self.pick(
