@@ -29,7 +29,7 @@ from stream.engine.settings import HISTORIC_AFTER_MS
 from stream.engine.versions import Context
 from stream.events.actions import ActionTurned
 from stream.events.changes import SegmentChanged
-from stream.segments.voice import SILENCE, SIZE_PREFIX, Plan, Play
+from stream.segments.voice import SILENCE, SIZE_PREFIX, SUPPRESS, Plan, Play
 from stream.state.consents import open_channels, words_of
 from stream.state.row import Row, Spoken, Voice
 from stream.state.voice import free_ms, note_start
@@ -39,6 +39,9 @@ WAITING_MAX = 16
 
 WITHHELD = "consent"
 """Why a change carries no action."""
+
+ANYWHERE = ""
+"""The channel of an action that names none: it is enough to agree on one of them."""
 
 _REASONS = frozenset({"consent", "definition", "merge"})
 """Causes of an exit that its action's withdrawal names; all others are the exit itself."""
@@ -371,12 +374,12 @@ def offered(row: Row, context: Context, segment: str) -> tuple[dict[str, Any], s
     if not action:
         return action, None
     plan = _plan(context)
-    play = plan.plays.get(segment)
-    if play is None or play.suppresses:
+    if action.get("kind") == SUPPRESS:
         return action, None
-    words = words_of(row, plan.meanings)
-    channels = open_channels(words, play.channels, play.consent, plan.allows_silence)
-    if len(channels) == len(play.channels):
+    play, words = plan.plays.get(segment), words_of(row, plan.meanings)
+    named = (ANYWHERE,) if play is None else play.channels
+    channels = open_channels(words, named, action.get("consent"), plan.allows_silence)
+    if len(channels) == len(named):
         return action, None
     return ({**action, "channels": channels}, None) if channels else ({}, WITHHELD)
 

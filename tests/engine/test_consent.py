@@ -223,6 +223,17 @@ def test_a_change_carries_what_consent_leaves_of_its_action():
     assert list(found["half"].action["channels"]) == ["push"]
 
 
+def test_an_action_without_channels_asks_for_its_consent_too():
+    lane = Lane(definitions(ACTION.replace("channels: [email, push], ", "")))
+    lane.put("silent", added(START_MS, "p"))
+    lane.put("objects", consent(START_MS, marketing=True, profiling=False), added(START_MS, "p"))
+    lane.put("agrees", consent(START_MS, email__marketing=True), added(START_MS, "p"))
+    found = {one.customer: (one.action.get("message"), one.withheld) for one in lane.changes}
+    assert found == {
+        "silent": (None, "consent"), "objects": (None, "consent"), "agrees": ("m", None)
+    }  # fmt: skip
+
+
 def test_an_action_that_starts_carries_the_channels_on_which_it_may_and_no_others():
     lane = Lane(definitions(ACTION))
     lane.put("half", consent(START_MS, marketing=True), message(START_MS, "unsubscribed"))
