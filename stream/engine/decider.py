@@ -208,18 +208,16 @@ class Decider(Teller):
         return self.arbiter.speak(about, self.effects, self.record_ms)
 
     def _turned(self, about: About, number: int, old: int, found: int, verdict: int) -> None:
-        """Hear that a unit's leaves have other bits than before: its verdict may be another one."""
+        """Hear that a unit's verdict is another one than before, or may be, of a group."""
         key, row, context, now_ms, cause, at_ms = about
         assert context.pack is not None
         unit = context.pack.units[number]
         segments = row.shadows if unit.is_silent else row.segments
-        if unit.exclusive:
-            if verdict < 0 or (
-                unit.clauses[verdict].segment in segments
-                and (cause != "definition" or _is_alone(unit, verdict, segments))
-            ):
-                return
-        elif verdict == 0 or (verdict > 0) == (unit.clauses[0].segment in segments):
+        if (
+            unit.exclusive
+            and unit.clauses[verdict].segment in segments
+            and (cause != "definition" or _is_alone(unit, verdict, segments))
+        ):
             return
         if unit.stay is not None and self._waits(about, number, unit.stay, segments):
             return

@@ -42,13 +42,15 @@ def evidence_of(
 ) -> tuple[Leaf, ...]:
     """The leaves that the clauses read, before and after."""
     before, after = bits
-    leaves = dict.fromkeys(n for position in positions for n in unit.clauses[position].leaves)
-    return tuple(
-        [
-            Leaf(unit.texts[n], _truth(before, n), _truth(after, n), values[n])  # type: ignore[arg-type]
-            for n in leaves
-        ]
-    )
+    texts, found = unit.texts, list[Leaf]()
+    seen = 0
+    for position in positions:
+        for n in unit.clauses[position].leaves:
+            if not seen & 1 << n:
+                seen |= 1 << n
+                leaf = Leaf(texts[n], _truth(before, n), _truth(after, n), values[n])  # type: ignore[arg-type]
+                found.append(leaf)
+    return tuple(found)
 
 
 def _truth(bits: int, leaf: int) -> bool | None:

@@ -19,7 +19,7 @@ from stream.state.fold import TIME
 from stream.state.row import Row
 
 Turned = Callable[[Any, int, int, int, int], None]
-"""Hears (about, unit, bits before, bits now, verdict) of a unit whose leaves changed."""
+"""Hears (about, unit, bits before, bits now, verdict) of a unit that may now be in or out."""
 
 Decide = Callable[[Row, int, Mapping[str, int], list[int], dict[int, int], Turned, Any], int]
 """decide(row, now_ms, thresholds, bits, flips, turned, about): sets each unit's place in `bits`,
@@ -85,8 +85,18 @@ def _unit_lines(number: int, unit: Unit, read: Sequence[int]) -> list[str]:
         "    if found != old:",
         f"        bits[{number}] = found",
         *(f"        l{n} = old & {TRUE << 2 * n}" for n in others),
-        f"        turned(about, {number}, old, found, {unit.verdict_code})",
+        f"        verdict = {unit.verdict_code}",
+        f"        if {_turns(unit)}:",
+        f"            turned(about, {number}, old, found, verdict)",
     ]
+
+
+def _turns(unit: Unit) -> str:
+    """Whether a verdict is another one than before; of a group the engine knows."""
+    if unit.exclusive:
+        return "verdict >= 0"
+    held = f"{unit.clauses[0].segment!r} in row.{'shadows' if unit.is_silent else 'segments'}"
+    return f"verdict and (verdict > 0) != ({held})"
 
 
 def _leaf_lines(number: int, unit: Unit, read: Sequence[int]) -> list[str]:
@@ -116,8 +126,9 @@ def _empty_lines(number: int, unit: Unit) -> list[str]:
         f"    if {number} in flips:",
         f"        del flips[{number}]",
         f"    if bits[{number}] != {found}:",
-        f"        old, bits[{number}] = bits[{number}], {found}",
-        f"        turned(about, {number}, old, {found}, {verdict})",
+        f"        old, bits[{number}], verdict = bits[{number}], {found}, {verdict}",
+        f"        if {_turns(unit)}:",
+        f"            turned(about, {number}, old, {found}, verdict)",
     ]
 
 

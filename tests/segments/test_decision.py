@@ -47,10 +47,10 @@ def test_of_a_unit_only_leaves_that_read_the_parts_are_evaluated_until_one_of_th
     decide = pack.decide_touched(CART)
     decide(row, START_MS, {}, bits, {}, turned, None)
     assert (bits, told) == ([neither], []), "visits are of another part: no event has changed it"
-    row.sessions, row.cart = None, Cart(items=1)
+    row.sessions, row.cart, row.segments = None, Cart(items=1), {"s": START_MS}
     decide(row, START_MS, {}, bits, {}, turned, None)
     assert (bits, told) == ([filled], [(neither, filled, -1)])
-    row.sessions = Sessions(count=1)
+    row.sessions, row.segments = Sessions(count=1), {}
     pack.decide_touched(VISITS)(row, START_MS, {}, bits, {}, turned, None)
     assert (bits, told[1:]) == ([both], [(filled, both, 1)])
 
