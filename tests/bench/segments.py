@@ -1,9 +1,9 @@
 """What segment definitions cost an event: the offline core under packs of several sizes.
 
-A process of its own: TASK as JSON; prints the CPU microseconds of each arm and round. Events are
-decoded before, so the figures are of ordering, folding and deciding. The arms have their turns
-round by round, so that all of them meet the machine's slow minutes, and an arm's figure is its
-least: what disturbs only adds.
+A process of its own: TASK as JSON; prints the CPU microseconds of each arm, round and stretch of
+events. Events are decoded before, so the figures are of ordering, folding and deciding. The arms
+have their turns round by round, so that all of them meet the machine's slow minutes. Each round
+does the same, and what disturbs only adds: an arm's figure is made of the least of each stretch.
 
 Three logs: the simulator's whole mix; of it the records that no definition of `UNTOUCHED` reads;
 and some of those as if each came from a customer of its own, whom nobody has decided before.
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
@@ -39,8 +39,12 @@ FIRST_MAX = 5_000
 COUNTS = (0, 50, 100)
 """Definitions whose slope is taken."""
 
+STRETCH = 250
+"""Events, some 5 ms: few of nine are disturbed all nine times."""
+
 ROUNDS_MIN = 9
-"""A slope of 1% is 10% between the arms: the least of nine is within 3% also beside other work."""
+GROUPS = 3
+"""Every third round gives a figure of its own: how far they differ is the spread."""
 
 
 class Arm(msgspec.Struct, frozen=True):
@@ -77,8 +81,10 @@ ARMS = (
     *(Arm("first", built_in, extra) for built_in in (False, True) for extra in COUNTS),
 )
 
-Found = dict[str, list[float]]
-"""CPU microseconds an event, by arm, of each round."""
+Rounds = list[list[float]]
+"""CPU microseconds of an arm, of each round, by stretch; their sum is of an event."""
+
+Found = dict[str, Rounds]
 
 
 class Task(msgspec.Struct, frozen=True):
@@ -99,27 +105,25 @@ def run(context: Context, _: list[str]) -> Measured:
 
 def figures_of(found: Found) -> list[Figure]:
     """The section's figures, from the CPU time of each arm and round."""
-    alone, mixed = found[BUILT_IN.name], found[WITH_MIXED.name]
-    built_in, extra = pack_size(), WITH_MIXED.extra
+    nothing, alone, mixed = (found[arm.name] for arm in (NOTHING, BUILT_IN, WITH_MIXED))
+    extra = WITH_MIXED.extra
     return [
-        _cost("no definitions", "order and fold alone", found[NOTHING.name]),
-        _cost("the built-in pack", f"{built_in} definitions, decided as well", alone),
-        _cost("the pack and 100 others", f"{extra} more, of {len(MIXED)} kinds", mixed),
-        Figure(
-            section=NAME,
-            name="with 100 others / the pack",
-            does="the whole of an event, ordering and folding in it",
-            unit="x",
-            value=min(mixed) / min(alone),
-            runs=[more / less for less, more in zip(alone, mixed, strict=True)],
+        _figure("no definitions", "order and fold alone", "us", _just, nothing),
+        _figure("the built-in pack", f"{pack_size()} definitions, decided too", "us", _just, alone),
+        _figure("the pack and 100 others", f"of {len(MIXED)} kinds", "us", _just, mixed),
+        _figure(
+            "with 100 others / the pack",
+            "the whole of an event, ordering and folding in it",
+            "x",
+            lambda less, more: more / less,
+            *(alone, mixed),
         ),
-        Figure(
-            section=NAME,
-            name="a further definition",
-            does="of mixed kind, which events touch",
-            unit="us a definition",
-            value=(min(mixed) - min(alone)) / extra,
-            runs=[(more - less) / extra for less, more in zip(alone, mixed, strict=True)],
+        _figure(
+            "a further definition",
+            "of mixed kind, which events touch",
+            "us a definition",
+            lambda less, more: (more - less) / extra,
+            *(alone, mixed),
         ),
         _slope(SLOPE, "no others there; views, carts, orders", found, Arm("plain", False, 0)),
         _slope(f"{SLOPE}, beside the pack", "the same", found, Arm("plain", True, 0)),
@@ -128,43 +132,62 @@ def figures_of(found: Found) -> list[Figure]:
     ]
 
 
-def _cost(name: str, does: str, runs: list[float]) -> Figure:
-    return Figure(section=NAME, name=name, does=does, unit="us", value=min(runs), runs=runs)
-
-
 def _slope(name: str, does: str, found: Found, base: Arm) -> Figure:
     """By how much ten definitions more make an event dearer, in per cent of what it costs."""
-    arms = [msgspec.structs.replace(base, extra=extra) for extra in COUNTS]
-    none, *_, most = (found[arm.name] for arm in arms)
+    arms = {extra: found[msgspec.structs.replace(base, extra=extra).name] for extra in COUNTS}
     tens = COUNTS[-1] / 10
+    figure = _figure(
+        name,
+        does,
+        "%",
+        lambda none, most: (most / none - 1) * 100 / tens,
+        *(arms[0], arms[COUNTS[-1]]),
+    )
+    figure.facts = {f"us with {extra}": _least(rounds) for extra, rounds in arms.items()}
+    return figure
+
+
+def _figure(
+    name: str, does: str, unit: str, value_of: Callable[..., float], *arms: Rounds
+) -> Figure:
+    """What follows from the arms' costs, by all rounds and by each group of them."""
+    groups = [[_least(rounds[group::GROUPS]) for rounds in arms] for group in range(GROUPS)]
     return Figure(
         section=NAME,
         name=name,
         does=does,
-        unit="%",
-        value=_rise(min(none), min(most)) / tens,
-        runs=[_rise(less, more) / tens for less, more in zip(none, most, strict=True)],
-        facts={f"us with {arm.extra}": min(found[arm.name]) for arm in arms},
+        unit=unit,
+        value=value_of(*(_least(rounds) for rounds in arms)),
+        runs=[value_of(*each) for each in groups],
     )
 
 
-def _rise(less: float, more: float) -> float:
-    return (more / less - 1) * 100
+def _just(cost_us: float) -> float:
+    return cost_us
 
 
-def cpu_us(decoded: Sequence[Decoded], definitions: bytes) -> tuple[float, int]:
-    """CPU microseconds an event, and the changes that the events made."""
+def _least(rounds: Rounds) -> float:
+    """The cost of an event, of each stretch in its best round."""
+    return sum(map(min, zip(*rounds, strict=True)))
+
+
+def cpu_us(decoded: Sequence[Decoded], definitions: bytes) -> tuple[list[float], int]:
+    """CPU microseconds an event, by stretch, and the changes that the events made."""
     offline = Offline(EngineSettings(), definitions)
     changes = 0
-    started_s = time.process_time()
-    for one in decoded:
-        changes += len(offline.apply(one))
-    changes += len(offline.finish())
-    return (time.process_time() - started_s) / len(decoded) * 1e6, changes
+    found = []
+    for at in range(0, len(decoded), STRETCH):
+        started_s = time.process_time()
+        for one in decoded[at : at + STRETCH]:
+            changes += len(offline.apply(one))
+        if at + STRETCH >= len(decoded):
+            changes += len(offline.finish())
+        found.append((time.process_time() - started_s) / len(decoded) * 1e6)
+    return found, changes
 
 
 def measure(task: Task) -> Found:
-    """CPU microseconds an event, by arm, of each round; a round before them is not counted.
+    """CPU microseconds of each arm; a round before the others is not counted.
 
     What decides is compiled at its first use, which belongs to no event.
     """
@@ -174,10 +197,10 @@ def measure(task: Task) -> Found:
     known: dict[Arm, int] = {}
     for turn in range(task.rounds + 1):
         for arm, text in texts.items():
-            each_us, changes = cpu_us(logs[arm.log], text)
+            stretches_us, changes = cpu_us(logs[arm.log], text)
             assert known.setdefault(arm, changes) == changes, "a run left traces in the next"
             if turn:
-                found[arm.name].append(each_us)
+                found[arm.name].append(stretches_us)
     for arm, changes in known.items():
         none = msgspec.structs.replace(arm, extra=0)
         assert arm.log == "all" or changes == known[none], "a definition is touched"
