@@ -110,7 +110,7 @@ class History:
             "lines": self.source.lines,
             "rejected": dict(sorted(self.source.rejected.items())),
             "rejected_examples": self.source.examples,
-            "customers": lived.customers,
+            "customers": len(lived.customers),
             "definitions": lived.pack.name,
             "notes": notes_on(lived),
         }

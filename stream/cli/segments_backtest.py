@@ -145,7 +145,7 @@ def _print(
     console = output()
     title = (
         f"Backtest: {period(lived.begin_ms, lived.end_ms)}, {len(days_of(lived))} days, "
-        f"{lived.customers:,} customers"
+        f"{len(lived.customers):,} customers"
     )
     tables = [size_table(title, figures, console.width), stay_table(figures)]
     if overlaps:

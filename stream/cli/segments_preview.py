@@ -198,7 +198,7 @@ def _print(history: History, lived: Relived, shown: list[Shown], share: float) -
     console = output()
     of = "" if share == 1 else f", a sample of {percent(share)}"
     console.print(
-        f"Preview: {period(lived.begin_ms, lived.end_ms)}, {lived.customers:,} customers{of}\n"
+        f"Preview: {period(lived.begin_ms, lived.end_ms)}, {len(lived.customers):,} customers{of}\n"
     )
     for one in shown:
         _print_one(console, lived, one, share)
@@ -217,9 +217,13 @@ def _print_one(console: Console, lived: Relived, one: Shown, share: float) -> No
     if definition.exit is not None:
         line(f"  exit        {definition.exit}")
     members, either_way = one.estimate
-    of_all = percent(figures.members / lived.customers) if lived.customers else "0%"
+    customers = lived.customers
+    counting = len(lived.observer.members(figures.segment).keys() & customers)
+    of_all = f"{percent(counting / len(customers) if customers else 0)} of the customers"
+    if counting != figures.members:
+        of_all = f"{counting:,} of them customers, {of_all}"
     about = "" if share == 1 else f"about {members:,} (±{either_way:,}) of all; in the sample "
-    line(f"  members     {about}{figures.members:,}, {of_all} of the customers")
+    line(f"  members     {about}{figures.members:,}, {of_all}")
     line(f"  size a day  {sparkline(figures.size)}")
     line(
         f"  flow a day  {figures.entries_per_day / share:,.1f} come, "

@@ -54,7 +54,7 @@ def lint(
     *,
     today: str | None = None,
     members: Mapping[str, Set[str]] | None = None,
-    customers: int | None = None,
+    customers: Set[str] = frozenset(),
 ) -> tuple[LintWarning, ...]:
     """All findings, by line.
 
@@ -63,7 +63,8 @@ def lint(
     today
         ISO date; without one, no review is overdue.
     members
-        Name of a definition -> customers that were in it; `customers` is the number of all.
+        Name of a definition -> who was in it; `customers` are those that rates are of: visitors
+        are members as well.
     """
     found: list[LintWarning] = []
     for name, definition in reading.definitions.items():
@@ -76,7 +77,7 @@ def lint(
     found += _actions(reading)
     found += _groups(reading)
     if members is not None:
-        found += _measured(reading, members, customers or 0)
+        found += _measured(reading, members, customers)
     return tuple(sorted(found, key=lambda warning: warning.line))
 
 
@@ -159,14 +160,16 @@ def _groups(reading: Reading) -> Iterator[LintWarning]:
 
 
 def _measured(
-    reading: Reading, members: Mapping[str, Set[str]], customers: int
+    reading: Reading, members: Mapping[str, Set[str]], customers: Set[str]
 ) -> Iterator[LintWarning]:
     known = {name: found for name, found in members.items() if name in reading.definitions}
     for name, found in known.items():
-        share = len(found) / customers if customers else 0.0
-        if customers and not SHARE_MIN <= share <= SHARE_MAX:
-            advice = "widen it, or drop it" if share < SHARE_MIN else "it tells nobody apart"
-            message = f"holds {share:.1%} of {customers:,} customers; {advice}"
+        count = len(customers)
+        share = len(found & customers) / count if count else 0.0
+        is_small = len(found) < SHARE_MIN * count
+        if is_small or share > SHARE_MAX:
+            advice = "widen it, or drop it" if is_small else "it tells nobody apart"
+            message = f"holds {share:.1%} of {count:,} customers; {advice}"
             yield LintWarning("size", name, reading.line(name, "enter"), message)
     for one, other in combinations(known, 2):
         both = len(known[one] & known[other])

@@ -53,9 +53,9 @@ class Relived(msgspec.Struct, frozen=True):
         return load_pack(self.definitions)
 
     @property
-    def customers(self) -> int:
+    def customers(self) -> frozenset[str]:
         """Different people at the end, as far as they are known to be the same, that count."""
-        return sum(standing.is_customer for standing in self.after.values())
+        return frozenset(name for name, standing in self.after.items() if standing.is_customer)
 
     def coverage(self) -> Coverage:
         """Customers and revenue of the period in no actionable segment."""

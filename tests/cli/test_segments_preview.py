@@ -128,6 +128,21 @@ def test_ten_examples_are_shown_by_default(shop: Path, capsys: pytest.CaptureFix
     assert [len(each["examples"]) for each in found] == [10, 0]
 
 
+def test_visitors_are_told_from_customers(shop: Path, capsys: pytest.CaptureFixture[str]):
+    new = shop / "new.yaml"
+    counts = "customer: orders.count >= 1\n" + new.read_text(encoding="utf-8")
+    counts += "  - {name: everybody, purpose: p, enter: orders.count >= 0}\n"
+    new.write_text(counts, encoding="utf-8")
+    looks = [
+        ordered(START_MS, f"v{n}").replace("Order Completed", "Product Viewed") for n in range(9)
+    ]
+    with (shop / "events.jsonl").open("a", encoding="utf-8") as events:
+        events.write("\n".join(looks) + "\n")
+    words = ["segments", "preview", str(shop / "events.jsonl"), "--segments", str(new)]
+    assert cli.main([*words, "--segment", "everybody"]) == 0
+    assert "13, 3 of them customers, 100% of the customers" in capsys.readouterr().out
+
+
 def test_the_text_is_for_people(shop: Path, capsys: pytest.CaptureFixture[str]):
     assert cli.main(
         ["segments", "preview", str(shop / "events.jsonl"), "--segments",

@@ -147,7 +147,7 @@ TWO = GOOD.replace("NAME", "a") + GOOD.replace("NAME", "b")
 def test_members_nearly_the_same_are_told_from_over_nine_tenths():
     def overlap(b: set[str]) -> list[str]:
         given = {"a": people(100), "b": b}
-        return [w.message for w in warnings(TWO, members=given, customers=300)]
+        return [w.message for w in warnings(TWO, members=given, customers=people(300))]
 
     assert overlap(people(90)) == []
     (found,) = overlap(people(91))
@@ -159,12 +159,26 @@ def test_members_nearly_the_same_are_told_from_over_nine_tenths():
     ("size", "rules"), [(9, ["size"]), (10, []), (600, []), (601, ["size"]), (0, ["size"])]
 )
 def test_segments_of_hardly_anybody_or_of_most_customers_are_told(size: int, rules: list[str]):
-    found = warnings(GOOD.replace("NAME", "a"), members={"a": people(size)}, customers=1_000)
+    found = warnings(
+        GOOD.replace("NAME", "a"), members={"a": people(size)}, customers=people(1_000)
+    )
     assert [warning.rule for warning in found] == rules
 
 
+def test_visitors_are_members_and_no_share_of_the_customers():
+    """Of a shop's many visitors most buy nothing: a segment of them is none of most customers."""
+    visitors = {f"v{n}" for n in range(5_000)}
+    one = GOOD.replace("NAME", "a")
+    assert warnings(one, members={"a": visitors}, customers=people(1_000)) == ()
+    assert warnings(one, members={"a": visitors | people(600)}, customers=people(1_000)) == ()
+    (found,) = warnings(one, members={"a": visitors | people(601)}, customers=people(1_000))
+    assert found.message == "holds 60.1% of 1,000 customers; it tells nobody apart"
+
+
 def test_members_of_definitions_that_are_not_in_the_file_say_nothing():
-    assert warnings(GOOD.replace("NAME", "a"), members={"x": people(1)}, customers=1_000) == ()
+    assert (
+        warnings(GOOD.replace("NAME", "a"), members={"x": people(1)}, customers=people(1_000)) == ()
+    )
 
 
 def test_warnings_come_in_the_order_of_their_lines():
