@@ -59,7 +59,8 @@ _FIELDS = {
 }
 
 
-_SETTING = (int, float, str)
+_VALUES = {"settings": (int, float, str), "categories": (str, list)}
+"""Kinds of values in a mapping of the file's own names; texts in the others."""
 _KEYS = frozenset({"tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"})
 _HINTS = {
     "matching regex": "a name is 1 to 100 letters, digits and _ . : - and not cluster:...",
@@ -199,12 +200,10 @@ class Source:
     def _located(self, text: str) -> DefinitionError:
         message, _, place = text.partition(" - at `$")
         path: list[str | int] = []
-        for name, number in _PLACE.findall(place):
+        for name, number in _PLACE.findall(place.partition("[...]")[0]):
             path.append(int(number) if number else name)
-        if place.endswith("[...]`"):  # a value of a mapping, whose name the error leaves out
-            allowed = _SETTING if path == ["settings"] else (str, list)
-            values = reduce(getitem, path, self.tree).items()
-            path += [n for n, v in values if isinstance(v, bool) or not isinstance(v, allowed)][:1]
+        if "[...]" in place:
+            path = self._named(path, is_inner=not place.endswith("[...]`"))
         if "unknown field" in message:
             wrong = message.rsplit("`", 2)[1]
             named = [part for part in path if isinstance(part, str)]
@@ -216,6 +215,18 @@ class Source:
             hint = next(hints, "correct it")
             message += f"; {hint if path else _FILE_HINT}"
         return self.error(tuple(path), message)
+
+    def _named(self, path: list[str | int], *, is_inner: bool) -> list[str | int]:
+        """The path with the first name whose value, or what is in it, is of a wrong kind.
+
+        The error leaves out the names of a mapping of the file's own.
+        """
+        allowed = (str,) if is_inner else _VALUES.get(str(path[-1]), (str,))
+        for name, value in reduce(getitem, path, self.tree).items():
+            parts = value if is_inner and isinstance(value, list) else [value]
+            if any(isinstance(part, bool) or not isinstance(part, allowed) for part in parts):
+                return [*path, name]
+        return path
 
     def settings(self, document: Document) -> dict[str, float]:
         """Named thresholds as numbers; text is arithmetic such as `30 * DAY`."""
