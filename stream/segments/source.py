@@ -61,6 +61,7 @@ _FIELDS = {
 
 _VALUES = {"settings": (int, float, str), "categories": (str, list)}
 """Kinds of values in a mapping of the file's own names; texts in the others."""
+_TAKEN = frozenset({*UNITS, "true", "false"})
 _KEYS = frozenset({"tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"})
 _HINTS = {
     "matching regex": "a name is 1 to 100 letters, digits and _ . : - and not cluster:...",
@@ -232,7 +233,7 @@ class Source:
         """Named thresholds as numbers; text is arithmetic such as `30 * DAY`."""
         found: dict[str, float] = {}
         for name, value in document.settings.items():
-            if name in UNITS or not name.isidentifier() or iskeyword(name):
+            if name in _TAKEN or not name.isidentifier() or iskeyword(name):
                 at = ("settings", name)
                 raise self.error(at, f"{name!r} cannot be written in a condition; rename it")
             if isinstance(value, str):
