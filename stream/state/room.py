@@ -29,7 +29,8 @@ SUM_MAX = 2**62
 """No sum goes beyond it, so that every one fits into 64 bits."""
 
 ROW_BYTES_MAX = 256 * 1024
-"""Of all measures of a row: 64 counts and sums of windows, or 15 of different values."""
+"""Of all measures of a row: as many counts and sums of windows as there can be (pack.MEASURES_MAX),
+53 of them that look back four times their length, or 15 of different values."""
 
 MILLION = 1_000_000
 
