@@ -289,6 +289,9 @@ class Source:
         """The leaf; a membership with the place where the row keeps it."""
         if not isinstance(leaf, InSegment):
             return leaf
+        if path == ("customer",):
+            message = "is settled before all segments; write what in_segment() stands for"
+            raise self.error(path, message)
         if leaf.segment not in known and (missing := why_not_yet(leaf.segment)) is not None:
             raise self.error(path, missing)
         if leaf.segment not in known:

@@ -70,6 +70,8 @@ BY_HAND: dict[str, tuple[str | bytes, int | None, str]] = {
     "a setting of no number": ("segments: []\nsettings: {a: much}\n", 2, "segments features"),
     "a setting without end": ("segments: []\nsettings: {a: .inf}\n", 2, "too large"),
     "a setting named as a unit": ("segments: []\nsettings:\n  DAY: 3  #!\n", None, "rename it"),
+    "a customer by a segment": (
+        f"customer: in_segment('it')  #!\n{WHOLE}", None, "write what in_segment() stands for"),
     "a setting named as a flag": ("segments: []\nsettings:\n  'true': 3  #!\n", None, "rename it"),
     "a setting of two words": ("segments: []\nsettings:\n  a b: 3  #!\n", None, "rename it"),
     "a setting named as an operator": (
