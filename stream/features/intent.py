@@ -26,7 +26,7 @@ FAMILY: tuple[Feature, ...] = (
             "What the open checkout said last that sending costs.", nullable=True),
     Feature("checkout.shipping_shown", "(None if row.checkout is None or row.checkout.shipping_ms "
             "== 0 else row.checkout.shipping_ms)", "instant", CHECKOUT,
-            "When it first said so.", nullable=True),
+            "When the open checkout first said what sending now costs.", nullable=True),
     Feature("browse.products", "(0 if row.browse is None else len(row.browse.products))", "count",
             BROWSE, "Different products looked at since the last order, 20 at most."),
     Feature("browse.last", "(None if row.browse is None else row.browse.last_ms)", "instant",
@@ -35,5 +35,5 @@ FAMILY: tuple[Feature, ...] = (
             "Products on the wish list that were not bought or put into the cart since, 20 at "
             "most."),
     Feature("wishlist.last", "(max(row.wishes.values()) if row.wishes else None)", "instant",
-            WISHES, "When the latest of them was put there.", nullable=True),
+            WISHES, "When the latest product still on the wish list was put there.", nullable=True),
 )  # fmt: skip

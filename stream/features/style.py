@@ -48,9 +48,9 @@ FAMILY: tuple[Feature, ...] = (
     Feature("orders.looked", "(0 if row.orders is None else row.orders.looked)", "count", ORDERS,
             "Orders of something that was looked at before."),
     Feature("orders.look_ahead", _O.format("looked", "looked_ms", "looked"), "duration", ORDERS,
-            "Mean time from the first look at it to such an order, 7 days at most each.",
-            nullable=True),
+            "Mean time from the first look to the order, of orders of something that was looked "
+            "at before; 7 days at most each.", nullable=True),
     Feature("orders.usual_look", "(None if row.orders is None else usual_look(row))", "duration",
-            ORDERS, "Median of that time over the latest 32 orders: what is usual, whatever one "
-            "long thought does.", nullable=True),
+            ORDERS, "Median time from the first look to the order, of the latest 32 orders of "
+            "something that was looked at before.", nullable=True),
 )  # fmt: skip

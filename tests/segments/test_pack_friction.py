@@ -6,7 +6,17 @@ import pytest
 
 from stream.events.records import CheckoutStepped, CouponUsed, Custom, OrderCompleted
 from tests.segments.stories import Story, at, gone_ms, item, order, viewed
-from tests.state.shopping import DAY, HOUR, MICROS, MINUTE, START_MS, added, checkout, search
+from tests.state.shopping import (
+    DAY,
+    HOUR,
+    MICROS,
+    MINUTE,
+    START_MS,
+    added,
+    checkout,
+    removed,
+    search,
+)
 
 
 def declined(at_ms: int) -> Custom:
@@ -73,6 +83,13 @@ def test_where_no_step_says_what_sending_costs_nobody_is_shocked():
     story.put(at_shipping(2 * MINUTE, 0))
     story.until(HOUR)
     assert story.turns == []
+
+
+def test_an_emptied_cart_shocks_no_more():
+    story = Story("shipping_shock")
+    story.put(added(START_MS), at_shipping(MINUTE), removed(START_MS + HOUR))
+    assert story.turns == [
+        ("+shipping_shock", 31 * MINUTE), ("-shipping_shock", HOUR)]  # fmt: skip
 
 
 def test_who_comes_back_and_fills_the_cart_was_shocked_no_more():
