@@ -91,6 +91,8 @@ def _plan(definition: Definition) -> Iterator[Finding]:
         yield "purpose", ("purpose",), "has no purpose; say what it is for"
     if not action.channels and not action.message and not definition.shadow:
         yield "action", ("action",), "has no action; say what to do, or measure it in shadow"
+    if action.enabled and not action.channels:
+        yield "action", ("action", "enabled"), "is on and names no channel; nothing starts by it"
     if definition.success is None and not definition.shadow:
         yield "success", ("success",), "has no success; say which event shows that it helps"
 

@@ -40,6 +40,7 @@ def test_what_is_complete_is_not_warned_of():
     [
         ({"purpose": "' '"}, "purpose", 2, "say what it is for"),
         ({"action": ""}, "action", 1, "say what to do"),
+        ({"action": "{message: m, enabled: true}"}, "action", 5, "names no channel"),
         ({"success": ""}, "success", 1, "which event shows"),
         ({"review_by": ""}, "review", 1, "write a date"),
         ({"review_by": "soon"}, "review", 4, "'soon' is no date"),
