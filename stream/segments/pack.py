@@ -121,6 +121,8 @@ class Pack:
         """
         if row.bits:
             return self.decide_everything if parts & TIME else self.decide_touched(parts)
+        if not self.units:
+            return None
         row.flip_ms = NEVER_MS  # all is decided now, which finds the next one
         if row.events != 1 or row.first_ms < thresholds.get(PAST_PREFIX, 0):
             return self.decide_everything

@@ -165,3 +165,8 @@ def test_a_customer_who_was_decided_before_is_asked_what_the_event_touches():
     assert pack.decide_event(row, VISIT, {}) is pack.decide_touched(VISIT)
     assert row.flip_ms == START_MS
     assert pack.decide_event(row, BROWSE, {}) is None
+
+
+def test_without_definitions_nothing_is_decided():
+    pack = load_pack(b"segments: []")
+    assert pack.decide_event(Row(events=1, first_ms=START_MS), VISIT, {}) is None
