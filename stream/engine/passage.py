@@ -6,6 +6,8 @@ that a crash interrupts begins anew, and finds the rows that it changed on the o
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
 from stream.clock import NEVER_MS
@@ -14,6 +16,7 @@ from stream.engine.effects import EngineStateError, UnreadableVersionError
 from stream.engine.meta import VERSION_PREFIX, Announced, Meta
 from stream.engine.store import RowStore
 from stream.engine.timeline import Timeline
+from stream.engine.versions import Context
 from stream.events.records import Version
 from stream.state.row import Row
 from stream.timers.queue import TimerQueue
@@ -54,17 +57,32 @@ class Passage:
             self.contents[name] = _version.decode(value)
 
     def resume(self, meta: Meta) -> None:
-        """Stand on the timeline where the meta record says."""
+        """Stand on the timeline where the meta record says.
+
+        Raises
+        ------
+        EngineStateError
+            For a version whose content is missing, or of a newer build.
+        """
         timeline = self.timeline
         timeline.restart_at(meta.base_number - len(meta.base))
         for announced in meta.base:
-            timeline.announce(self._content(announced), announced.kept_ms)
+            self._put(self._content(announced), announced.kept_ms)
         timeline.complete(meta.base_number)
         for announced in meta.versions:
-            timeline.announce(self._content(announced), announced.kept_ms)
+            self._put(self._content(announced), announced.kept_ms)
             if announced.begun_ms:
                 timeline.begun_ms[announced.number] = announced.begun_ms
         self._keys, self._number = [], 0
+
+    def _put(self, version: Version, kept_ms: Mapping[str, int] | None = None) -> Context:
+        try:
+            return self.timeline.announce(version, kept_ms)
+        except ValueError as error:
+            raise UnreadableVersionError(
+                f"{version.kind} {version.name} cannot be read by this build ({error}); run the "
+                "build that announced it"
+            ) from error
 
     def _content(self, announced: Announced) -> Version:
         version = self.contents.get(f"{announced.kind}/{announced.name}")
@@ -91,13 +109,7 @@ class Passage:
         known = (*meta.base, *meta.versions)
         if version.name == next((a.name for a in reversed(known) if a.kind == version.kind), ""):
             return
-        try:
-            context = self.timeline.announce(version)
-        except ValueError as error:
-            raise UnreadableVersionError(
-                f"{version.kind} {version.name} cannot be read by this build ({error}); run the "
-                "build that announced it"
-            ) from error
+        context = self._put(version)
         meta.versions.append(
             Announced(
                 context.number,

@@ -184,6 +184,17 @@ def test_a_version_that_this_build_cannot_read_stops_it(kind: str, content: byte
         lane.put(None, unreadable)
 
 
+def test_a_partition_whose_version_this_build_cannot_read_says_which_and_what_to_do():
+    content = definitions("name: seen, enter: sessions.count >= 1")
+    lane = Lane(content)
+    lane.tick(START_MS)
+    for key, value in lane.changelog.items():
+        lane.changelog[key] = value.replace(b"sessions.count", b"sessions.cuont")
+    says = "definitions [0-9a-f]+ cannot be read by this build .*cuont.*; run the build that"
+    with pytest.raises(UnreadableVersionError, match=says):
+        lane.restored()
+
+
 def test_records_that_were_folded_before_are_refused():
     lane = Lane(QUIET)
     lane.put("c", page(START_MS))
