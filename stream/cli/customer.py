@@ -18,6 +18,7 @@ from stream.cli.lived import add_source_arguments, found_among, live_settings, l
 from stream.clock import instant_ms, rfc3339
 from stream.engine.partition import PartitionEngine
 from stream.events.changes import SegmentChanged
+from stream.events.topics import CHANGELOG, CHANGES
 from stream.explain.explanation import Explanation, explain
 from stream.shell.collector import calm_collector
 from stream.shell.customer_rows import changes_of, find_customer
@@ -81,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
         if args.segments or args.reference:
             what = "the changelog has its own definitions"
             raise CommandFailedError(what, "leave --segments and --reference out", 2)
-        with live_settings() as settings:
+        with live_settings(CHANGELOG, CHANGES) as settings:
             found, timeline = asyncio.run(_live(settings, args, at_ms))
     if args.segment is not None:
         timeline = [told for told in timeline if told.segment == args.segment]

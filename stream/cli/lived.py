@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -22,7 +23,9 @@ from stream.engine.partition import PartitionEngine
 from stream.engine.settings import EngineSettings
 from stream.events.changes import SegmentChanged
 from stream.events.records import PATH_MAX, Tick, Version, decode_record, encode_record
+from stream.events.topics import Topic
 from stream.shell.settings import SettingError, Settings, read_settings
+from stream.shell.topic_admin import TopicsError, require_topics
 from stream.simulation.offline import LogReplay, Offline
 
 Hear = Callable[[Iterable[SegmentChanged]], None]
@@ -124,14 +127,22 @@ def found_among(
 
 
 @contextmanager
-def live_settings() -> Iterator[Settings]:
-    """The environment's settings; what goes wrong with the broker becomes one line."""
+def live_settings(*topics: Topic) -> Iterator[Settings]:
+    """The environment's settings; what goes wrong with the broker becomes one line.
+
+    `topics` must be there, and have as many partitions as the settings say.
+    """
     try:
         settings = read_settings(os.environ)
     except SettingError as error:
         raise CommandFailedError(str(error), "correct it and try again", 2) from error
     try:
+        if topics:
+            asyncio.run(require_topics(settings, topics))
         yield settings
+    except TopicsError as error:
+        what, _, then = str(error).partition("; ")
+        raise CommandFailedError(f"at {settings.broker}: {what}", then) from error
     except KafkaError as error:
         what = f"the broker {settings.broker} does not answer as it should ({error!r})"
         raise CommandFailedError(what, "check SHOAL_BROKER, SHOAL_TOPIC_PREFIX") from error

@@ -8,11 +8,12 @@ import json
 from typing import Any
 
 import msgspec
-from aiokafka.errors import KafkaError
 
 from stream.cli.failure import CommandFailedError
-from stream.cli.segments_publish import TIMEOUT_S, settings_of_environment, tell
+from stream.cli.lived import live_settings
+from stream.cli.segments_publish import TIMEOUT_S, tell
 from stream.clock import rfc3339
+from stream.events.topics import CHANGELOG, CLOCK, CUSTOMER_EVENTS, DEFINITIONS
 from stream.shell.backfilling import BackfillError, Filled, backfill
 from stream.shell.settings import Settings
 
@@ -33,6 +34,10 @@ exit codes: 0 done, or nothing to do; 1 the workers did not take it in; 2 called
 """
 
 
+TOPICS = (CHANGELOG, CUSTOMER_EVENTS, DEFINITIONS, CLOCK)
+"""What is read and written."""
+
+
 def add_parser(subparsers: Any) -> None:
     """Declare `shoal segments backfill`."""
     parser = subparsers.add_parser(
@@ -50,7 +55,8 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """See the exit codes in the help."""
-    return fill_past(settings_of_environment(), args.timeout, as_json=args.json)
+    with live_settings(*TOPICS) as settings:
+        return fill_past(settings, args.timeout, as_json=args.json)
 
 
 def fill_past(settings: Settings, timeout_s: float, *, as_json: bool) -> int:
@@ -60,9 +66,6 @@ def fill_past(settings: Settings, timeout_s: float, *, as_json: bool) -> int:
     except BackfillError as error:
         what, _, then = str(error).partition("; ")
         raise CommandFailedError(what, then) from error
-    except KafkaError as error:
-        what = f"the broker {settings.broker} does not answer as it should ({error!r})"
-        raise CommandFailedError(what, "check SHOAL_BROKER and the broker") from error
     print(json.dumps(msgspec.to_builtins(found)) if as_json else said(found))
     return 0
 

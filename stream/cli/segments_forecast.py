@@ -12,6 +12,7 @@ from stream.cli.failure import CommandFailedError
 from stream.cli.lived import add_source_arguments, live_settings, lived
 from stream.clock import HOUR_MS, rfc3339
 from stream.engine.partition import PartitionEngine
+from stream.events.topics import CHANGELOG
 from stream.explain.forecast import Forecast
 from stream.shell.collector import calm_collector
 from stream.shell.customer_rows import restored
@@ -73,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
         if args.segments or args.reference:
             what = "the changelog has its own definitions"
             raise CommandFailedError(what, "leave --segments and --reference out", 2)
-        with live_settings() as settings:
+        with live_settings(CHANGELOG) as settings:
             asyncio.run(_live(settings, view))
     forecast = view.forecast
     if forecast is None or not forecast.customers:

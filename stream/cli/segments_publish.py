@@ -5,24 +5,22 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Any
 
-from aiokafka.errors import KafkaError
-
 from stream.cli.backtest_tables import output
 from stream.cli.failure import CommandFailedError
+from stream.cli.lived import live_settings
 from stream.cli.publish_difference import Difference, difference, in_json, print_difference
 from stream.cli.segments_file import read_definitions_file
-from stream.events.topics import RECORD_BYTES_MAX
+from stream.events.topics import CHANGELOG, CLOCK, CUSTOMER_EVENTS, DEFINITIONS, RECORD_BYTES_MAX
 from stream.segments.pack import load_pack
 from stream.segments.reading import Reading
 from stream.shell.announcing import publish_by_command
 from stream.shell.definition_file import read_definitions
 from stream.shell.definitions import Published, newest_definitions
-from stream.shell.settings import SettingError, Settings, read_settings
+from stream.shell.settings import Settings
 
 BUILT_IN = "built-in"
 TIMEOUT_S = 60.0
@@ -79,26 +77,10 @@ def run(args: argparse.Namespace) -> int:
             "take comments or segments out",
             2,
         )
-    settings = settings_of_environment()
-    try:
+    # The topics of the log are needed for what only comes after it has been published.
+    needed = (CHANGELOG, CUSTOMER_EVENTS) if args.backfill else ()
+    with live_settings(DEFINITIONS, CLOCK, *needed) as settings:
         return _publish(args, settings, content, reading)
-    except KafkaError as error:
-        what = f"the broker {settings.broker} does not answer as it should ({error!r})"
-        raise CommandFailedError(what, "check SHOAL_BROKER and the broker") from error
-
-
-def settings_of_environment() -> Settings:
-    """Where the installation is.
-
-    Raises
-    ------
-    CommandFailedError
-        Exit code 2: a variable has a value that cannot be.
-    """
-    try:
-        return read_settings(os.environ)
-    except SettingError as error:
-        raise CommandFailedError(str(error), "correct it and try again", 2) from error
 
 
 def tell(word: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,15 +89,18 @@ async def create_topics(settings: Settings) -> list[str]:
     return [finding.name for finding in missing]
 
 
-async def require_topics(settings: Settings) -> None:
-    """Make sure that the worker can start.
+async def require_topics(settings: Settings, topics: Collection[Topic] = TOPICS) -> None:
+    """Make sure that the worker can start, or who reads these topics can.
+
+    Nobody who reads asks for a topic by name before: many brokers would make it, with a number of
+    partitions that no worker starts with.
 
     Raises
     ------
     TopicsError
         A topic is missing or has another partition count or policy; says what to do next.
     """
-    findings = await inspect_topics(settings)
+    findings = [f for f in await inspect_topics(settings) if f.topic in topics]
     missing = [f.name for f in findings if f.is_missing]
     if missing:
         raise TopicsError(

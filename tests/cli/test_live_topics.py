@@ -1,0 +1,68 @@
+"""Commands on a broker without the installation that they are told of say so, and make none."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from stream.cli import main as cli
+from stream.shell.embedded import EmbeddedBroker
+from stream.shell.settings import Settings
+from stream.shell.topic_admin import create_topics, partition_counts
+
+pytestmark = pytest.mark.skipif(
+    sys.platform == "win32", reason="the embedded broker has no Windows build"
+)
+
+COMMANDS = [
+    ("customer", "c-1"),
+    ("segments", "forecast"),
+    ("segments", "backfill"),
+    ("segments", "publish", "FILE", "--yes"),
+]
+
+
+@pytest.fixture
+def settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
+    with EmbeddedBroker() as broker:
+        monkeypatch.setenv("SHOAL_BROKER", broker.address)
+        monkeypatch.setenv("SHOAL_PARTITIONS", "2")
+        yield Settings(broker=broker.address, partitions=2)
+
+
+def called(words: tuple[str, ...], folder: Path) -> int:
+    file = folder / "one.yaml"
+    file.write_text("segments: [{name: a, purpose: p, enter: orders.count >= 1}]")
+    return cli.main([str(file) if word == "FILE" else word for word in words])
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_topics_that_are_not_there_are_told_and_not_made(
+    words: tuple[str, ...],
+    settings: Settings,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert called(words, tmp_path) == 1
+    err = capsys.readouterr().err
+    assert "topics are missing" in err
+    assert "shoal topics create" in err
+    assert asyncio.run(partition_counts(settings)) == {}
+
+
+@pytest.mark.parametrize("words", COMMANDS[:3])
+def test_another_number_of_partitions_is_told_and_not_that_nobody_is_there(
+    words: tuple[str, ...],
+    settings: Settings,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asyncio.run(create_topics(settings))
+    monkeypatch.setenv("SHOAL_PARTITIONS", "8")
+    assert called(words, tmp_path) == 1
+    assert "has 2 partitions, the settings say 8; set SHOAL_PARTITIONS" in capsys.readouterr().err
