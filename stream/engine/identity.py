@@ -71,6 +71,7 @@ class Identity:
             row.forward_to = None
             return
         if row.forward_to is None and row.events:
+            self.decider.advance(key, row, link.time_ms)
             self._send_state(key, row, link)
         row.forward_to = link.target
 
@@ -114,6 +115,7 @@ class Identity:
             counts.forwarded += 1
             return
         counts.applied += 1
+        decider.advance(key, row, record.time_ms)
         other = unpack(record.state)
         merge(row, other, record.source, key.decode())
         row.time_ms = max(row.time_ms, other.time_ms, record.time_ms)

@@ -256,8 +256,6 @@ class PartitionEngine:
         row = self._row(key, record.time_ms)
         self.store.touch(key, row)
         timer_ms = row.timer_ms
-        if row.forward_to is None:
-            self.decider.advance(key, row, record.time_ms)
         if isinstance(record, Link):
             self.identity.link(key, row, record)
         else:

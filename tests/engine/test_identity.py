@@ -176,6 +176,15 @@ def test_a_row_that_never_had_an_event_enters_nothing():
     assert lane.turns == []
 
 
+def test_a_link_that_says_nothing_new_takes_no_time_ahead():
+    """An event from before it is decided by what holds at its own time."""
+    lane = Lane(definitions("name: s, enter: since(orders.last) >= 1 * HOUR and cart.items > 0"))
+    lane.put("u", order(START_MS, "1"))
+    lane.put("u", link("u", START_MS + 2 * HOUR))
+    assert lane.put("u", added(START_MS + 30 * MINUTE)) == []
+    assert lane.tick(START_MS + 2 * HOUR) == [Turn("u", "s", True, START_MS + HOUR, "timer")]
+
+
 def test_a_merge_that_comes_late_tells_nothing_before_the_targets_time():
     lane = Lane(CART)
     lane.put("u", page(START_MS + DAY))
