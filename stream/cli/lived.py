@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -136,6 +137,10 @@ def live_settings(*topics: Topic) -> Iterator[Settings]:
         settings = read_settings(os.environ)
     except SettingError as error:
         raise CommandFailedError(str(error), "correct it and try again", 2) from error
+    client_log = logging.getLogger("aiokafka")
+    level = client_log.level
+    # It says as an error what the command says in a line of its own.
+    client_log.setLevel(logging.CRITICAL)
     try:
         if topics:
             asyncio.run(require_topics(settings, topics))
@@ -148,3 +153,5 @@ def live_settings(*topics: Topic) -> Iterator[Settings]:
         raise CommandFailedError(what, "check SHOAL_BROKER, SHOAL_TOPIC_PREFIX") from error
     except EngineStateError as error:
         raise CommandFailedError(str(error), "check the worker's settings") from error
+    finally:
+        client_log.setLevel(level)

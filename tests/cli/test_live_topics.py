@@ -66,3 +66,19 @@ def test_another_number_of_partitions_is_told_and_not_that_nobody_is_there(
     monkeypatch.setenv("SHOAL_PARTITIONS", "8")
     assert called(words, tmp_path) == 1
     assert "has 2 partitions, the settings say 8; set SHOAL_PARTITIONS" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_a_broker_that_is_not_there_is_one_line(
+    words: tuple[str, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setenv("SHOAL_BROKER", "127.0.0.1:1")
+    assert called(words, tmp_path) == 1
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert "check SHOAL_BROKER" in err
+    assert caplog.records == []
