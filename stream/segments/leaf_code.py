@@ -20,7 +20,7 @@ from stream.features.registry import Feature, Registry
 from stream.segments.arithmetic import variable
 from stream.segments.conditions import Calendar, Comparison, InSegment, Leaf, Side
 from stream.segments.kinds import DURATION
-from stream.state.fold import EVERYTHING, PAST, TIME, TRAITS
+from stream.state.fold import CONSENT, EVERYTHING, PAST, TIME, TRAITS
 
 UNKNOWN, FALSE, TRUE = 0, 1, 3
 
@@ -108,9 +108,10 @@ def feature_loads(features: Iterable[Feature], used_in: Sequence[str]) -> list[s
     kinds = dict.fromkeys(f for f in features if variable(f.name) in used)
     measures |= dict.fromkeys(f.measure for f in kinds if f.measure)
     kept = [f"    k_{key} = row.windows.get({key!r})" for key in measures]
-    # The names of traits are anybody's text.
-    traits = [f"    {variable(f.name)} = {f.code}" for f in kinds if f.parts == TRAITS]
-    lines = kept + [f"    {variable(f.name)} = {_load(f)}" for f in kinds if f.parts != TRAITS]
+    # The names of traits and categories of consent are anybody's text.
+    said = [f for f in kinds if f.parts in (TRAITS, CONSENT)]
+    traits = [f"    {variable(f.name)} = {f.code}" for f in said]
+    lines = kept + [f"    {variable(f.name)} = {_load(f)}" for f in kinds if f not in said]
     text = "\n".join(lines)
     for part in ("sessions", "cart", "checkout", "browse", "orders", "messages", "windows.get"):
         if text.count(f"row.{part}") > 1:

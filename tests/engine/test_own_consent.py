@@ -245,3 +245,14 @@ def test_own_names_and_the_usual_ones_come_to_the_same(seed: int, default: str):
             lane.put("a", record, stamp_ms=max(START_MS, at_ms))
     assert said(mine) == said(usual)
     assert [c.withheld for c in mine.changes] == [c.withheld for c in usual.changes]
+
+
+def test_a_category_that_is_called_like_something_else_is_heard_all_the_same():
+    text = (
+        "consent_default: allow\nconsent: {categories: {row.cart: email/marketing}}\n"
+        "segments: [{name: s, purpose: p, needs: email/marketing, "
+        "enter: cart.items > 0 and cart.lines > 0}]\n"
+    )
+    lane = Lane(text.encode())
+    lane.put("a", preferences(START_MS, **{"row.cart": False}), added(START_MS + 1, "p"))
+    assert lane.turns == []
