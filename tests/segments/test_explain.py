@@ -230,6 +230,16 @@ def test_a_group_says_who_comes_first():
     assert found["rest"].ways == ()
 
 
+def test_to_come_into_a_later_one_of_a_group_the_one_before_it_has_to_end():
+    lane = Lane(definitions(
+        "name: full, group: g, enter: 'cart.items > 0'",
+        "name: seeker, group: g, enter: 'sessions.searches >= 1'"))  # fmt: skip
+    lane.put("a", added(START_MS, "x"))
+    (way,) = state(lane, START_MS, "seeker").ways
+    assert sorted(way.words.split(" and ")) == ["1 more search", "the cart emptied"]
+    assert way.at_ms == START_MS
+
+
 def test_control_group_and_variant_are_those_of_the_change():
     lane = Lane(definitions(
         "name: cart, enter: 'cart.items > 0', action: {channels: [email], control: 0.5, "
