@@ -281,9 +281,10 @@ class Arithmetic:
         text = self.text(node)
         if (missing := why_not_yet(text)) is not None:
             return ConditionError(missing, node.col_offset)
-        names = [*FEATURES, *UNITS, *self.settings]
-        near = get_close_matches(text, names, 1, 0.4) if _NAME.fullmatch(text) else ()
-        hint = f"; did you mean {near[0]}?" if near else ""
+        names = {name.lower(): name for name in (*FEATURES, *UNITS, *self.settings)}
+        is_name = _NAME.fullmatch(text) is not None
+        near = get_close_matches(text.lower(), names, 1, 0.6) if is_name else ()
+        hint = f"; did you mean {names[near[0]]}?" if near else ""
         return ConditionError(f"{text!r} is no feature, unit or setting{hint}", node.col_offset)
 
     def constant(self, node: ast.expr) -> float | None:

@@ -42,6 +42,7 @@ from stream.segments.kinds import (
     with_article,
 )
 from stream.segments.measures import Measure
+from stream.segments.slips import unreadable
 from stream.segments.sugar import expand
 from stream.state.room import kept_text
 
@@ -191,8 +192,7 @@ def _read(text: str) -> tuple[str, ast.expr]:
             warnings.simplefilter("ignore")  # `"\d"` is a text as any other
             tree = ast.parse(source, mode="eval")
     except SyntaxError as error:
-        column = max((error.offset or 1) - 1, 0)
-        raise ConditionError(f"does not read as a condition: {error.msg}", column) from None
+        raise unreadable(source, error) from None
     except (RecursionError, MemoryError, ValueError):
         raise ConditionError("does not read as a condition: too deep, or no text", 0) from None
     for node in ast.walk(tree):

@@ -129,7 +129,7 @@ def _names(definition: Definition) -> Iterator[Finding]:
 
 
 def _near(word: str, known: Set[str] | Mapping[str, object]) -> str:
-    near = get_close_matches(word, sorted(known), 1, 0.5)
+    near = get_close_matches(word, sorted(known), 1, 0.6)
     if near:
         return f"did you mean {near[0]}?"
     return f"there are {', '.join(sorted(known)[:10])}" + (" ..." if len(known) > 10 else "")

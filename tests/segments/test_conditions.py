@@ -22,6 +22,9 @@ def failure(text: str) -> ConditionError:
         ("since(orders.lst) > 1 * DAY", "orders.lst", "did you mean orders.last?"),
         ("cart.items > mny", "mny", "did you mean many?"),
         ("since(orders.last) > 3 * DAYS", "DAYS", "did you mean DAY?"),
+        ("since(orders.last) > 3 * day", "day", "did you mean DAY?"),
+        ("Cart.Items > 3", "Cart.Items", "did you mean cart.items?"),
+        ("orders.count >= endurance", "endurance", "is no feature, unit or setting"),
         ("percentile(orders.revenu) >= 0.9", "orders.revenu", "did you mean orders.revenue?"),
     ],
 )
@@ -100,6 +103,41 @@ def test_an_unknown_name_is_told_with_its_column_and_the_nearest_right_one(
 )
 def test_what_is_no_condition_is_refused_with_what_is_wrong(text: str, says: str):
     assert says in str(failure(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "at", "advice"),
+    [
+        ("orders.count = 3", "= 3", "write =="),
+        ("orders.count => 3", "=> 3", "write >="),
+        ("orders.count <> 3", "<> 3", "write !="),
+        ("orders.count > 1 AND checkout.open", "AND", "in small letters"),
+        ("NOT checkout.open", "NOT", "in small letters"),
+        ("checkout.open && orders.count > 1", "&&", "write and, or"),
+        ("!checkout.open", "!", "write not"),
+        ("since(orders.last) > 30 days", "30 days", "write a time like 30 * DAY"),
+        ("since(orders.last) > 2h", "2h", "write a time like 30 * DAY"),
+        ("count(order_completed, within=30 days) >= 1", "30 days", "write a time like 30 * DAY"),
+        ("cart.value > 200 EUR", "200 EUR", "as a number"),
+        ("cart.value > €200", "€200", "as a number"),
+        ("orders.discount_share > 10%", "0%", "0.1 for 10%"),
+        ("orders.discount_share > 10% and checkout.open", "0%", "0.1 for 10%"),
+        ("bought(“Tea”)", "“", "straight quotes"),
+        ("orders.count between 1 and 3", "between", "two comparisons"),
+        ("cart.items > 3 and", "", "its end is missing"),
+        ("(cart.items > 3", "(", "'(' was never closed"),
+        ("cart.items > 3)", ")", "unmatched ')'"),
+        ("cart.items >= 3 and and checkout.open", "and checkout", "invalid syntax"),
+    ],
+)
+def test_what_is_written_as_elsewhere_is_told_where_and_how_it_is_written_here(
+    text: str, at: str, advice: str
+):
+    error = failure(text)
+    assert text[error.column :].startswith(at)
+    assert at or error.column == len(text)
+    assert str(error).startswith("does not read as a condition")
+    assert advice in str(error)
 
 
 @pytest.mark.parametrize(

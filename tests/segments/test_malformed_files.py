@@ -95,7 +95,7 @@ BY_HAND: dict[str, tuple[str | bytes, int | None, str]] = {
     "an empty condition": (HEAD + "    enter: ''  #!\n", None, "write one like"),
     "a condition that is a flag": (HEAD + "    enter: yes  #!\n", None, "write a text"),
     "a condition that is a mapping": (HEAD + "    enter: {cart: 1}  #!\n", None, "write a text"),
-    "an assignment": (HEAD + "    enter: cart.items = 3  #!\n", None, "write one like"),
+    "an assignment": (HEAD + "    enter: cart.items = 3  #!\n", None, "write == to compare"),
     "words": (HEAD + "    enter: cart is full  #!\n", None, "there are < <="),
     "an open bracket": (HEAD + "    enter: (cart.items > 0  #!\n", None, "does not read"),
     "an unknown feature": (HEAD + "    enter: cart.itms > 0  #!\n", None, "mean cart.items?"),
