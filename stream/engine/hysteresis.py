@@ -7,8 +7,11 @@ is told.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 from stream.clock import NEVER_MS
 from stream.events.changes import Leaf
+from stream.segments.compiler import Unit
 from stream.segments.conditions import LEAVES_MAX
 from stream.segments.stay import Stay
 from stream.state.row import Row
@@ -29,6 +32,26 @@ def remember(row: Row, segment: str, now_ms: int, *, entered: bool) -> None:
     """Note a turn of a segment whose rules ask for what was before."""
     entered_ms, left_ms = row.past.get(segment, (0, 0))
     row.past[segment] = (now_ms, left_ms) if entered else (entered_ms, now_ms)
+
+
+def unfinished(row: Row) -> dict[str, int]:
+    """Stays that a row which was handed over had not left: segment -> when it was entered."""
+    return {name: past[0] for name, past in row.past.items() if past[0] > past[1]}
+
+
+def settle(row: Row, stays: Mapping[str, int], units: Iterable[Unit], now_ms: int) -> None:
+    """Note what has become of stays that another id of this customer had not left.
+
+    One that goes on began when it was first entered. One that does not ends with the merge, unless
+    this row was not to enter yet: then it never was.
+    """
+    rules = {unit.clauses[0].segment: unit.stay for unit in units}
+    for segment, entered_ms in stays.items():
+        stay, own = rules.get(segment), row.past.get(segment, (0, 0))
+        if segment in row.segments or segment in row.shadows:
+            row.past[segment] = min(own[0], entered_ms), own[1]
+        elif stay is not None and stay.may_enter_ms(*own) <= now_ms:
+            row.past[segment] = max(own[0], entered_ms), now_ms
 
 
 def waited(stay: Stay, since_ms: int | None, now_ms: int) -> Leaf:

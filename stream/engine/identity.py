@@ -12,6 +12,7 @@ import msgspec
 
 from stream.clock import DAY_MS
 from stream.engine.decider import Decider
+from stream.engine.hysteresis import settle, unfinished
 from stream.engine.settings import SHARED_TARGETS_MAX, TARGETS_KEPT_MAX
 from stream.engine.store import RowStore
 from stream.engine.telling import Moment
@@ -117,6 +118,7 @@ class Identity:
         counts.applied += 1
         decider.advance(key, row, record.time_ms)
         other = unpack(record.state)
+        stays = unfinished(other)
         merge(row, other, record.source, key.decode())
         row.time_ms = max(row.time_ms, other.time_ms, record.time_ms)
         context = decider.timeline.of(row.activation)
@@ -125,5 +127,7 @@ class Identity:
             return
         decider.count_population(row, context, row.time_ms)
         flip_ms = decider.decide_all((key, row, context, row.time_ms, "merge", None))
+        if stays:
+            settle(row, stays, context.pack.units, row.time_ms)
         wake_ms = decider.speak((key, row, context, row.time_ms, "merge", None))
         row.timer_ms = min(row.timer_ms, flip_ms, wake_ms)

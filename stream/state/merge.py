@@ -57,8 +57,10 @@ def merge(row: Row, other: Row, source: str, own: str = "") -> None:
     merge_consent(row, other)
     merge_voice(row, other)
     for segment, (entered_ms, left_ms) in other.past.items():
-        before = row.past.get(segment, (0, 0))
-        row.past[segment] = max(before[0], entered_ms), max(before[1], left_ms)
+        # A stay that goes on is no earlier one; what becomes of the other's: engine/hysteresis.py.
+        if entered_ms <= left_ms and segment not in row.segments and segment not in row.shadows:
+            before = row.past.get(segment, (0, 0))
+            row.past[segment] = max(before[0], entered_ms), max(before[1], left_ms)
     for alias in (source, *other.aliases):
         if alias != own and alias not in row.aliases and len(row.aliases) < ALIASES_MAX:
             row.aliases.append(alias)
