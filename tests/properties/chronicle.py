@@ -116,6 +116,31 @@ class Chronicle:
             self.past[name] = before[0], self.now_ms
         self.turns.append(Told(name, entered, self.now_ms, cause, at_ms))
 
+    def take_over(self, other: Chronicle, now_ms: int) -> None:
+        """Be the one person that both are from now on; `other` leaves what it is a member of.
+
+        What the other was in goes on where it holds and may: no leaving, and no second entry.
+        """
+        self.advance(now_ms)
+        entered = {name: other.past[name][0] for name in other.members}
+        for name in sorted(other.members):
+            other.now_ms = now_ms
+            other.switch(name, "merge")
+        self.events += other.events
+        for name, (entered_ms, left_ms) in other.past.items():
+            if name not in entered and name not in self.members:
+                before = self.past.get(name, (0, 0))
+                self.past[name] = max(before[0], entered_ms), max(before[1], left_ms)
+        own = dict(self.past)
+        self.decide(now_ms, "merge")
+        rules = {one.name: one for unit in self.units for one in unit}
+        for name, entered_ms in entered.items():
+            before = own.get(name, (0, 0))
+            if name in self.members:
+                self.past[name] = min(self.past[name][0], entered_ms), before[1]
+            elif self._may_turn_ms(rules[name]) <= now_ms:
+                self.past[name] = max(before[0], entered_ms), now_ms
+
     def _ask(self, unit: list[Defined], clock_ms: int) -> int:
         """What a unit says of all that is known when the clock is there; notes when to ask again.
 

@@ -12,6 +12,7 @@ from random import Random
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from stream.events.records import Link
 from tests.engine.lane import Lane
 from tests.properties.chronicle import TOP, UNSURE, Chronicle, Told
 from tests.properties.defined import Defined, defined, file_of
@@ -192,6 +193,39 @@ def test_where_nothing_else_came_since_a_late_change_says_when_it_would_have_bee
         if wanted[-1].time_ms >= last.time_ms:
             assert (turn.at_ms or turn.time_ms) == wanted[-1].time_ms
     expect_turns(life.lane, life.plain.turns)
+
+
+@given(seeds)
+@settings(derandomize=True, max_examples=40, deadline=None, phases=(Phase.generate,))
+def test_who_becomes_known_goes_on_as_one_person_at_every_flip(seed: int):
+    """Two ids, a link between them, and what still comes for the first one."""
+    random = Random(seed)
+    definitions, content = defined(random)
+    events = [event for event in story(random, 16) if event.name != "identified"]
+    lane, anon, known = lane_of(content), Chronicle(definitions), Chronicle(definitions)
+    joins_at = random.randrange(1, len(events))
+    for number, event in enumerate(events):
+        if number == joins_at:
+            at_ms = event.time_ms - 1
+            lane.put("a", Link(target="b", time_ms=at_ms, received_ms=at_ms))
+            lane.deliver()
+            if anon.events:
+                anon.advance(at_ms)
+                known.take_over(anon, at_ms)
+        whose = random.choice("ab")
+        lane.put(whose, record(event, number))
+        lane.deliver()
+        (anon if whose == "a" and number < joins_at else known).hear(event)
+    end_ms = events[-1].time_ms + 40 * DAY
+    coming = deepcopy(known)
+    coming.advance(end_ms)
+    for at_ms in sorted(around(coming.flips) | {end_ms}):
+        if at_ms > events[-1].time_ms:
+            lane.tick(at_ms)
+            known.advance(at_ms)
+            expect_members(lane, known, "b")
+    expect_turns(lane, known.turns, "b")
+    expect_turns(lane, anon.turns, "a")
 
 
 def timed(random: Random) -> tuple[list[Defined], bytes]:
