@@ -27,8 +27,8 @@ from stream.shell.settings import Settings
 _DESCRIPTION = """\
 Explains every definition for one customer: in or out and since when, each comparison with its
 value, what time alone will do, and what events would turn it, each of them tried on a copy. The
-verdict is the engine's own. Before them stands the action that is current, what is suppressed, and
-what waits and why.
+verdict is the engine's own; what is to come takes the population's thresholds as they are now.
+Before the definitions stands the action that is current, what is suppressed, and what waits and why.
 
 Without --events and --log it reads the row from the changelog of SHOAL_BROKER, as the workers
 committed it, with the definitions and thresholds in force, and the changes that the topic still
