@@ -28,7 +28,8 @@ _DESCRIPTION = """\
 Explains every definition for one customer: in or out and since when, each comparison with its
 value, what time alone will do, and what events would turn it, each of them tried on a copy. The
 verdict is the engine's own; what is to come takes the population's thresholds as they are now.
-Before the definitions stands the action that is current, what is suppressed, and what waits and why.
+Before the definitions stands the action that is current, what is suppressed, and what waits, with
+the reason.
 
 Without --events and --log it reads the row from the changelog of SHOAL_BROKER, as the workers
 committed it, with the definitions and thresholds in force, and the changes that the topic still
