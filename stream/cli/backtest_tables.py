@@ -16,7 +16,7 @@ from stream.clock import rfc3339
 from stream.events.changes import Leaf
 
 SPARK_WIDTH, SPARK_MIN = 24, 8
-NAME_WIDTH, CELL_WIDTH = 24, 6
+NAME_WIDTH, CELL_WIDTH = 34, 5
 """Characters that a numbered segment and a share take in the table of overlaps."""
 
 PLAIN_WIDTH = 120
@@ -92,9 +92,7 @@ def _value_text(leaf: Leaf) -> str | None:
 
 def plain_table(title: str, min_width: int | None = None, first: str = "segment") -> Table:
     """A table of segments, or of what `first` says, without frame and narrow; names stay whole."""
-    table = Table(
-        title=title, box=SIMPLE_HEAD, show_edge=False, pad_edge=False, min_width=min_width
-    )
+    table = Table(title=title, box=SIMPLE_HEAD, show_edge=False, padding=0, min_width=min_width)
     table.add_column(first, overflow="fold")
     return table
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -106,13 +107,34 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def warnings_on(lived: Relived) -> list[str]:
-    """Segments of nearly the same members, of hardly anybody, of nearly everybody."""
+def warnings_on(lived: Relived, shown: Sequence[str]) -> list[tuple[str, str]]:
+    """Those that have another one's members, hardly anybody at any time, or nearly everybody."""
     defined = [name for name in lived.pack.definitions if name not in lived.hidden]
     members = {name: lived.observer.members(name).keys() for name in defined}
+    ever = {name: lived.observer.present(name) for name in defined}
     reading = Reading(lived.definitions, "definitions")
-    found = lint(reading, members=members, customers=lived.customers)
-    return [f"{w.segment} {w.message}" for w in found if w.rule in MEASURED_RULES]
+    found = lint(reading, members=members, customers=lived.customers, ever=ever)
+    told = [w for w in found if w.rule in MEASURED_RULES and w.segment in shown]
+    return [(str(w.segment), w.message) for w in told]
+
+
+def warning_lines(warnings: Sequence[tuple[str, str]]) -> list[str]:
+    """The warnings for people: what holds of several segments is said once.
+
+    >>> warning_lines([("a", "is small"), ("b", "is large"), ("c", "is small")])
+    ['each of these is small: a, c', 'b is large']
+    """
+    of: dict[str, list[str]] = {}
+    for segment, message in warnings:
+        of.setdefault(message, []).append(segment)
+    lines = []
+    for message, (first, *more) in of.items():
+        lines.append(
+            f"each of these {message}: {', '.join((first, *more))}"
+            if more
+            else f"{first} {message}"
+        )
+    return lines
 
 
 def _print_json(
@@ -123,6 +145,7 @@ def _print_json(
     covered: Coverage,
 ) -> None:
     versions = lived.pack.versions
+    names = [f.segment for f in figures]
     found = {
         **history.described(lived),
         "segments": [
@@ -130,7 +153,7 @@ def _print_json(
         ],
         "overlap": overlaps,
         "coverage": msgspec.to_builtins(covered),
-        "warnings": warnings_on(lived),
+        "warnings": [" ".join(warning) for warning in warnings_on(lived, names)],
     }
     print(json.dumps(found, indent=1, ensure_ascii=False))
 
@@ -148,6 +171,8 @@ def _print(
         f"{len(lived.customers):,} customers"
     )
     tables = [size_table(title, figures, console.width), stay_table(figures)]
+    if lived.pack.document.customer is not None:
+        tables[0].caption = "members are customers and visitors; coverage is of customers"
     if overlaps:
         tables.append(overlap_table(figures, overlaps, console.width))
     for table in tables:
@@ -155,6 +180,6 @@ def _print(
         console.print()
     for line in coverage_lines(covered):
         console.print(line, markup=False, soft_wrap=True)
-    for warning in warnings_on(lived):
+    for warning in warning_lines(warnings_on(lived, [f.segment for f in figures])):
         console.print(f"warning: {warning}", markup=False, soft_wrap=True)
     print_remarks(history, notes_on(lived))

@@ -55,6 +55,7 @@ def lint(
     today: str | None = None,
     members: Mapping[str, Set[str]] | None = None,
     customers: Set[str] = frozenset(),
+    ever: Mapping[str, Set[str]] | None = None,
 ) -> tuple[LintWarning, ...]:
     """All findings, by line.
 
@@ -64,7 +65,8 @@ def lint(
         ISO date; without one, no review is overdue.
     members
         Name of a definition -> who was in it; `customers` are those that rates are of: visitors
-        are members as well.
+        are members as well. `ever`: who was in it at any time, where that is known; a segment
+        that people pass through is not small for being empty now.
     """
     found: list[LintWarning] = []
     for name, definition in reading.definitions.items():
@@ -77,7 +79,7 @@ def lint(
     found += _actions(reading)
     found += _groups(reading)
     if members is not None:
-        found += _measured(reading, members, customers)
+        found += _measured(reading, members, customers, members if ever is None else ever)
     return tuple(sorted(found, key=lambda warning: warning.line))
 
 
@@ -162,13 +164,16 @@ def _groups(reading: Reading) -> Iterator[LintWarning]:
 
 
 def _measured(
-    reading: Reading, members: Mapping[str, Set[str]], customers: Set[str]
+    reading: Reading,
+    members: Mapping[str, Set[str]],
+    customers: Set[str],
+    ever: Mapping[str, Set[str]],
 ) -> Iterator[LintWarning]:
     known = {name: found for name, found in members.items() if name in reading.definitions}
     for name, found in known.items():
         count = len(customers)
         share = len(found & customers) / count if count else 0.0
-        is_small = len(found) < SHARE_MIN * count
+        is_small = len(ever.get(name, found)) < SHARE_MIN * count
         if is_small or share > SHARE_MAX:
             advice = "widen it, or drop it" if is_small else "it tells nobody apart"
             message = f"holds {share:.1%} of {count:,} customers; {advice}"

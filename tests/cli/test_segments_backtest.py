@@ -135,6 +135,9 @@ def test_nearly_the_same_members_and_extreme_sizes_are_warned_of(
         "payer has 100% of its members in common with buyer",
         "rich holds 0.0% of 3 customers",
     ]
+    assert backtest(shop, capsys, "--segment", "rich")["warnings"] == [
+        "rich holds 0.0% of 3 customers; widen it, or drop it"
+    ]
 
 
 def test_a_definition_that_is_not_valid_yet_is_said_to_be_so(
@@ -156,6 +159,24 @@ def test_the_table_is_for_people(shop: Path, capsys: pytest.CaptureFixture[str])
     assert "stirring" in said
     assert "█" in said
     assert "in no actionable segment at the end" in said
+
+
+def test_names_stay_whole_in_eighty_columns(
+    shop: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    long = "payment_preference:credit_card"
+    named = SEGMENTS.replace("name: buyer", f"name: {long}").replace(
+        "name: stirring", f"name: x{long[1:]}"
+    )
+    (shop / "segments.yaml").write_text(named, encoding="utf-8")
+    monkeypatch.setattr("stream.cli.backtest_tables.PLAIN_WIDTH", 80)
+    assert cli.main(
+        ["segments", "backtest", str(shop / "events.jsonl"),
+         "--segments", str(shop / "segments.yaml")]
+    ) == 0  # fmt: skip
+    tables = capsys.readouterr().out.partition("Coverage")[0].splitlines()
+    assert max(map(len, tables)) <= 80
+    assert sum(f"{long} " in line for line in tables) == 3
 
 
 @pytest.mark.parametrize("kind", ["svg", "png"])

@@ -166,6 +166,17 @@ def test_segments_of_hardly_anybody_or_of_most_customers_are_told(size: int, rul
     assert [warning.rule for warning in found] == rules
 
 
+def test_who_has_passed_through_a_segment_makes_it_no_small_one():
+    """Hesitation at the till lasts for minutes: nobody is there when the history ends."""
+
+    def rules(ever: int) -> list[str]:
+        given = {"members": {"a": people(0)}, "ever": {"a": people(ever)}}
+        text = GOOD.replace("NAME", "a")
+        return [w.rule for w in warnings(text, customers=people(1_000), **given)]
+
+    assert (rules(9), rules(10)) == (["size"], [])
+
+
 def test_visitors_are_members_and_no_share_of_the_customers():
     """Of a shop's many visitors most buy nothing: a segment of them is none of most customers."""
     visitors = {f"v{n}" for n in range(5_000)}
