@@ -48,17 +48,12 @@ def listed(reading: Reading) -> list[dict[str, Any]]:
     ]
 
 
-_WIDTHS = {
-    "name": 18,
-    "title": 10,
-    "group": 7,
-    "prio": 3,
-    "action": 6,
-    "channels": 10,
-    "consent": 9,
-    "version": 8,
-}
-"""Columns and how narrow they may become."""
+_HEADINGS = ("name", "title", "group", "prio", "action", "channels", "consent", "version")
+_NARROW = ("name", "group", "prio", "action", "channels", "consent")
+"""Columns, and those that there is room for in a terminal of 80 characters."""
+
+_ALL_FROM = 110
+"""Characters a line from which all columns fit, the titles by words."""
 
 
 def _print(found: list[dict[str, Any]]) -> None:
@@ -66,23 +61,26 @@ def _print(found: list[dict[str, Any]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
-    for name, width_min in _WIDTHS.items():
-        whole = name in ("name", "version")
-        table.add_column(name, min_width=width_min, no_wrap=whole, overflow="fold")
-    for each in found:
-        cells = [
-            each["name"],
-            each["title"],
-            each["group"] or "",
-            str(each["priority"]),
-            each["action"] if each["kind"] == "message" else f"{each['action']}: {each['kind']}",
-            ", ".join(each["channels"]),
-            each["consent"] or "",
-            each["version"][:8],
-        ]
-        table.add_row(*map(Text, cells))
     console = Console()
+    headings = _HEADINGS if console.width >= _ALL_FROM else _NARROW
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    for heading in headings:
+        table.add_column(heading, no_wrap=heading not in ("title", "action", "channels"))
+    for each in found:
+        kind = "" if each["kind"] == "message" else f": {each['kind']}"
+        cells = {
+            "name": each["name"],
+            "title": each["title"],
+            "group": each["group"] or "",
+            "prio": str(each["priority"]),
+            "action": each["action"] + kind,
+            "channels": ", ".join(each["channels"]),
+            "consent": each["consent"] or "",
+            "version": each["version"][:8],
+        }
+        table.add_row(*(Text(cells[heading]) for heading in headings))
     console.print(table)
+    if headings is _NARROW:
+        console.print("Titles and versions: in a wider terminal, or with --json.")
     on = sum(each["action"] == "on" for each in found)
     console.print(f"{len(found)} definitions, {on} of their actions are on.")

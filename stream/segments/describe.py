@@ -208,8 +208,8 @@ def described(reading: Reading, name: str) -> dict[str, Any]:
 
 def _default_exit(reading: Reading, name: str) -> str:
     if reading.definitions[name].group is not None:
-        return "when another segment of the group begins"
-    return "when it is known that the condition to enter does not hold"
+        return "another segment of the group begins"
+    return "it is known that the condition to enter does not hold"
 
 
 def _features(reading: Reading, name: str) -> list[dict[str, str]]:

@@ -93,8 +93,19 @@ def test_the_list_says_what_each_definition_does(shop: str, capsys: pytest.Captu
     assert "5 definitions, 1 of their actions are on." in text
 
 
-def test_the_built_in_pack_is_listed_without_a_file(capsys: pytest.CaptureFixture[str]):
-    assert "abandoned_cart" in said(capsys, "list")
+@pytest.mark.parametrize(("columns", "has_all"), [("80", False), ("110", True)])
+def test_the_built_in_pack_is_listed_in_whole_words(
+    columns: str,
+    has_all: bool,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setenv("COLUMNS", columns)
+    lines = said(capsys, "list").splitlines()
+    assert max(map(len, lines)) <= int(columns)
+    words = {word.strip(",") for line in lines[1:] for word in line.split()}
+    assert {"payment_preference:credit_card", "suppress", "retargeting", "marketing"} <= words
+    assert ("title" in lines[0].split(), "--json." in words) == (has_all, not has_all)
 
 
 def test_time_flips_are_those_of_the_comparisons_of_time(
@@ -222,10 +233,10 @@ def test_show_tells_purpose_plan_settings_and_features_in_words(
         "success is Order Completed within 3 * DAY, counting its revenue", "priority: 7",
     ):  # fmt: skip
         assert words in text
-    assert "when it is known that the condition to enter does not hold" in said(
+    assert "Leaves when\n  it is known that the condition to enter does not hold\n" in said(
         capsys, "show", "both", "--segments", shop
     )
-    assert "when another segment of the group begins" in said(
+    assert "Leaves when\n  another segment of the group begins\n" in said(
         capsys, "show", "rest", "--segments", shop
     )
 
