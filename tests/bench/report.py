@@ -144,15 +144,24 @@ def _cells(figure: Figure) -> list[str]:
     if figure.value is None:
         why = (figure.problem or "not run")[:PROBLEM_SHOWN_MAX]
         return [figure.name, f"not measured: {why}", "-", "", "", *_bounds(figure)]
-    spread = figure.spread_ratio()
     return [
         figure.name,
         figure.does,
         f"{number(figure.value)} {figure.unit}",
-        "one run" if spread is None else f"{spread:.0%} of {len(figure.runs)}",
+        _spread(figure),
         "" if figure.cpu_us is None else f"{figure.cpu_us:.1f}",
         *_bounds(figure),
     ]
+
+
+def _spread(figure: Figure) -> str:
+    """From the least to the most of the runs; of per cents, which may be about 0, in points."""
+    spread = figure.spread_ratio()
+    if spread is None:
+        return "one run"
+    if figure.unit == "%":
+        return f"{number(max(figure.runs) - min(figure.runs))} points of {len(figure.runs)}"
+    return f"{spread:.0%} of {len(figure.runs)}"
 
 
 def _bounds(figure: Figure) -> list[str]:

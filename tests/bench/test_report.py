@@ -40,6 +40,7 @@ def test_the_table_says_what_is_missed_and_what_could_not_be_measured():
         Figure(section="throughput", name=musts.SHOAL, unit="events/s", value=50_000.0),
         Figure(section="replay", name=musts.REPLAY, unit="events/s", value=10.0),
         unmeasured("restore", musts.RESTORE, "the broker ended"),
+        Figure(section="segments", name=musts.SLOPE, unit="%", value=0.01, runs=[-0.1, 0.01, 0.2]),
     ]
     for figure in figures:
         figure.judge()
@@ -50,7 +51,8 @@ def test_the_table_says_what_is_missed_and_what_could_not_be_measured():
     assert "40,000 holds" in said
     assert "60,000 MISSED" in said
     assert "not measured: the broker ended" in said
-    assert "1 of 3 figures that must reach something do; not: replay" in said
+    assert "0.3 points of 3" in said
+    assert "2 of 4 figures that must reach something do; not: replay" in said
     assert [figure.name for figure in report.unmeasured()] == [musts.RESTORE]
 
 
