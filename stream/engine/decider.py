@@ -13,7 +13,7 @@ from stream.engine.settings import EngineSettings
 from stream.engine.telling import Moment, Teller, has_behaviour
 from stream.engine.timeline import Timeline
 from stream.engine.versions import Context
-from stream.segments.compiler import Unit
+from stream.segments.compiler import Unit, is_known_out
 from stream.segments.decision import Decide
 from stream.segments.stay import Stay
 from stream.state.fold import ORDERS, SESSIONS, TIME, deadline_ms, expire
@@ -213,7 +213,13 @@ class Decider(Teller):
         assert context.pack is not None
         unit = context.pack.units[number]
         segments = row.shadows if unit.is_silent else row.segments
-        if (
+        if unit.exclusive and verdict < 0:
+            if not any(
+                clause.segment in segments and is_known_out(verdict, position)
+                for position, clause in enumerate(unit.clauses)
+            ):
+                return
+        elif (
             unit.exclusive
             and unit.clauses[verdict].segment in segments
             and (cause != "definition" or _is_alone(unit, verdict, segments))

@@ -6,7 +6,8 @@ every leaf of one row at one instant and returns
     bits     two bits a leaf: 0 unknown, 1 false, 3 true
     flip_ms  the earliest later instant at which time alone turns a leaf, or NEVER_MS
     verdict  for a single definition 1 in, -1 out, 0 as it is; for a group the number of the
-             first definition that holds, or -1 for as it is
+             first definition that holds; where none does, -1 less a bit for each of which it is
+             known that it does not: its members leave, those of the others stay
 
 Each time leaf `since(x) >= d` is inverted to the instant x + d, so that nothing is ever polled.
 The code is made of text that the condition parser has checked, never of a definition's own text.
@@ -247,7 +248,19 @@ def _single_verdict(enter: Tree, leave: Tree | None) -> str:
 
 def _group_verdict(trees: list[tuple[Tree, Tree | None]]) -> str:
     found = "".join(f"{number} if {_true(enter)} else " for number, (enter, _) in enumerate(trees))
-    return f"({found}-1)"
+    ended = "".join(
+        f" - ({1 << number} if {_false(enter)} else 0)" for number, (enter, _) in enumerate(trees)
+    )
+    return f"({found}-1{ended})"
+
+
+def is_known_out(verdict: int, position: int) -> bool:
+    """Whether a group's verdict says of its definition at a position that it does not hold.
+
+    >>> is_known_out(-1 - 0b10, 1), is_known_out(-1 - 0b10, 0), is_known_out(1, 0)
+    (True, False, False)
+    """
+    return verdict < 0 and bool((-1 - verdict) >> position & 1)
 
 
 def _true(tree: Tree | int) -> str:

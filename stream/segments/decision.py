@@ -94,7 +94,7 @@ def _unit_lines(number: int, unit: Unit, read: Sequence[int]) -> list[str]:
 def _turns(unit: Unit) -> str:
     """Whether a verdict is another one than before; of a group the engine knows."""
     if unit.exclusive:
-        return "verdict >= 0"
+        return "verdict != -1"
     held = f"{unit.clauses[0].segment!r} in row.{'shadows' if unit.is_silent else 'segments'}"
     return f"verdict and (verdict > 0) != ({held})"
 

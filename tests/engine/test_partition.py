@@ -3,7 +3,17 @@ from __future__ import annotations
 import msgspec
 
 from tests.engine.lane import Lane, Turn, definitions, expect_counts_to_add_up
-from tests.state.shopping import DAY, HOUR, MINUTE, START_MS, added, identified, order, page
+from tests.state.shopping import (
+    DAY,
+    HOUR,
+    MINUTE,
+    START_MS,
+    added,
+    cancelled,
+    identified,
+    order,
+    page,
+)
 
 QUIET = definitions("name: quiet, enter: since(seen.last) >= 1 * HOUR")
 
@@ -208,6 +218,36 @@ def test_an_exclusive_group_has_at_most_one_member_segment():
         Turn("c", "some", False, START_MS + 2 * DAY, "event"),
         Turn("c", "many", True, START_MS + 2 * DAY, "event"),
     ]
+
+
+def test_who_is_in_none_of_a_group_that_holds_leaves_it():
+    lane = Lane(
+        definitions(
+            "name: many, group: g, enter: orders.count >= 3",
+            "name: some, group: g, enter: orders.count >= 2",
+        )
+    )
+    for number in range(2):
+        lane.put("c", order(START_MS + number * DAY, str(number)))
+    lane.put("c", cancelled(START_MS + 2 * DAY, "1"))
+    assert lane.turns == [
+        Turn("c", "some", True, START_MS + DAY, "event"),
+        Turn("c", "some", False, START_MS + 2 * DAY, "event"),
+    ]
+
+
+def test_in_a_group_too_nobody_leaves_on_unknown():
+    lane = Lane(
+        definitions(
+            "name: gold, group: g, enter: trait('tier') == 'gold'",
+            "name: old, group: g, enter: orders.count >= 9",
+        )
+    )
+    lane.put("c", identified(START_MS, tier="gold"))
+    lane.put("c", identified(START_MS + 1, tier=7))  # a number is no tier
+    assert lane.segments("c") == {"gold": START_MS}
+    lane.put("c", identified(START_MS + 2, tier="silver"))
+    assert not lane.segments("c")
 
 
 def test_a_segment_follows_another_one_that_it_asks_for():
