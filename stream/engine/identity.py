@@ -13,7 +13,7 @@ import msgspec
 from stream.clock import DAY_MS
 from stream.engine.decider import Decider
 from stream.engine.hysteresis import settle, unfinished
-from stream.engine.settings import SHARED_TARGETS_MAX, TARGETS_KEPT_MAX
+from stream.engine.settings import SHARED_TARGETS_MAX, TARGETS_KEPT_MAX, WAYS_MAX
 from stream.engine.store import RowStore
 from stream.engine.telling import Moment
 from stream.events.records import PATH_MAX, Backfill, CustomerEvent, Link, Merge
@@ -46,7 +46,7 @@ class Identity:
         assert row.forward_to is not None
         customer = key.decode()
         if customer in record.path:
-            row.forward_to = None
+            _point(row, None, record.time_ms)
             self.store.touch(key, row)
             return False
         if len(record.path) >= PATH_MAX:
@@ -69,12 +69,12 @@ class Identity:
         row.targets = [*recent[-(TARGETS_KEPT_MAX - 1) :], (link.target, link.time_ms)]
         if len(row.targets) > SHARED_TARGETS_MAX:
             row.shared = True
-            row.forward_to = None
+            _point(row, None, link.time_ms)
             return
         if row.forward_to is None and row.events:
             self.decider.advance(key, row, link.time_ms)
             self._send_state(key, row, link)
-        row.forward_to = link.target
+        _point(row, link.target, link.time_ms)
 
     def _send_state(self, key: bytes, row: Row, link: Link) -> None:
         """Exit all segments, then hand the state over and keep none."""
@@ -94,9 +94,10 @@ class Identity:
             time_ms=now_ms,
             activation=row.activation,
             targets=row.targets,
+            ways=row.ways,
             voice=None if row.voice is None else Voice(sequence=row.voice.sequence),
         )
-        row.bits, row.flips, row.targets, row.sequence = [], None, [], 0
+        row.bits, row.flips, row.targets, row.ways, row.sequence = [], None, [], (), 0
         state = Merge(
             source=key.decode(),
             state=pack(row),
@@ -131,3 +132,9 @@ class Identity:
             settle(row, stays, context.pack.units, row.time_ms)
         wake_ms = decider.speak((key, row, context, row.time_ms, "merge", None))
         row.timer_ms = min(row.timer_ms, flip_ms, wake_ms)
+
+
+def _point(row: Row, target: str | None, time_ms: int) -> None:
+    """From now on records for the id go there; None: the row takes them itself."""
+    row.forward_to = target
+    row.ways = (*row.ways[1 - WAYS_MAX :], (target or "", max(row.time_ms, time_ms)))

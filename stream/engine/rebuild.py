@@ -8,13 +8,18 @@ backfill adds nothing, and one for definitions that are gone means nothing. What
 
 from __future__ import annotations
 
-from stream.engine.identity import Identity
+import msgspec
+
+from stream.engine.identity import Identity, PathTooLongError
 from stream.engine.passage import Passage
 from stream.engine.versions import Context
 from stream.events.records import Backfill
 from stream.state.filled import mark_of, note, unpack_kept
 from stream.state.merge_windows import merge_kept
 from stream.state.row import Row
+
+HAND_OVERS_MAX = 32
+"""A past goes all the ways of its id one after the other, each of which is short by itself."""
 
 
 class Rebuild:
@@ -37,7 +42,7 @@ class Rebuild:
         if row is None:
             counts.duplicate += 1
             return
-        if row.forward_to is not None and self.identity.forward(key, row, record):
+        if self._goes_on(key, row, record):
             counts.forwarded += 1
             return
         if self.passage.is_open:
@@ -54,6 +59,28 @@ class Rebuild:
             counts.duplicate += 1
         if row.timer_ms != timer_ms:
             self.timers.schedule(key, row.timer_ms)
+
+    def _goes_on(self, key: bytes, row: Row, record: Backfill) -> bool:
+        """Send it the way that what it is of has gone, which need not be where the id points today.
+
+        It follows the hand-overs in the order of their time: `received_ms` says how far it has got.
+        Whoever pointed to somebody then sent it on at once; else it went with the next hand-over.
+        """
+        if not row.ways:
+            return row.forward_to is not None and self.identity.forward(key, row, record)
+        at_ms = max(record.received_ms, record.sent_ms or max(record.since.values(), default=0))
+        way = [one for one in row.ways if one[1] <= at_ms][-1:]
+        if not way or not way[0][0]:
+            way = [one for one in row.ways if one[1] > at_ms and one[0]][:1]
+        if not way:
+            return False
+        if len(record.path) >= HAND_OVERS_MAX:
+            raise PathTooLongError(f"handed over {HAND_OVERS_MAX} times")
+        [(target, since_ms)] = way
+        path, got_ms = (*record.path, key.decode()), max(at_ms, since_ms)
+        on = msgspec.structs.replace(record, path=path, received_ms=got_ms)
+        self.decider.effects.forwards.append((target, on))
+        return True
 
     def _decide(self, key: bytes, row: Row, context: Context, clock_ms: int) -> None:
         now_ms, before = max(clock_ms, row.time_ms), row.sequence

@@ -27,6 +27,9 @@ SHARED_TARGETS_MAX = 3
 
 TARGETS_KEPT_MAX = 8
 
+WAYS_MAX = 8
+"""Latest ways of what comes for an id, by which the past of measures finds where it belongs."""
+
 
 class EngineSettings(msgspec.Struct, frozen=True):
     """`incarnation` names this run of the pipeline over the log: it is part of every change id.

@@ -239,6 +239,7 @@ class Backfill(msgspec.Struct, array_like=True, frozen=True, kw_only=True, gc=Fa
     since    measure -> since when rows keep it themselves; of another time it means nothing
     sent_ms  when the id handed its row over to the one in the key; 0: it is the key's own past
     time_ms  of the earliest event that is in it
+    received_ms  how far it has got along the hand-overs of the id, in the time of events
     """
 
     source: str

@@ -202,6 +202,7 @@ class Row(msgspec.Struct, array_like=True, kw_only=True, gc=False, tag=ROW_FORMA
     buckets     population feature -> histogram bucket that it is counted in
     forward_to  where records for this id go instead; the row then holds no state
     targets     recent (id, time) that it was linked to, to tell shared devices
+    ways        to whom records for this id went, each since when; "" is itself
     aliases     ids that were merged into it, for erasure
     traits_ms   of the latest identify
     changed_ms  of the latest change of its segments
@@ -258,6 +259,7 @@ class Row(msgspec.Struct, array_like=True, kw_only=True, gc=False, tag=ROW_FORMA
     looks: dict[str, int] = {}
     wishes: dict[str, int] = {}
     flips: dict[int, int] | None = None
+    ways: tuple[tuple[str, int], ...] = ()
 
 
 class Head(msgspec.Struct, array_like=True, gc=False, tag=ROW_FORMAT):
