@@ -188,7 +188,7 @@ def main() -> int:
 
 def _show(baseline: Report, now: Report, out: Console) -> None:
     table = Table(title=f"{now.taken} against {baseline.taken}", title_style="bold")
-    table.add_column("figure", overflow="fold")
+    table.add_column("figure", overflow="fold", min_width=24)
     for head in ("baseline", "now", "ratio", "corrected", "spread of both"):
         table.add_column(head, justify="right", no_wrap=True)
     table.add_column("verdict")
@@ -226,8 +226,10 @@ def _show(baseline: Report, now: Report, out: Console) -> None:
 
 
 def _origin(figure: Figure | None) -> str:
-    """Commit and form: the sections of a baseline may be of several."""
-    return "" if figure is None else f"[dim]{figure.shoal.replace('pure ', '')}[/dim]"
+    """Commit and form: the sections of a baseline may be of several. Where it stood is too long."""
+    if figure is None:
+        return ""
+    return f"[dim]{figure.shoal.replace('pure ', '').partition(', from ')[0]}[/dim]"
 
 
 def _value(figure: Figure | None) -> str:

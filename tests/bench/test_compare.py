@@ -16,6 +16,7 @@ from tests.bench.compare import (
     NoReportError,
     compare,
     compared,
+    main,
     newest,
     read,
     save_baseline,
@@ -119,3 +120,15 @@ def test_without_a_report_it_says_what_to_run(tmp_path: Path):
     (tmp_path / "bench-1.json").write_text('{"rows": []}')
     with pytest.raises(NoReportError, match="another format"):
         read(newest(tmp_path))
+
+
+def test_the_table_has_room_for_names_and_says_commit_and_form(capsys, tmp_path: Path, monkeypatch):
+    one = figure("slope per 10 untouched definitions", "%", [0.1, 0.2])
+    one.shoal = "abc123-dirty, compiled, from /a/long/way/to/the/folder/of/the/built/form/lib"
+    path = save_baseline(report(one), tmp_path)
+    monkeypatch.setattr("sys.argv", ["compare", "--baseline", str(path), "--run", str(path)])
+    assert main() == 0
+    said = capsys.readouterr().out
+    assert "abc123-dirty, compiled │ abc123-dirty, compiled" in said
+    assert "slope per 10 untouched" in said
+    assert "within the spread" in said
