@@ -56,7 +56,7 @@ class Chronicle:
         self.now_ms = 0
         self.past: dict[str, tuple[int, int]] = {}
         self._agenda: set[int] = set()
-        self._said: dict[str, int] = {}
+        self._said: dict[str, list[int]] = {}
         self._late_ms: int | None = None
         self._asks_for_gone = False
 
@@ -90,19 +90,23 @@ class Chronicle:
             if self._said.get(unit[0].name) != said:
                 self._said[unit[0].name] = said
                 self.flips.add(now_ms)
-            if unit[0].group is not None:
-                if said >= 0 and unit[said].name not in self.members:
-                    at_ms = self._since(unit, said, 0)
-                    for one in unit:
-                        if one.name in self.members:
-                            self.switch(one.name, cause, at_ms)
-                    self.switch(unit[said].name, cause, at_ms)
-            elif said and (said > 0) != (unit[0].name in self.members):
-                may_ms = self._may_turn_ms(unit[0])
-                if may_ms > now_ms:
-                    self._agenda.add(may_ms)
-                else:
-                    self.switch(unit[0].name, cause, self._since(unit, said, may_ms))
+            turning = [
+                n for n, one in enumerate(unit) if said[n] and (said[n] > 0) != self.has(one)
+            ]
+            if not turning:
+                continue
+            may_ms = self._may_turn_ms(unit[0])
+            if may_ms > now_ms:
+                self._agenda.add(may_ms)
+                continue
+            # Who changes over in a group does it for the reasons of the one that takes over.
+            decisive = next((n for n in turning if said[n] > 0), turning[0])
+            at_ms = self._since(unit, decisive, said[decisive], may_ms)
+            for n in turning:
+                self.switch(unit[n].name, cause, at_ms)
+
+    def has(self, one: Defined) -> bool:
+        return one.name in self.members
 
     def switch(self, name: str, cause: str, at_ms: int | None = None) -> None:
         """Turn a membership over."""
@@ -141,11 +145,11 @@ class Chronicle:
             elif self._may_turn_ms(rules[name]) <= now_ms:
                 self.past[name] = max(before[0], entered_ms), now_ms
 
-    def _ask(self, unit: list[Defined], clock_ms: int) -> int:
+    def _ask(self, unit: list[Defined], clock_ms: int) -> list[int]:
         """What a unit says of all that is known when the clock is there; notes when to ask again.
 
-        Of one definition 1 for in, -1 for out, 0 where neither is known; of a group the number of
-        the first one that holds, or -1.
+        Of each definition 1 for in, -1 for out, 0 where neither is known; of a group only the first
+        one that holds is in, and the others are out.
         """
         plain = Interpreter(
             self.events, clock_ms, SETTINGS, BERLIN, lambda name: name in self.members,
@@ -155,23 +159,22 @@ class Chronicle:
         self._asks_for_gone |= plain.asks_for_gone
         self._agenda |= {mark + by for mark in plain.marks for by in (0, 1)}
         self._agenda |= {at for one in unit for at in (one.begins_ms, one.ends_ms) if at}
-        if unit[0].group is None:
-            return said[0]
-        return said.index(1) if 1 in said else -1
+        if unit[0].group is None or 1 not in said:
+            return said
+        return [1 if n == said.index(1) else -1 for n in range(len(said))]
 
-    def _since(self, unit: list[Defined], said: int, may_ms: int) -> int | None:
+    def _since(self, unit: list[Defined], at: int, said: int, may_ms: int) -> int | None:
         """Since when a late event's news has been so, by all that is known now and unbroken."""
         if self._late_ms is None:
             return None
         self._asks_for_gone = False
         kept, self._agenda = self._agenda, set()
-        undecided = 0 if unit[0].group is None else -1
         at_ms, since_ms = max(self._late_ms, may_ms), None
         while at_ms < self.now_ms:
-            found = self._ask(unit, at_ms)
+            found = self._ask(unit, at_ms)[at]
             if found == said:
                 since_ms = at_ms if since_ms is None else since_ms
-            elif found != undecided:
+            elif found:
                 since_ms = None
             at_ms = min([at for at in self._agenda if at > at_ms], default=self.now_ms)
         self._agenda = kept
