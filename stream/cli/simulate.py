@@ -151,7 +151,9 @@ def _kafka(text: str) -> str:
 
 def run(args: argparse.Namespace) -> int:
     """Write the traffic, then say what it was; 0 also when Ctrl-C or SIGTERM ended it."""
-    # As Ctrl-C does it: asyncio ends its tasks, and what is in flight is sent.
+    # As Ctrl-C does it: asyncio ends its tasks, and what is in flight is sent. A script's `&` has
+    # the interrupt ignored, and SIGTERM with it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     now_ms = int(time.time() * 1_000)
     try:

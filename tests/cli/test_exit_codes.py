@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -224,13 +225,25 @@ def test_a_worker_and_its_parent_say_when_they_have_ended(broker: EmbeddedBroker
 
 
 @embedded
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    ("number", "interrupt"),
+    [
+        (signal.SIGTERM, signal.default_int_handler),
+        (signal.SIGINT, signal.default_int_handler),
+        (signal.SIGTERM, signal.SIG_IGN),  # what `&` in a script leaves to its commands
+    ],
+)
 def test_a_live_shop_says_what_it_sent_and_that_it_was_ended(
-    number: signal.Signals, broker: EmbeddedBroker
+    number: signal.Signals, interrupt: Any, broker: EmbeddedBroker
 ):
     assert cli.main(["topics", "create"]) == 0
     words = ["simulate", "--rate", "50", "--customers", "6000", "--to", "kafka"]
-    with started(*words) as shop:
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        begun = started(*words)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    with begun as shop:
         wait_for_events(broker)
         shop.send_signal(number)
         said, _ = shop.communicate(timeout=60)
