@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from stream.engine.hysteresis import may_turn_ms
 from stream.events.changes import Leaf
-from stream.segments.compiler import Unit, is_known_out
+from stream.segments.compiler import Unit, is_known_out, said_of
 from stream.segments.leaf_code import TRUE, UNKNOWN
 from stream.state.row import Row
 
@@ -29,26 +29,17 @@ def true_instant(
     if unit.exclusive and verdict < 0:
         names = enumerate(clause.segment for clause in unit.clauses)
         position = next(n for n, name in names if name in held and is_known_out(verdict, n))
-    wanted = _says(unit, verdict, position)
+    wanted = said_of(unit, verdict, position)
     since_ms: int | None = None
     while at_ms < now_ms:
         _, flip_ms, found = unit.evaluate(row, at_ms, thresholds)
-        said = _says(unit, found, position)
+        said = said_of(unit, found, position)
         if said == wanted:
             since_ms = at_ms if since_ms is None else since_ms
         elif said:
             since_ms = None
         at_ms = flip_ms
     return since_ms
-
-
-def _says(unit: Unit, verdict: int, position: int) -> int:
-    """What a unit's verdict says of one of its definitions: 1 in, -1 out, 0 as it is."""
-    if not unit.exclusive:
-        return verdict
-    if verdict == position:
-        return 1
-    return -1 if verdict >= 0 or is_known_out(verdict, position) else 0
 
 
 def evidence_of(

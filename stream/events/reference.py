@@ -101,6 +101,19 @@ class ReferenceBook:
             history = histories[name] = _History()
         history.add(facts)
 
+    def take(self, key: bytes | None, value: bytes | None) -> None:
+        """Takes one record of the reference topic: a value, or the tombstone of its key.
+
+        Raises
+        ------
+        InvalidReferenceError
+            As `update`.
+        """
+        if value is not None:
+            self.update(value)
+        elif key is not None:
+            self.remove(key)
+
     def remove(self, key: bytes) -> None:
         """Takes the tombstone of a key `product:ID` or `variant:ID`; others mean nothing."""
         kind, _, name = key.decode(errors="replace").partition(":")

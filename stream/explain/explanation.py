@@ -13,7 +13,7 @@ from stream.explain.ageing import Ageing, copied
 from stream.explain.leaves import LeafState, leaf_state
 from stream.explain.voices import Voices, voices_at
 from stream.explain.ways import Place, Way, ways_of
-from stream.segments.compiler import Unit, is_known_out
+from stream.segments.compiler import Unit, said_of
 from stream.segments.conditions import Tree
 from stream.segments.rules import CUSTOMER
 from stream.state.row import Row
@@ -144,10 +144,7 @@ def _state(
     definition = context.pack.definitions[name]
     held = row.shadows if unit.is_silent else row.segments
     _, _, told = unit.evaluate(row, now_ms, context.thresholds)
-    verdict = told
-    if unit.exclusive:
-        is_out = told >= 0 or is_known_out(told, position)
-        verdict = 1 if told == position else -1 if is_out else 0
+    verdict = said_of(unit, told, position)
     winner = None
     if unit.exclusive:
         winner = next((c.segment for c in unit.clauses if c.segment in held), None)

@@ -263,6 +263,15 @@ def is_known_out(verdict: int, position: int) -> bool:
     return verdict < 0 and bool((-1 - verdict) >> position & 1)
 
 
+def said_of(unit: Unit, verdict: int, position: int) -> int:
+    """What a unit's verdict says of its definition at a position: 1 in, -1 out, 0 as it is."""
+    if not unit.exclusive:
+        return verdict
+    if verdict == position:
+        return 1
+    return -1 if verdict >= 0 or is_known_out(verdict, position) else 0
+
+
 def _true(tree: Tree | int) -> str:
     """Code for: known to be true."""
     if isinstance(tree, int):

@@ -80,10 +80,7 @@ async def reference_book(settings: Settings) -> ReferenceBook:
         async for records in reader.to_end():
             for record in records:
                 try:
-                    if record.value is not None:
-                        book.update(record.value)
-                    elif record.key is not None:
-                        book.remove(record.key)
+                    book.take(record.key, record.value)
                 except InvalidReferenceError:
                     continue  # the worker leaves it out as well, and says so
     return book

@@ -41,10 +41,7 @@ class ReferenceTail:
     def _update(self, records: list[Any]) -> None:
         for record in records:
             try:
-                if record.value is not None:
-                    self.book.update(record.value)
-                elif record.key is not None:
-                    self.book.remove(record.key)
+                self.book.take(record.key, record.value)
             except InvalidReferenceError as error:
                 # The topic is someone else's; the record stays there, and is as good as not sent.
                 logger.warning(

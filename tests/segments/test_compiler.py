@@ -7,9 +7,18 @@ from stream.segments.compiler import Rule, TooManyLeavesError, Unit, compile_uni
 from stream.segments.conditions import LEAVES_MAX, parse
 from stream.segments.leaf_code import FALSE, TRUE, UNKNOWN, percentile_key
 from stream.state import fold as parts
-from stream.state.fold import fold
 from stream.state.row import Row
-from tests.state.shopping import DAY, HOUR, START_MS, added, checkout, order, page, refunded
+from tests.state.shopping import (
+    DAY,
+    HOUR,
+    START_MS,
+    added,
+    checkout,
+    order,
+    page,
+    refunded,
+    row_after,
+)
 
 
 def unit_of(enter: str, leave: str | None = None, segment: str = "it") -> Unit:
@@ -20,13 +29,6 @@ def unit_of(enter: str, leave: str | None = None, segment: str = "it") -> Unit:
 def group_of(*conditions: str) -> Unit:
     rules = tuple(Rule(f"s{n}", parse(text, {}), None) for n, text in enumerate(conditions))
     return compile_unit(rules, exclusive=True)
-
-
-def row_after(*events) -> Row:
-    row = Row()
-    for event in events:
-        fold(row, event)
-    return row
 
 
 def leaves(bits: int, count: int) -> list[int]:

@@ -9,6 +9,8 @@ from itertools import count
 from typing import Any
 
 from stream.events import records as r
+from stream.state.fold import fold
+from stream.state.row import Row
 
 START_MS = 1_772_409_600_000
 """2026-03-02T00:00:00Z."""
@@ -98,3 +100,11 @@ def consent(at_ms: int, **preferences: bool) -> r.ConsentChanged:
 
 def identified(at_ms: int, **traits: Any) -> r.Identified:
     return r.Identified(**head(at_ms), traits=traits)
+
+
+def row_after(*events: r.CustomerEvent) -> Row:
+    """A new row that has taken these events, in this order."""
+    row = Row()
+    for event in events:
+        fold(row, event)
+    return row

@@ -17,16 +17,10 @@ from tests.state.shopping import (
     page,
     product,
     removed,
+    row_after,
     thing,
     updated,
 )
-
-
-def row_after(*events) -> Row:
-    row = Row()
-    for event in events:
-        fold(row, event)
-    return row
 
 
 def quantities(row: Row) -> dict[str, int]:

@@ -23,7 +23,6 @@ from stream.state.fold import (
     deadline_ms,
     fold,
 )
-from stream.state.row import Row
 from tests.state.shopping import (
     DAY,
     HOUR,
@@ -39,15 +38,9 @@ from tests.state.shopping import (
     order,
     page,
     product,
+    row_after,
     search,
 )
-
-
-def row_after(*events) -> Row:
-    row = Row()
-    for event in events:
-        fold(row, event)
-    return row
 
 
 def test_every_event_of_the_log_has_its_fold():

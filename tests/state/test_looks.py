@@ -19,15 +19,9 @@ from tests.state.shopping import (
     head,
     order,
     product,
+    row_after,
     thing,
 )
-
-
-def row_after(*events) -> Row:
-    row = Row()
-    for event in events:
-        fold(row, event)
-    return row
 
 
 def bought(at_ms: int, *items: Item):

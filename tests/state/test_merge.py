@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from stream.state.fold import expire, fold
+from stream.state.fold import expire
 from stream.state.merge import ALIASES_MAX, merge
 from stream.state.orders import rhythm_ms
 from stream.state.row import Row
@@ -18,14 +18,8 @@ from tests.state.shopping import (
     order,
     page,
     refunded,
+    row_after,
 )
-
-
-def row_after(*events) -> Row:
-    row = Row()
-    for event in events:
-        fold(row, event)
-    return row
 
 
 def merged(mine: list, theirs: list) -> Row:

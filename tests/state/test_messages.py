@@ -1,16 +1,7 @@
 from __future__ import annotations
 
-from stream.state.fold import fold
 from stream.state.messages import MEDIA_MAX
-from stream.state.row import Row
-from tests.state.shopping import DAY, START_MS, message
-
-
-def row_after(*events) -> Row:
-    row = Row()
-    for event in events:
-        fold(row, event)
-    return row
+from tests.state.shopping import DAY, START_MS, message, row_after
 
 
 def test_each_kind_of_response_has_its_count():

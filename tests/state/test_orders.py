@@ -16,16 +16,10 @@ from tests.state.shopping import (
     cancelled,
     order,
     refunded,
+    row_after,
     thing,
     updated,
 )
-
-
-def row_after(*events) -> Row:
-    row = Row()
-    for event in events:
-        fold(row, event)
-    return row
 
 
 def orders_after(*events) -> Orders:

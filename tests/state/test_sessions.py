@@ -2,17 +2,20 @@ from __future__ import annotations
 
 from stream.clock import NEVER_MS
 from stream.events.records import CartAdded, Item
-from stream.state.fold import expire, fold
-from stream.state.row import Row, Sessions
+from stream.state.fold import expire
+from stream.state.row import Sessions
 from stream.state.sessions import session_end_ms
-from tests.state.shopping import HOUR, MINUTE, START_MS, head, message, page, product, search
-
-
-def row_after(*events) -> Row:
-    row = Row()
-    for event in events:
-        fold(row, event)
-    return row
+from tests.state.shopping import (
+    HOUR,
+    MINUTE,
+    START_MS,
+    head,
+    message,
+    page,
+    product,
+    row_after,
+    search,
+)
 
 
 def sessions_after(*events) -> Sessions:
