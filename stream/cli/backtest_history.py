@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from typing import Any
 
 from stream.backtest.stays import SegmentFigures
@@ -16,6 +15,7 @@ from stream.cli.event_files import (
     read_reference,
 )
 from stream.cli.failure import CommandFailedError
+from stream.cli.segments_file import check_names
 from stream.clock import DAY_MS, day_of, rfc3339
 from stream.events.decoded import Decoded
 from stream.simulation.relived import Relived, relive_events, sampled
@@ -156,12 +156,3 @@ def chosen_segments(lived: Relived, asked: list[str] | None) -> list[str]:
         return known
     check_names(asked, known)
     return [name for name in known if name in asked]
-
-
-def check_names(asked: list[str], known: list[str]) -> None:
-    """End with code 2 where a segment is asked for that there is not."""
-    for name in asked:
-        if name not in known:
-            near = get_close_matches(name, known, n=1)
-            then = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
-            raise CommandFailedError(f"there is no segment {name!r}", then, 2)

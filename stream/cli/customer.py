@@ -6,7 +6,6 @@ import argparse
 import asyncio
 import json
 from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import Any
 
 import msgspec
@@ -15,6 +14,7 @@ from stream.cli.customer_view import as_json, print_explanation
 from stream.cli.event_files import given_instant
 from stream.cli.failure import CommandFailedError
 from stream.cli.lived import add_source_arguments, found_among, live_settings, lived
+from stream.cli.segments_file import check_names
 from stream.clock import instant_ms, rfc3339
 from stream.engine.partition import PartitionEngine
 from stream.events.changes import SegmentChanged
@@ -156,9 +156,7 @@ def _explained(
         )
     pack = engine.timeline.latest.pack
     known = {} if pack is None else pack.definitions
-    if segment is not None and segment not in known:
-        near = get_close_matches(segment, known, 1)
-        then = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
-        raise CommandFailedError(f"there is no segment {segment!r}", then, 2)
+    if segment is not None:
+        check_names([segment], known)
     now_ms = max(engine.clock_ms, row.time_ms) if at_ms is None else at_ms
     return explain(engine.settings, engine.timeline, key, row, now_ms, segment)

@@ -44,7 +44,8 @@ def observe(args: argparse.Namespace, definitions: bytes, observer: Observer) ->
     events = source.found(args.file)
     run = _Run(Offline(EngineSettings(), definitions), Feed(observer))
     source.live(events, run.take)
-    end_ms = run.end(max(until_ms, events[-1].time_ms), until_ms)
+    end_ms = max(until_ms, events[-1].time_ms)
+    run.end(end_ms, until_ms)
     source.tell_rejected()
     return {
         "lines": source.lines,
@@ -81,11 +82,10 @@ class _Run:
             feed.release(self._clock_ms)
             self._clock_ms = now_ms
 
-    def end(self, end_ms: int, until_ms: int) -> int:
+    def end(self, end_ms: int, until_ms: int) -> None:
         """Let the rest happen, and time pass to the end."""
         self._tell(self._offline.finish(until_ms))
         self._feed.finish(end_ms)
-        return end_ms
 
     def _tell(self, changes: list[SegmentChanged]) -> None:
         """Pass on what changed, and of what nobody is told, who counts as a customer."""

@@ -21,7 +21,6 @@ from stream.backtest.stays import SegmentFigures
 from stream.cli.backtest_history import (
     History,
     add_history_arguments,
-    check_names,
     figures_of,
     notes_on,
 )
@@ -35,6 +34,7 @@ from stream.cli.backtest_tables import (
     sparkline,
 )
 from stream.cli.event_files import checked_definitions
+from stream.cli.segments_file import check_names
 from stream.clock import rfc3339
 from stream.segments.pack import Pack
 from stream.shell.collector import calm_collector

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
 
 from stream.cli.failure import CommandFailedError
@@ -33,3 +35,13 @@ def read_definitions_file(path: str | None) -> Reading:
         ) from None
     except DefinitionError as error:
         raise CommandFailedError(str(error), "then check again", 2) from None
+
+
+def check_names(asked: Iterable[str], known: Iterable[str]) -> None:
+    """End with code 2 where a segment is asked for that there is not."""
+    there = list(known)
+    for name in asked:
+        if name not in there:
+            near = get_close_matches(name, there, 1)
+            then = f"did you mean {near[0]}?" if near else f"there are {', '.join(there)}"
+            raise CommandFailedError(f"there is no segment {name!r}", then, 2)

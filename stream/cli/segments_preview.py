@@ -16,7 +16,6 @@ from stream.backtest.stays import SegmentFigures
 from stream.cli.backtest_history import (
     History,
     add_history_arguments,
-    check_names,
     figures_of,
     notes_on,
 )
@@ -31,6 +30,7 @@ from stream.cli.backtest_tables import (
 )
 from stream.cli.event_files import checked_definitions
 from stream.cli.failure import CommandFailedError
+from stream.cli.segments_file import check_names
 from stream.clock import rfc3339
 from stream.segments.pack import Pack, load_pack
 from stream.shell.collector import calm_collector
