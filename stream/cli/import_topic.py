@@ -9,14 +9,14 @@ from itertools import islice
 
 import msgspec
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
+from aiokafka.errors import KafkaError
 
 from stream.cli.failure import CommandFailedError
 from stream.events.envelope import HISTORY_ENDS
 from stream.events.history_events import HistoryEvent
 from stream.events.partitioner import partition_of
 from stream.events.topics import EVENTS
-from stream.shell.connection import new_producer
+from stream.shell.connection import new_producer, partitions_of
 from stream.shell.settings import Settings
 
 HISTORY_ENDS_RECORD = msgspec.json.encode({"type": HISTORY_ENDS})
@@ -48,7 +48,7 @@ async def _send(events: Iterable[HistoryEvent], settings: Settings, history_ends
     producer = new_producer(settings)
     try:
         await producer.start()
-        partitions = await _partitions(producer, topic)
+        partitions = await partitions_of(producer, topic)
         todo = iter(events)
         while chunk := list(islice(todo, SENDING_MAX)):
             await _send_chunk(producer, topic, len(partitions), chunk)
@@ -63,15 +63,6 @@ async def _send(events: Iterable[HistoryEvent], settings: Settings, history_ends
     finally:
         await producer.stop()
     return sent
-
-
-async def _partitions(producer: AIOKafkaProducer, topic: str) -> list[int]:
-    """The topic's partitions; asking for all topics makes none, and need not wait for one."""
-    cluster = await producer.client.fetch_all_metadata()
-    partitions = cluster.partitions_for_topic(topic)
-    if not partitions:
-        raise UnknownTopicOrPartitionError
-    return sorted(partitions)
 
 
 async def _send_chunk(

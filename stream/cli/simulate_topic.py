@@ -12,7 +12,7 @@ from stream.cli.failure import CommandFailedError
 from stream.cli.simulate_output import Chunks
 from stream.events.partitioner import partition_of
 from stream.events.topics import EVENTS
-from stream.shell.connection import new_producer
+from stream.shell.connection import new_producer, partitions_of
 from stream.shell.settings import SettingError, read_settings
 from stream.simulation.traffic import SimulatedEvent
 
@@ -38,7 +38,7 @@ async def send_chunks(chunks: Chunks) -> int:
     producer = new_producer(settings)
     try:
         await producer.start()
-        partitions = len(await producer.partitions_for(topic))
+        partitions = len(await partitions_of(producer, topic))
         async for chunk in chunks:
             await _send_chunk(producer, topic, partitions, chunk)
             sent += len(chunk)

@@ -6,6 +6,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import UnknownTopicOrPartitionError
 
 from stream.events.topics import MESSAGE_BYTES_MAX
 from stream.shell.settings import Settings
@@ -58,6 +59,22 @@ def new_producer(settings: Settings, transactional_id: str | None = None) -> AIO
         compression_type=settings.compression,
         retry_backoff_ms=RETRY_BACKOFF_MS,
     )
+
+
+async def partitions_of(producer: AIOKafkaProducer, topic: str) -> list[int]:
+    """The topic's partitions; asking for all topics makes none, and need not wait for one.
+
+    Raises
+    ------
+    UnknownTopicOrPartitionError
+        The topic is not there: the client's own question would have made it on many a broker, with
+        a number of partitions that nobody has chosen.
+    """
+    cluster = await producer.client.fetch_all_metadata()
+    partitions = cluster.partitions_for_topic(topic)
+    if not partitions:
+        raise UnknownTopicOrPartitionError
+    return sorted(partitions)
 
 
 def new_reader(settings: Settings, records_max: int = 5_000) -> AIOKafkaConsumer:

@@ -54,6 +54,15 @@ def test_topics_that_are_not_there_are_told_and_not_made(
     assert asyncio.run(partition_counts(settings)) == {}
 
 
+def test_traffic_to_a_topic_that_is_not_there_makes_none(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = ["simulate", "--customers", "5", "--days", "1", "--to", "kafka"]
+    assert cli.main(small) == 1
+    assert "shoal topics create" in capsys.readouterr().err
+    assert asyncio.run(partition_counts(settings)) == {}
+
+
 @pytest.mark.parametrize("words", COMMANDS[:3])
 def test_another_number_of_partitions_is_told_and_not_that_nobody_is_there(
     words: tuple[str, ...],
