@@ -14,9 +14,11 @@ from aiokafka.errors import KafkaConnectionError
 
 from stream.cli.failure import CommandFailedError
 from stream.cli.worker_processes import processes_wanted, run_processes
+from stream.engine.effects import EngineStateError
 from stream.segments.source import DefinitionError
 from stream.shell.logs import configure_logs
 from stream.shell.settings import SettingError, Settings, read_settings
+from stream.state.codec import RowFormatError
 
 _DESCRIPTION = """Settings come from the environment: SHOAL_BROKER (host:port), SHOAL_APP (group and
 transactional ids), SHOAL_PARTITIONS, SHOAL_SHOP, SHOAL_SEGMENTS (definitions file),
@@ -67,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
     except KafkaConnectionError as error:
         what = f"the broker {settings.broker} does not answer"
         raise CommandFailedError(what, "start it, or set SHOAL_BROKER") from error
-    except (TopicsError, DefinitionError, SettingError) as error:
+    except (TopicsError, DefinitionError, SettingError, EngineStateError, RowFormatError) as error:
         # They say themselves what to do.
         code = 2 if isinstance(error, DefinitionError) else 1
         raise CommandFailedError(str(error), "then start the worker again", code) from error

@@ -12,12 +12,13 @@ import msgspec
 
 from stream.clock import DAY_MS
 from stream.engine.decider import Decider
+from stream.engine.effects import UnreadableVersionError
 from stream.engine.hysteresis import settle, unfinished
 from stream.engine.settings import SHARED_TARGETS_MAX, TARGETS_KEPT_MAX, WAYS_MAX
 from stream.engine.store import RowStore
 from stream.engine.telling import Moment
 from stream.events.records import PATH_MAX, Backfill, CustomerEvent, Link, Merge
-from stream.state.codec import pack, unpack
+from stream.state.codec import NewerRowError, pack, unpack
 from stream.state.fold import deadline_ms
 from stream.state.merge import merge
 from stream.state.row import Row, Voice
@@ -110,15 +111,25 @@ class Identity:
             setattr(row, name, getattr(kept, name))
 
     def merge(self, key: bytes, row: Row, record: Merge) -> None:
-        """Take over another id's row; only the net change of segments is told."""
+        """Take over another id's row; only the net change of segments is told.
+
+        Raises
+        ------
+        UnreadableVersionError
+            For a row that a newer build sent, as while workers are upgraded one by one: as a dead
+            letter it would be lost, so it waits for a worker of that build.
+        """
         decider = self.decider
         counts = decider.effects.counts
         if row.forward_to is not None and self.forward(key, row, record):
             counts.forwarded += 1
             return
+        try:
+            other = unpack(record.state)
+        except NewerRowError as error:
+            raise UnreadableVersionError(f"a merge: {error}") from error
         counts.applied += 1
         decider.advance(key, row, record.time_ms)
-        other = unpack(record.state)
         stays = unfinished(other)
         merge(row, other, record.source, key.decode())
         row.time_ms = max(row.time_ms, other.time_ms, record.time_ms)

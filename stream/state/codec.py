@@ -29,6 +29,10 @@ class RowFormatError(ValueError):
     """The bytes are no row that this build can read."""
 
 
+class NewerRowError(RowFormatError):
+    """The row is whole, and was written by a newer build: that one can read it."""
+
+
 def _ids_out(ids: MessageIds) -> tuple[bytes, bytes]:
     return ids.packed()
 
@@ -94,7 +98,7 @@ def _unpack_other(packed: bytes, error: Exception) -> Row:
     except (msgspec.DecodeError, TypeError, LookupError):
         found = None
     if isinstance(found, int) and found > ROW_FORMAT:
-        raise RowFormatError(
+        raise NewerRowError(
             f"row format {found} is not {ROW_FORMAT}: it was written by a newer build; "
             "run that build, or restore from a changelog that this one wrote"
         ) from None
