@@ -8,7 +8,9 @@ import faust
 
 from stream.shell.assignor import LeanAssignor
 from stream.shell.faust_private import GroupApp, QuickTables
-from stream.shell.settings import Security, Settings
+from stream.shell.oauth import token_provider
+from stream.shell.security import OAUTHBEARER, Security
+from stream.shell.settings import Settings
 
 POLL_RECORDS_MAX = 5_000
 """Records of one poll, of all partitions together."""
@@ -53,7 +55,9 @@ def new_app(settings: Settings, *, are_ends_exact: bool = True) -> GroupApp:
 
 def _credentials(security: Security) -> Any:
     context = security.ssl_context()
-    if security.protocol.startswith("SASL"):
+    if security.has_sasl and security.mechanism == OAUTHBEARER:
+        return faust.OAuthCredentials(oauth_cb=token_provider(security.oauth), ssl_context=context)
+    if security.has_sasl:
         return faust.SASLCredentials(
             username=security.username,
             password=security.password,

@@ -9,6 +9,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import UnknownTopicOrPartitionError
 
 from stream.events.topics import MESSAGE_BYTES_MAX
+from stream.shell.oauth import token_provider
+from stream.shell.security import OAUTHBEARER
 from stream.shell.settings import Settings
 
 RETRY_BACKOFF_MS = 2
@@ -34,7 +36,12 @@ def client_settings(settings: Settings) -> dict[str, Any]:
         "security_protocol": security.protocol,
         "ssl_context": security.ssl_context(),
     }
-    if security.protocol.startswith("SASL"):
+    if security.has_sasl and security.mechanism == OAUTHBEARER:
+        values |= {
+            "sasl_mechanism": OAUTHBEARER,
+            "sasl_oauth_token_provider": token_provider(security.oauth),
+        }
+    elif security.has_sasl:
         values |= {
             "sasl_mechanism": security.mechanism,
             "sasl_plain_username": security.username,

@@ -2,48 +2,16 @@
 
 from __future__ import annotations
 
-import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
 
-T = TypeVar("T")
+from stream.shell.environment import Environment, SettingError, existing_file, one_of
+from stream.shell.security import Security, read_security
+
+__all__ = ["PARTITIONS_MAX", "SettingError", "Settings", "read_settings"]
 
 PARTITIONS_MAX = 1024
-
-
-class SettingError(ValueError):
-    """A variable of the environment has a value that cannot be."""
-
-    def __init__(self, variable: str, problem: str) -> None:
-        super().__init__(f"{variable}: {problem}")
-        self.variable = variable
-
-
-@dataclass(frozen=True, slots=True)
-class Security:
-    """How to reach the broker: SASL and TLS.
-
-    `protocol` is PLAINTEXT, SSL, SASL_SSL or SASL_PLAINTEXT, as Kafka names them.
-    """
-
-    protocol: str = "PLAINTEXT"
-    mechanism: str = "SCRAM-SHA-512"
-    username: str | None = None
-    password: str | None = field(default=None, repr=False)
-    ca_file: str | None = None
-    certificate_file: str | None = None
-    key_file: str | None = None
-
-    def ssl_context(self) -> ssl.SSLContext | None:
-        """The TLS context, certificates verified; None where the protocol has no TLS."""
-        if self.protocol not in {"SSL", "SASL_SSL"}:
-            return None
-        context = ssl.create_default_context(cafile=self.ca_file)
-        if self.certificate_file is not None:
-            context.load_cert_chain(self.certificate_file, self.key_file)
-        return context
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +56,7 @@ class Settings:
     stall_s: float = 120.0
     source_stall_s: float = 60.0
     log_level: str = "INFO"
-    security: Security = Security()
+    security: Security = field(default_factory=Security)
     segments_at_start: str = "yield"
 
     def topic(self, name: str) -> str:
@@ -104,8 +72,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     SettingError
         Names the variable, what is wrong with its value, and what it may be.
     """
-    read, usual = _Reader(environment), Settings()
-    deliveries = _one_of("auto", "transactional", "plain")
+    read, usual = Environment(environment), Settings()
+    deliveries = one_of("auto", "transactional", "plain")
     return Settings(
         broker=read.text("BROKER", usual.broker, _addresses),
         app=read.text("APP", usual.app, _name),
@@ -114,94 +82,26 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         partitions=read.number("PARTITIONS", usual.partitions, 1, PARTITIONS_MAX),
         topic_prefix=read.text("TOPIC_PREFIX", usual.topic_prefix, _name),
         events_topic=read.text("EVENTS_TOPIC", usual.events_topic, _name),
-        segments=read.optional("SEGMENTS", _existing_file),
+        segments=read.optional("SEGMENTS", existing_file),
         http_host=read.text("HTTP_HOST", usual.http_host, str),
         http_port=read.number("HTTP_PORT", usual.http_port, 0, 65535),
         http_socket=read.optional("HTTP_SOCKET", Path),
         delivery=read.text("DELIVERY", usual.delivery, deliveries),
-        compression=read.optional("COMPRESSION", _one_of("gzip", "snappy", "lz4", "zstd")),
+        compression=read.optional("COMPRESSION", one_of("gzip", "snappy", "lz4", "zstd")),
         replication=read.number("REPLICATION", usual.replication, 0, 16),
         create_topics=read.flag("CREATE_TOPICS"),
         session_timeout_ms=read.number("SESSION_TIMEOUT_MS", 10_000, 500, 300_000),
         commit_interval_max_ms=read.number("COMMIT_INTERVAL_MAX_MS", 100, 0, 10_000),
         batch_records_max=read.number("BATCH_RECORDS_MAX", 2_000, 1, 100_000),
         tick_interval_ms=read.number("TICK_INTERVAL_MS", 250, 10, 60_000),
-        clusters=read.optional("CLUSTERS", _one_of("on", "off")) != "off",
+        clusters=read.optional("CLUSTERS", one_of("on", "off")) != "off",
         cluster_interval_s=read.number("CLUSTER_INTERVAL_S", 300, 1, 86_400),
         stall_s=read.number("STALL_S", 120, 1, 86_400),
         source_stall_s=read.number("SOURCE_STALL_S", 60, 1, 86_400),
-        log_level=read.text("LOG_LEVEL", "INFO", _one_of("DEBUG", "INFO", "WARNING", "ERROR")),
-        security=_security(read),
-        segments_at_start=read.text("SEGMENTS_AT_START", "yield", _one_of("yield", "publish")),
+        log_level=read.text("LOG_LEVEL", "INFO", one_of("DEBUG", "INFO", "WARNING", "ERROR")),
+        security=read_security(read),
+        segments_at_start=read.text("SEGMENTS_AT_START", "yield", one_of("yield", "publish")),
     )
-
-
-def _security(read: _Reader) -> Security:
-    protocols = _one_of("PLAINTEXT", "SSL", "SASL_SSL", "SASL_PLAINTEXT")
-    mechanisms = _one_of("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
-    password_file = read.optional("SASL_PASSWORD_FILE", _existing_file)
-    password = read.optional("SASL_PASSWORD", str)
-    if password_file is not None:
-        password = password_file.read_text(encoding="utf-8").strip()
-    security = Security(
-        protocol=read.text("SECURITY_PROTOCOL", "PLAINTEXT", protocols),
-        mechanism=read.text("SASL_MECHANISM", Security().mechanism, mechanisms),
-        username=read.optional("SASL_USERNAME", str),
-        password=password,
-        ca_file=_path_text(read.optional("TLS_CA_FILE", _existing_file)),
-        certificate_file=_path_text(read.optional("TLS_CERTIFICATE_FILE", _existing_file)),
-        key_file=_path_text(read.optional("TLS_KEY_FILE", _existing_file)),
-    )
-    if security.protocol.startswith("SASL") and None in {security.username, security.password}:
-        needs = "SASL needs SHOAL_SASL_USERNAME and SHOAL_SASL_PASSWORD or _FILE"
-        raise SettingError("SHOAL_SECURITY_PROTOCOL", needs)
-    if security.protocol == "SASL_PLAINTEXT" and not read.flag("ALLOW_PLAINTEXT_PASSWORD"):
-        warns = "sends the password unencrypted; SHOAL_ALLOW_PLAINTEXT_PASSWORD=1 permits that"
-        raise SettingError("SHOAL_SECURITY_PROTOCOL", warns)
-    return security
-
-
-class _Reader:
-    """Reads one variable at a time, and names it when its value cannot be."""
-
-    def __init__(self, environment: Mapping[str, str]) -> None:
-        self._environment = environment
-
-    def optional(self, name: str, parse: Callable[[str], T]) -> T | None:
-        text = self._environment.get(f"SHOAL_{name}", "").strip()
-        if not text:
-            return None
-        try:
-            return parse(text)
-        except ValueError as error:
-            raise SettingError(f"SHOAL_{name}", str(error)) from None
-
-    def text(self, name: str, default: str, parse: Callable[[str], str]) -> str:
-        value = self.optional(name, parse)
-        return default if value is None else value
-
-    def number(self, name: str, default: int, lowest: int, highest: int) -> int:
-        def parse(text: str) -> int:
-            if not text.isascii() or not text.isdigit():
-                raise ValueError(f"{text[:40]!r} is not a whole number")
-            if not lowest <= int(text) <= highest:
-                raise ValueError(f"{text} is not from {lowest} to {highest}")
-            return int(text)
-
-        value = self.optional(name, parse)
-        return default if value is None else value
-
-    def flag(self, name: str) -> bool:
-        return self.optional(name, _one_of("1", "0", "true", "false")) in {"1", "true"}
-
-
-def _one_of(*choices: str) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        if text not in choices:
-            raise ValueError(f"{text[:40]!r} is none of {', '.join(choices)}")
-        return text
-
-    return parse
 
 
 def _name(text: str) -> str:
@@ -217,14 +117,3 @@ def _addresses(text: str) -> str:
         if not host or not colon or not port.isdigit():
             raise ValueError(f"{address[:60]!r} is not host:port")
     return text
-
-
-def _existing_file(text: str) -> Path:
-    path = Path(text)
-    if not path.is_file():
-        raise ValueError(f"there is no file {text[:200]!r}")
-    return path
-
-
-def _path_text(path: Path | None) -> str | None:
-    return None if path is None else str(path)

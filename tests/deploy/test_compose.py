@@ -44,13 +44,15 @@ def named_metrics(expression: str) -> set[str]:
 
 def variables_that_are_read() -> set[str]:
     """Names that the settings ask the environment for, from the source."""
-    tree = ast.parse((ROOT / "stream/shell/settings.py").read_text(encoding="utf-8"))
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    files = [ROOT / "stream/shell" / name for name in ("settings.py", "security.py")]
+    trees = [ast.parse(file.read_text(encoding="utf-8")) for file in files]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    calls = [node for node in nodes if isinstance(node, ast.Call)]
     asked = [
         call.args[0].value
         for call in calls
         if isinstance(call.func, ast.Attribute)
-        and call.func.attr in {"text", "number", "optional", "flag"}
+        and call.func.attr in {"text", "number", "optional", "flag", "path", "secret"}
         and call.args
         and isinstance(call.args[0], ast.Constant)
     ]
