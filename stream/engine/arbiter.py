@@ -43,7 +43,7 @@ WITHHELD = "consent"
 ANYWHERE = ""
 """The channel of an action that names none: it is enough to agree on one of them."""
 
-_REASONS = frozenset({"consent", "definition", "merge"})
+_REASONS = frozenset({"consent", "definition", "erasure", "merge"})
 """Causes of an exit that its action's withdrawal names; all others are the exit itself."""
 
 About = tuple[bytes, Row, Context, int, str, int | None]

@@ -8,7 +8,10 @@ import msgspec
 
 from stream.events.actions import ActionTurned
 from stream.events.changes import Membership, SegmentChanged
-from stream.events.records import Backfill, CustomerEvent, Link, Merge
+from stream.events.records import Alias, Backfill, CustomerEvent, Erase, Link, Merge
+
+Forward = CustomerEvent | Link | Merge | Backfill | Erase | Alias
+"""What a row sends on to another id."""
 
 
 class LogRecord(Protocol):
@@ -64,9 +67,33 @@ class PopulationSnapshot(msgspec.Struct, frozen=True):
     counts: dict[str, dict[int, int]]
 
 
+class Receipt(msgspec.Struct, frozen=True):
+    """That an erasure was done at one id, without a word of whose it is.
+
+    request  as the `Erase` record names it; empty for an id that was found to point to an erased
+             one only when it sent something on
+    kind     erased; suppressed: later events are refused, too; lifted; unlinked: names of the
+             erased were let go; unknown: there was no suppression to lift
+    subject  keyed hash of the id, in hexadecimal digits; `keyed` by a secret of the installation's
+    removed  what there was: row, memberships, actions, links
+    sent_on  to how many other ids the request went on, each of which writes its own receipt
+    """
+
+    request: str
+    kind: str
+    subject: str
+    keyed: bool
+    partition: int
+    time_ms: int
+    removed: dict[str, int]
+    sent_on: int
+
+
 class Counts(msgspec.Struct):
     """The end of every record of a batch: consumed = applied + duplicate + forwarded + control
-    + dead. `late` and the rest are counted besides.
+    + erased + dead. `late` and the rest are counted besides.
+
+    `erased` were of before their customer's erasure, and refused.
     """
 
     consumed: int = 0
@@ -74,6 +101,7 @@ class Counts(msgspec.Struct):
     duplicate: int = 0
     forwarded: int = 0
     control: int = 0
+    erased: int = 0
     dead: int = 0
     late: int = 0
     timers_fired: int = 0
@@ -100,6 +128,7 @@ class Effects:
     withheld     (segment, why) of entries whose action could not start with them
     shadow_changes  of silent definitions, of which nobody is told
     memberships  customer id -> the customer's segments now, or None where nothing is left
+    receipts     of erasures
     """
 
     __slots__ = (
@@ -111,6 +140,7 @@ class Effects:
         "learned",
         "memberships",
         "population",
+        "receipts",
         "rows",
         "shadow_changes",
         "timer_lag_ms",
@@ -123,10 +153,11 @@ class Effects:
         self.actions: list[ActionTurned] = []
         self.counts = Counts()
         self.dead: list[DeadRecord] = []
-        self.forwards: list[tuple[str, CustomerEvent | Link | Merge | Backfill]] = []
+        self.forwards: list[tuple[str, Forward]] = []
         self.learned: list[LearnPoint] = []
         self.memberships: dict[str, Membership | None] = {}
         self.population: list[PopulationSnapshot] = []
+        self.receipts: list[Receipt] = []
         self.rows: dict[bytes, bytes | None] = {}
         self.timer_lag_ms = 0
         self.withheld: list[tuple[str, str]] = []
@@ -149,6 +180,7 @@ class Effects:
         self.learned += later.learned
         self.memberships.update(later.memberships)
         self.population += later.population
+        self.receipts += later.receipts
         self.rows.update(later.rows)
         self.timer_lag_ms = max(self.timer_lag_ms, later.timer_lag_ms)
 

@@ -17,10 +17,10 @@ from stream.engine.hysteresis import settle, unfinished
 from stream.engine.settings import SHARED_TARGETS_MAX, TARGETS_KEPT_MAX, WAYS_MAX
 from stream.engine.store import RowStore
 from stream.engine.telling import Moment
-from stream.events.records import PATH_MAX, Backfill, CustomerEvent, Link, Merge
+from stream.events.records import PATH_MAX, Alias, Backfill, CustomerEvent, Link, Merge
 from stream.state.codec import NewerRowError, pack, unpack
 from stream.state.fold import deadline_ms
-from stream.state.merge import merge
+from stream.state.merge import ALIASES_MAX, merge
 from stream.state.row import Row, Voice
 
 
@@ -38,7 +38,7 @@ class Identity:
         self.decider = decider
 
     def forward(
-        self, key: bytes, row: Row, record: CustomerEvent | Link | Merge | Backfill
+        self, key: bytes, row: Row, record: CustomerEvent | Link | Merge | Alias | Backfill
     ) -> bool:
         """Send the record on to where the row points; False where the row must take it itself.
 
@@ -55,6 +55,15 @@ class Identity:
         on = msgspec.structs.replace(record, path=(*record.path, customer))
         self.decider.effects.forwards.append((row.forward_to, on))
         return True
+
+    def take(self, key: bytes, row: Row, record: Link | Merge | Alias) -> None:
+        """Take what says that two ids are one person."""
+        if isinstance(record, Link):
+            self.link(key, row, record)
+        elif isinstance(record, Merge):
+            self.merge(key, row, record)
+        else:
+            self.note(key, row, record)
 
     def link(self, key: bytes, row: Row, link: Link) -> None:
         """The id is `link.target`: send the row's state there, and forward from now on."""
@@ -75,7 +84,42 @@ class Identity:
         if row.forward_to is None and row.events:
             self.decider.advance(key, row, link.time_ms)
             self._send_state(key, row, link)
+        else:
+            self._send_name(key.decode(), link)
         _point(row, link.target, link.time_ms)
+
+    def _send_name(self, source: str, link: Link) -> None:
+        """Say that this id points there, where no state does."""
+        alias = Alias(
+            source=source, time_ms=link.time_ms, received_ms=link.received_ms, path=(source,)
+        )
+        self.decider.effects.forwards.append((link.target, alias))
+
+    def note(self, key: bytes, row: Row, record: Alias) -> None:
+        """Keep the name of an id that points here, or have an alias keep it where there is no room.
+
+        Nothing is decided by it.
+        """
+        counts, customer = self.decider.effects.counts, key.decode()
+        if record.kept and row.forward_to not in record.path:
+            counts.duplicate += 1  # it points elsewhere by now, and is no part of that tree
+        elif not record.kept and row.forward_to is not None and self.forward(key, row, record):
+            counts.forwarded += 1
+        elif record.source == customer or record.source in row.aliases:
+            counts.duplicate += 1
+        elif len(row.aliases) < ALIASES_MAX:
+            row.aliases.append(record.source)
+            counts.applied += 1
+        else:
+            self._send_down(customer, row, record)
+            counts.forwarded += 1
+
+    def _send_down(self, customer: str, row: Row, record: Alias) -> None:
+        """Have the latest alias keep a further name: eight of 64 make 512 for one customer."""
+        if len(record.path) >= PATH_MAX:
+            raise PathTooLongError(f"handed down {PATH_MAX} times")
+        on = msgspec.structs.replace(record, kept=True, path=(*record.path, customer))
+        self.decider.effects.forwards.append((row.aliases[-1], on))
 
     def _send_state(self, key: bytes, row: Row, link: Link) -> None:
         """Exit all segments, then hand the state over and keep none."""
@@ -131,7 +175,13 @@ class Identity:
         counts.applied += 1
         decider.advance(key, row, record.time_ms)
         stays = unfinished(other)
-        merge(row, other, record.source, key.decode())
+        names, customer = (record.source, *other.aliases), key.decode()
+        merge(row, other, record.source, customer)
+        for name in names:
+            if name != customer and name not in row.aliases:
+                at_ms, received_ms = record.time_ms, record.received_ms
+                alias = Alias(source=name, time_ms=at_ms, received_ms=received_ms)
+                self._send_down(customer, row, alias)
         row.time_ms = max(row.time_ms, other.time_ms, record.time_ms)
         context = decider.timeline.of(row.activation)
         row.timer_ms = deadline_ms(row)

@@ -9,6 +9,7 @@ from stream.engine.effects import EngineStateError
 META_KEY = b"\0meta"
 POPULATION_KEY = b"\0population"
 VERSION_PREFIX = b"\0version/"
+ERASED_PREFIX = b"\0erased/"
 """Changelog keys that no customer can have: ids hold no NUL (decoding refuses it)."""
 
 META_FORMAT = 1

@@ -22,8 +22,10 @@ from stream.engine.effects import (
     PopulationSnapshot,
     UnreadableVersionError,
 )
+from stream.engine.erasure import Erasure
 from stream.engine.identity import Identity
 from stream.engine.meta import (
+    ERASED_PREFIX,
     META_KEY,
     POPULATION_KEY,
     VERSION_PREFIX,
@@ -33,7 +35,7 @@ from stream.engine.meta import (
     unpack_meta,
 )
 from stream.engine.passage import Passage
-from stream.engine.rebuild import Rebuild
+from stream.engine.relations import Relations
 from stream.engine.row_index import index_rows
 from stream.engine.settings import (
     SWEEP_PER_RECORD,
@@ -46,10 +48,7 @@ from stream.engine.store import RowStore
 from stream.engine.timeline import Timeline
 from stream.events.changes import Membership
 from stream.events.records import (
-    Backfill,
     CustomerEvent,
-    Link,
-    Merge,
     OrderCompleted,
     Record,
     Tick,
@@ -75,7 +74,8 @@ class PartitionEngine:
         self.decider = Decider(settings, self.timeline)
         self.identity = Identity(self.store, self.decider)
         self.passage = Passage(self.store, self.timers, self.timeline, self.decider)
-        self.rebuild = Rebuild(self.passage, self.identity)
+        self.erasure = Erasure(self.store, self.decider, partition, settings.erasure_secrets)
+        self.relations = Relations(self.passage, self.identity, self.erasure)
         self.days = Days(self.decider)
         self._committed = pack_meta(self.meta)
 
@@ -110,6 +110,8 @@ class PartitionEngine:
             self.days.restore(value)
         elif key.startswith(VERSION_PREFIX):
             self.passage.restore(key, value)
+        elif key.startswith(ERASED_PREFIX):
+            self.erasure.restore(key, value)
 
     def restored(self) -> None:
         """Stand where the restored records say: `index`, whole."""
@@ -130,6 +132,7 @@ class PartitionEngine:
                 f"the changelog is of incarnation {self.meta.incarnation!r}, "
                 f"this worker is set to {self.settings.incarnation!r}; set SHOAL_INCARNATION to it"
             )
+        self.erasure.check()
         contexts = self.timeline.contexts.values()
         silent = any(one.pack is not None and one.pack.has_silent for one in contexts)
         self.decider.members = yield from index_rows(self.store, self.timers, counts_shadows=silent)
@@ -223,10 +226,8 @@ class PartitionEngine:
             return
         elif key is None:
             raise EngineStateError("a customer record has no key")
-        elif isinstance(decoded, Link | Merge):
-            self._join(key, decoded)
-        elif isinstance(decoded, Backfill):
-            self.rebuild.take(key, decoded, self.meta.clock_ms)
+        else:
+            self.relations.take(key, decoded, self.meta.clock_ms)
         if self.meta.backlog_ms:
             self._fire_due(TIMERS_PER_RECORD)
         if self.passage.is_open:
@@ -239,30 +240,6 @@ class PartitionEngine:
             self.passage.announce(self.meta, record)
         self.decider.effects.counts.control += 1
 
-    def _row(self, key: bytes, time_ms: int) -> Row:
-        """The row of a key, begun at `time_ms` where there is none."""
-        row = self.store.get(key)
-        if row is None:
-            if key.startswith(b"\0") or not key.decode():
-                raise EngineStateError("a key that no customer can have")
-            row = Row(activation=self.timeline.at(time_ms).number)
-            self.store.add(key, row)
-        elif self.passage.is_open:
-            self.passage.cross_row(key, row)
-        return row
-
-    def _join(self, key: bytes, record: Link | Merge) -> None:
-        """Take what says that two ids are one person."""
-        row = self._row(key, record.time_ms)
-        self.store.touch(key, row)
-        timer_ms = row.timer_ms
-        if isinstance(record, Link):
-            self.identity.link(key, row, record)
-        else:
-            self.identity.merge(key, row, record)
-        if row.timer_ms != timer_ms:
-            self.timers.schedule(key, row.timer_ms)
-
     def _event(self, key: bytes, event: CustomerEvent) -> None:
         """Fold one event: timers due by then first, then the row, then what reads it.
 
@@ -273,8 +250,10 @@ class PartitionEngine:
         counts = decider.effects.counts
         time_ms = event.time_ms
         row = store.get(key)
+        if (row is None or time_ms < row.time_ms) and self.erasure.refuses(key, time_ms, event):
+            return
         if row is None or self.passage.is_open:
-            row = self._row(key, time_ms)
+            row = self.relations.row(key, time_ms)
         if row.forward_to is not None and self.identity.forward(key, row, event):
             counts.forwarded += 1
             return
@@ -374,6 +353,7 @@ class PartitionEngine:
         rows.update(self.store.commit())
         rows.update(self.days.take_written())
         rows.update(self.passage.take_written())
+        rows.update(self.erasure.take_written())
         self.meta.deltas = self.decider.deltas
         self._committed = pack_meta(self.meta)
         for key, row in self.decider.changed.items():
@@ -391,6 +371,7 @@ class PartitionEngine:
                 self.timers.schedule(key, row.timer_ms)
         self.passage.take_written()
         self.days.take_written()
+        self.erasure.rollback()
         self.days.histograms, self.passage.contents = histograms, dict(contents)
         self.decider.members = dict(members)
         self._load_meta()

@@ -13,6 +13,7 @@ within one lateness of where the log begins.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -26,8 +27,10 @@ from stream.engine.store import RowStore
 from stream.engine.timeline import Timeline
 from stream.engine.versions import DEFINITIONS, goes_on
 from stream.events.records import (
+    Alias,
     Backfill,
     CustomerEvent,
+    Erase,
     Link,
     Merge,
     Record,
@@ -188,6 +191,9 @@ class PastRows:
             decoded = _decoded(record)
             if decoded is None or isinstance(decoded, Tick | Version | Backfill):
                 continue
+            if isinstance(decoded, Erase):
+                self._store.remove(record.key)
+                continue
             row = self._store.get(record.key)
             if row is None:
                 row = Row()
@@ -197,6 +203,9 @@ class PastRows:
                 self._link(record, row, decoded)
             elif isinstance(decoded, Merge):
                 self._merge(record, row, decoded)
+            elif isinstance(decoded, Alias):
+                with suppress(PathTooLongError):
+                    self._identity.note(record.key, row, decoded)
             elif type(decoded) in FOLDS:
                 self._event(record, row, decoded)
         self._store.commit()
@@ -240,7 +249,7 @@ class PastRows:
         windows, first_ms = row.windows, row.first_ms
         self._decider.effects.forwards.clear()
         self._identity.link(record.key, row, link)
-        if self._decider.effects.forwards and windows:
+        if windows and any(isinstance(sent, Merge) for _, sent in self._decider.effects.forwards):
             source = record.key.decode()
             past = self._backfill(source, windows, first_ms, link.time_ms)
             self._sent.append((link.target.encode(), past))

@@ -34,9 +34,12 @@ WAYS_MAX = 8
 class EngineSettings(msgspec.Struct, frozen=True):
     """`incarnation` names this run of the pipeline over the log: it is part of every change id.
 
-    `hot_rows_max` bounds the live rows of an engine; no change depends on it.
+    `hot_rows_max` bounds the live rows of an engine; no change depends on it. Nor does one on
+    `erasure_secrets`, by which erased ids are recognised, the newest first; None: it does not
+    matter that some may be missing, since what is decided here goes nowhere.
     """
 
     shop: str = "shop"
     incarnation: str = "1"
     hot_rows_max: int = HOT_ROWS_MAX
+    erasure_secrets: tuple[bytes, ...] | None = None

@@ -23,7 +23,7 @@ class RowStore:
     while it is in the older half is young again.
     """
 
-    __slots__ = ("_hot", "_hot_half", "_warm", "dirty", "packed")
+    __slots__ = ("_hot", "_hot_half", "_removed", "_warm", "dirty", "packed")
 
     def __init__(self, hot_rows_max: int = HOT_ROWS_MAX) -> None:
         self.packed: dict[bytes, bytes] = {}
@@ -31,6 +31,7 @@ class RowStore:
         self._warm: dict[bytes, Row] = {}
         self._hot_half = hot_rows_max // 2
         self.dirty: dict[bytes, Row] = {}
+        self._removed: set[bytes] = set()
 
     def __len__(self) -> int:
         return len(self.packed)
@@ -47,8 +48,10 @@ class RowStore:
     def peek(self, key: bytes) -> Row | None:
         """The row without keeping it hot, for sweeps and reports."""
         row = self._hot.get(key) or self.dirty.get(key) or self._warm.get(key)
-        if row is None and (packed := self.packed.get(key)) is not None:
-            row = unpack(packed)
+        if row is None and key not in self._removed:
+            packed = self.packed.get(key)
+            if packed is not None:
+                row = unpack(packed)
         return row
 
     def add(self, key: bytes, row: Row) -> None:
@@ -59,10 +62,23 @@ class RowStore:
         """The batch has changed the row."""
         self.dirty[key] = row
 
-    def commit(self) -> dict[bytes, bytes]:
-        """Pack what the batch has changed; the changelog's records."""
-        written = {key: pack(row) for key, row in self.dirty.items()}
-        self.packed.update(written)
+    def remove(self, key: bytes) -> None:
+        """End a row; one that is begun again has nothing of it."""
+        self._hot.pop(key, None)
+        self._warm.pop(key, None)
+        self.dirty.pop(key, None)
+        self._removed.add(key)
+
+    def commit(self) -> dict[bytes, bytes | None]:
+        """Pack what the batch has changed; the changelog's records, None for rows that ended."""
+        packed = {key: pack(row) for key, row in self.dirty.items()}
+        written: dict[bytes, bytes | None] = {**packed}
+        if self._removed:
+            for key in self._removed:
+                self.packed.pop(key, None)
+                written.setdefault(key, None)
+            self._removed = set()
+        self.packed.update(packed)
         self._hot.update(self.dirty)
         self.dirty = {}
         if len(self._hot) > self._hot_half:
@@ -82,7 +98,8 @@ class RowStore:
         All live rows go: one that a version passed over without a change is live and not dirty.
         """
         keys = list(self.dirty)
-        self._hot, self._warm, self.dirty = {}, {}, {}
+        keys += self._removed
+        self._hot, self._warm, self.dirty, self._removed = {}, {}, {}, set()
         return keys
 
     def keys(self) -> list[bytes]:

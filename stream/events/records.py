@@ -251,6 +251,38 @@ class Backfill(msgspec.Struct, array_like=True, frozen=True, kw_only=True, gc=Fa
     path: tuple[str, ...] = ()
 
 
+class Erase(msgspec.Struct, array_like=True, frozen=True, kw_only=True, gc=False, tag=43):
+    """The customer of the id in the key is to be forgotten (engine/erasure.py).
+
+    time_ms  up to when: what comes later of what happened before is refused
+    request  names it in receipts; nobody's name
+    refuses  what happens later is refused as well, until a record that `lifts` it
+    of       ids of the person, where it comes from one of them down to those that point there
+    """
+
+    time_ms: int
+    received_ms: int
+    request: str
+    refuses: bool = False
+    lifts: bool = False
+    of: tuple[str, ...] = ()
+    path: tuple[str, ...] = ()
+
+
+class Alias(msgspec.Struct, array_like=True, frozen=True, kw_only=True, gc=False, tag=44):
+    """The id `source` points to the one in the key, and had nothing to hand over.
+
+    A `Merge` says so too. The customer keeps who points there: an erasure must find them all.
+    `kept`: the customer has no room for it, and the id in the key, an alias too, keeps it instead.
+    """
+
+    source: str
+    time_ms: int
+    received_ms: int
+    kept: bool = False
+    path: tuple[str, ...] = ()
+
+
 class Tick(msgspec.Struct, array_like=True, frozen=True, kw_only=True, gc=False, tag=50):
     """The clock of all sources: timers due by `clock_ms` fire."""
 
@@ -295,7 +327,7 @@ CustomerEvent = (
     | ConsentChanged
 )
 Control = Tick | Version
-Record = CustomerEvent | Link | Merge | Backfill | Tick | Version
+Record = CustomerEvent | Link | Merge | Backfill | Erase | Alias | Tick | Version
 
 encode_record: Callable[[Record], bytes] = msgspec.msgpack.Encoder().encode
 decode_record: Callable[[bytes], Record] = msgspec.msgpack.Decoder(Record).decode

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.events.records import PATH_MAX, Link, Merge
+from stream.events.records import PATH_MAX, Alias, Link, Merge
 from stream.state.codec import unpack
 from tests.engine.lane import BUILT_IN, Lane, Turn, definitions, expect_counts_to_add_up
 from tests.state.shopping import DAY, HOUR, MINUTE, START_MS, added, order, page, product
@@ -76,8 +76,12 @@ def test_a_retry_of_an_event_that_was_merged_is_a_duplicate():
 def test_a_link_of_a_row_without_events_sends_no_state():
     lane = Lane(CART)
     lane.put("anon", link("u"))
-    assert lane.forwards == []
+    ((target, sent),) = lane.forwards
+    assert (target, sent.source, type(sent)) == ("u", "anon", Alias)
     assert lane.row("anon").forward_to == "u"
+    lane.deliver()
+    assert lane.row("u").aliases == ["anon"]
+    assert lane.row("u").events == 0
 
 
 def test_a_repeated_link_is_a_duplicate_and_so_is_one_to_itself():
