@@ -118,7 +118,7 @@ def _plan(settings: Settings, args: argparse.Namespace) -> int:
     topics = [
         {
             "name": settings.topic(topic.name),
-            "partitions": topic.partition_count(settings.partitions),
+            "partitions": settings.partition_count(topic),
             "purpose": topic.purpose,
             "settings": topic.configuration(),
             "problem": problems.get(settings.topic(topic.name)),
@@ -157,14 +157,14 @@ def _acls(settings: Settings) -> Iterator[dict[str, str]]:
     for operation in ("Read", "Describe"):
         yield {
             "resource": "group",
-            "name": settings.app,
+            "name": settings.group,
             "operation": operation,
             "pattern": "literal",
         }
     for operation in ("Write", "Describe"):
         yield {
             "resource": "transactional-id",
-            "name": f"shoal-{settings.app}-",
+            "name": f"shoal-{settings.group}-",
             "operation": operation,
             "pattern": "prefixed",
         }

@@ -21,12 +21,18 @@ class SourceState(msgspec.Struct, array_like=True):
     max_time_ms   highest event time seen, or when history ended; 0 for none
     broker_ms     broker's time of the latest record, from which idleness is counted
     event_ms      highest event time seen
+    partitions    of the customers' log; with another number customers have other partitions
+    raw_id        the broker's own id of the raw topic that the offset is of; "": not told
+    log_id        that of the customers' log
     """
 
     next_offset: int = 0
     max_time_ms: int = 0
     broker_ms: int = 0
     event_ms: int = 0
+    partitions: int = 0
+    raw_id: str = ""
+    log_id: str = ""
 
 
 class Announced(msgspec.Struct, array_like=True):

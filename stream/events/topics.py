@@ -32,7 +32,9 @@ class Topic(msgspec.Struct, frozen=True, kw_only=True):
     """One topic's contract.
 
     `partitions` None stands for the number chosen for the installation; `retention_ms` None keeps
-    records for ever, or for a compacted topic the last one of each key.
+    records for ever, or for a compacted topic the last one of each key. `of_run` topics belong to
+    one run over the events, an incarnation: another one has its own beside them. The others are
+    for all, and each is written by one run at a time.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Topic(msgspec.Struct, frozen=True, kw_only=True):
     partitions: int | None = None
     compacted: bool = False
     retention_ms: int | None = None
+    of_run: bool = False
 
     def partition_count(self, partitions: int) -> int:
         """How many partitions it has in an installation with `partitions`."""
@@ -78,12 +81,14 @@ CUSTOMER_EVENTS = Topic(
     purpose="the log that decides: typed records by customer id, ticks, versions",
     access="both",
     retention_ms=28 * DAY_MS,
+    of_run=True,
 )
 CHANGELOG = Topic(
     name="customers-changelog",
     purpose="the newest row of each customer, and where its partition has got to",
     access="both",
     compacted=True,
+    of_run=True,
 )
 CHANGES = Topic(
     name="segment-changes",
@@ -115,6 +120,7 @@ CLOCK = Topic(
     access="both",
     partitions=SINGLE,
     compacted=True,
+    of_run=True,
 )
 LEARNED = Topic(
     name="learned",
@@ -122,6 +128,7 @@ LEARNED = Topic(
     access="both",
     partitions=SINGLE,
     compacted=True,
+    of_run=True,
 )
 DEFINITIONS = Topic(
     name="definitions",
@@ -135,6 +142,7 @@ MODELS = Topic(
     access="both",
     partitions=SINGLE,
     compacted=True,
+    of_run=True,
 )
 REFERENCE = Topic(
     name="reference",
@@ -143,6 +151,9 @@ REFERENCE = Topic(
     partitions=SINGLE,
     compacted=True,
 )
+
+FIRST_RUN = "1"
+"""The incarnation whose topics have no name added."""
 
 TOPICS = (
     EVENTS,

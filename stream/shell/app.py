@@ -24,7 +24,7 @@ def new_app(settings: Settings, *, are_ends_exact: bool = True) -> GroupApp:
     session_s = settings.session_timeout_ms / 1000
     addresses = settings.broker.replace(",", ";kafka://")
     app = GroupApp(
-        settings.app,
+        settings.group,
         broker=f"kafka://{addresses}",
         broker_credentials=_credentials(settings.security),
         broker_session_timeout=session_s,

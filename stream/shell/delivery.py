@@ -91,7 +91,7 @@ class TransactionalDelivery:
 
     def __init__(self, settings: Settings, writer: str, broker_time: BrokerTime) -> None:
         self._settings = settings
-        self._id = f"shoal-{settings.app}-{writer}"
+        self._id = f"shoal-{settings.group}-{writer}"
         self._broker_time = broker_time
         self._producer: Any = None
 
@@ -131,7 +131,7 @@ class TransactionalDelivery:
         for future in sent:
             future.add_done_callback(_hear_error)
         if offsets:
-            await producer.send_offsets_to_transaction(offsets, self._settings.app)
+            await producer.send_offsets_to_transaction(offsets, self._settings.group)
         for ack in await asyncio.gather(*sent):
             self._broker_time.acknowledged(ack)
         await producer.commit_transaction()

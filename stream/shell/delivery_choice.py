@@ -26,7 +26,7 @@ async def has_transactions(settings: Settings) -> bool:
     """Ask the broker for a transactional producer; the embedded broker has none."""
     if settings.delivery != "auto":
         return settings.delivery == "transactional"
-    producer = new_producer(settings, f"shoal-{settings.app}-probe")
+    producer = new_producer(settings, f"shoal-{settings.group}-probe")
     client_log = logging.getLogger("aiokafka.producer.sender")
     level = client_log.level
     client_log.setLevel(logging.CRITICAL)  # its "unexpected error" is what is asked for here

@@ -31,6 +31,7 @@ from faust.transport.consumer import Fetcher
 from faust.transport.drivers import aiokafka as driver
 from mode import Service
 
+from stream.engine.effects import EngineStateError
 from stream.shell.aiokafka_private import bare_fetched, keep_answers
 
 PINS = {"faust-streaming": "0.15.3", "aiokafka": "0.14.0"}
@@ -64,14 +65,14 @@ def check_pins() -> None:
             )
 
 
-class TopicReplacedError(RuntimeError):
+class TopicReplacedError(EngineStateError):
     """A topic is shorter than what was read of it: it has been deleted and made anew."""
 
     def __init__(self, partition: TopicPartition, offset: int, end: int) -> None:
         super().__init__(
             f"{partition.topic}-{partition.partition} ends at offset {end} and has been read up "
-            f"to {offset}: it was deleted and made anew. Start under another SHOAL_APP and "
-            f"SHOAL_TOPIC_PREFIX, or restore the topic"
+            f"to {offset}: it was deleted and made anew, or cut. Put the topic back, or make a new "
+            f"run from the events that there are: shoal rebuild --help"
         )
 
 

@@ -56,6 +56,7 @@ class Group:
         self._events = settings.topic(EVENTS.name)
         self._log = settings.topic(CUSTOMER_EVENTS.name)
         self._clock = settings.topic(CLOCK.name)
+        self._sources = settings.sources
         self._generation = -1
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._clock_task: asyncio.Task[None] | None = None
@@ -95,10 +96,12 @@ class Group:
         """Take up what was dealt."""
         mine = {tp.partition for tp in partitions if tp.topic == self._log}
         raw = {tp.partition for tp in partitions if tp.topic == self._events}
-        if mine != raw:
+        # Of a raw topic that was given more partitions, those wait for the run that knows them.
+        wanted, raw = ({p for p in some if p < self._sources} for some in (mine, raw))
+        if wanted != raw:
             raise RuntimeError(
-                f"partitions {sorted(mine ^ raw)} of {self._events} and {self._log} were dealt to "
-                f"different workers; give both topics the same number of partitions"
+                f"partitions {sorted(wanted ^ raw)} of {self._events} and {self._log} were dealt "
+                f"to different workers; end the workers of other releases in the group"
             )
         if generation != self._generation + 1:
             # A rebalance went by without this worker: somebody else may have had its partitions.

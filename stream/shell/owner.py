@@ -56,6 +56,7 @@ class PartitionOwner:
         self._meter = Meter(shop.metrics, partition)
         self._pace = Pace(shop.settings, shop.owned_count)
         self._raw_tp = TopicPartition(shop.settings.topic(EVENTS.name), partition)
+        self._has_source = partition < shop.settings.sources
         self._log_tp = TopicPartition(shop.settings.topic(CUSTOMER_EVENTS.name), partition)
         self._source = Source(
             shop.new_router(partition), shop.broker_time, lambda: shop.end_proof(self._raw_tp)
@@ -76,7 +77,8 @@ class PartitionOwner:
     @property
     def backlogs(self) -> dict[TopicPartition, Backlog]:
         """Where fetched records go."""
-        return {self._raw_tp: self._source.backlog, self._log_tp: self._log}
+        found = {self._log_tp: self._log}
+        return {self._raw_tp: self._source.backlog, **found} if self._has_source else found
 
     def wake(self) -> None:
         """Hear that there are new records."""
@@ -129,8 +131,9 @@ class PartitionOwner:
                 self._shop.settings, self.partition, engine, self._shop.metrics, self._progressed
             )
         self._learner.resume(await self._shop.newest_summary(self.partition))
+        self._shop.topics.check(self.partition, engine.source)
         self._engine = engine
-        self._source.resume(engine.source)
+        self._source.resume(self._shop.topics.remembered(engine.source))
         self._meter.restored(engine)
         self._reporter.restart()
         logger.info("partition %d restored from %d rows", self.partition, rows)
@@ -144,10 +147,9 @@ class PartitionOwner:
         # Without a source in the meta record there has been no batch: from the beginning.
         raw_from = None if source is None else source.next_offset
         log_from = None if source is None else self._engine.next_offset
-        for tp, backlog, offset in (
-            (self._raw_tp, self._source.backlog, raw_from),
-            (self._log_tp, self._log, log_from),
-        ):
+        offsets = {self._raw_tp: raw_from, self._log_tp: log_from}
+        for tp, backlog in self.backlogs.items():
+            offset = offsets[tp]
             reading = backlog.restart()
             found = await self._shop.read_from(tp, offset, reading)
             if found is None or reading != backlog.reading:
@@ -273,10 +275,10 @@ class PartitionOwner:
         if now_s - self._offsets_s < OFFSETS_INTERVAL_S:
             return {}
         self._offsets_s = now_s
-        return {
-            self._raw_tp: self._source.state().next_offset,
-            self._log_tp: self._engine.next_offset,
-        }
+        folded = {self._log_tp: self._engine.next_offset}
+        if not self._has_source:
+            return folded
+        return {self._raw_tp: self._source.state().next_offset, **folded}
 
 
 async def _wait(event: asyncio.Event, timeout_s: float) -> None:

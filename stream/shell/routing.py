@@ -13,6 +13,7 @@ from typing import Protocol
 import msgspec
 
 from stream.clock import LATENESS_MS
+from stream.engine.effects import EngineStateError
 from stream.engine.meta import SourceState
 from stream.engine.routed import Routed
 from stream.engine.router import Router
@@ -66,7 +67,14 @@ class Source:
         """Route the oldest records before the limit; None when there is nothing to route."""
         if not self.is_ready(limit_ms):
             return None
-        routed = self._router.route(self.backlog.first(records_max), limit_ms)
+        records = self.backlog.first(records_max)
+        if records[0].offset < self._router.next_offset:
+            raise EngineStateError(
+                f"offset {records[0].offset} was routed before, {self._router.next_offset} is "
+                "next: the raw topic was deleted and made anew while it was read; restart the "
+                "worker, which then says what to do"
+            )
+        routed = self._router.route(records, limit_ms)
         self._waiting_ms = routed.waiting_ms
         self.backlog.drop(routed.consumed)
         return routed

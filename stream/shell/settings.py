@@ -6,12 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from stream.events.topics import EVENTS, FIRST_RUN, TOPICS, Topic
 from stream.shell.environment import Environment, SettingError, existing_file, one_of
 from stream.shell.security import Security, read_security
 
 __all__ = ["PARTITIONS_MAX", "SettingError", "Settings", "read_settings"]
 
 PARTITIONS_MAX = 1024
+
+_OF_RUN = frozenset(topic.name for topic in TOPICS if topic.of_run)
+
+MEMORY, ROCKSDB = "memory", "rocksdb"
+
+CACHE_BYTES_MIN = 8 << 20
+CACHE_BYTES_MAX = 1 << 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +29,8 @@ class Settings:
     broker            bootstrap servers, host:port, comma separated
     app               names the consumer group and the transactional ids
     incarnation       names this run over the log; part of every change's id
-    partitions        of every partitioned topic; cannot change while there is state
+    partitions        of every partitioned topic; another number needs another run (`shoal rebuild`)
+    events_partitions  of the raw topic, where those are fewer; 0: as many
     topic_prefix      before every topic's name: several installations on one broker
     events_topic      the raw topic, where the shop already has one
     segments          file with the segment definitions; None: the built-in pack
@@ -29,6 +38,10 @@ class Settings:
     clusters          learn clusters and assign customers to them
     cluster_interval_s  between two cluster models, at least
     http_socket       where to listen instead of host and port; a parent of processes sets it
+    store             where rows are: memory, or rocksdb, on disk with the hot ones in memory
+    store_folder      of the local stores; this worker's alone
+    store_cache_bytes  of memory, for all the stores of this worker together
+    standby           keep the stores of other workers' partitions up as well
     delivery          transactional, plain, or auto: plain where the broker has no transactions
     """
 
@@ -37,6 +50,7 @@ class Settings:
     shop: str = "shop"
     incarnation: str = "1"
     partitions: int = 8
+    events_partitions: int = 0
     topic_prefix: str = ""
     events_topic: str = "events"
     segments: Path | None = None
@@ -58,10 +72,31 @@ class Settings:
     log_level: str = "INFO"
     security: Security = field(default_factory=Security)
     segments_at_start: str = "yield"
+    store: str = MEMORY
+    store_folder: Path | None = None
+    store_cache_bytes: int = 256 << 20
+    standby: bool = False
 
     def topic(self, name: str) -> str:
         """A registered topic's name on this broker."""
-        return self.topic_prefix + (self.events_topic if name == "events" else name)
+        if name == EVENTS.name:
+            return self.topic_prefix + self.events_topic
+        own = name in _OF_RUN and self.incarnation != FIRST_RUN
+        return f"{self.topic_prefix}{name}.{self.incarnation}" if own else self.topic_prefix + name
+
+    @property
+    def group(self) -> str:
+        """The consumer group, and what the transactional ids begin with: each run has its own."""
+        return self.app if self.incarnation == FIRST_RUN else f"{self.app}.{self.incarnation}"
+
+    @property
+    def sources(self) -> int:
+        """Partitions of the raw topic."""
+        return self.events_partitions or self.partitions
+
+    def partition_count(self, topic: Topic) -> int:
+        """How many partitions a registered topic has in this installation."""
+        return self.sources if topic == EVENTS else topic.partition_count(self.partitions)
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -74,12 +109,20 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     """
     read, usual = Environment(environment), Settings()
     deliveries = one_of("auto", "transactional", "plain")
+    partitions = read.number("PARTITIONS", usual.partitions, 1, PARTITIONS_MAX)
+    store, folder = (
+        read.text("STORE", MEMORY, one_of(MEMORY, ROCKSDB)),
+        read.optional("STORE_DIR", Path),
+    )
+    if store == ROCKSDB and folder is None:
+        raise SettingError("SHOAL_STORE_DIR", "SHOAL_STORE=rocksdb needs a folder of its own")
     return Settings(
         broker=read.text("BROKER", usual.broker, _addresses),
         app=read.text("APP", usual.app, _name),
         shop=read.text("SHOP", usual.shop, _name),
         incarnation=read.text("INCARNATION", usual.incarnation, _name),
-        partitions=read.number("PARTITIONS", usual.partitions, 1, PARTITIONS_MAX),
+        partitions=partitions,
+        events_partitions=_sources(read, partitions),
         topic_prefix=read.text("TOPIC_PREFIX", usual.topic_prefix, _name),
         events_topic=read.text("EVENTS_TOPIC", usual.events_topic, _name),
         segments=read.optional("SEGMENTS", existing_file),
@@ -101,7 +144,22 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         log_level=read.text("LOG_LEVEL", "INFO", one_of("DEBUG", "INFO", "WARNING", "ERROR")),
         security=read_security(read),
         segments_at_start=read.text("SEGMENTS_AT_START", "yield", one_of("yield", "publish")),
+        store=store,
+        store_folder=folder if store == ROCKSDB else None,
+        store_cache_bytes=read.number(
+            "STORE_CACHE_BYTES", usual.store_cache_bytes, CACHE_BYTES_MIN, CACHE_BYTES_MAX
+        ),
+        standby=read.flag("STANDBY"),
     )
+
+
+def _sources(read: Environment, partitions: int) -> int:
+    """How many partitions the raw topic has; each is routed by the owner of its number."""
+    sources = read.number("EVENTS_PARTITIONS", 0, 0, partitions)
+    if sources == 1 < partitions:
+        # One partition would be dealt with the clock's, and not with the customers' first one.
+        raise SettingError("SHOAL_EVENTS_PARTITIONS", "give the raw topic 2 partitions at least")
+    return sources
 
 
 def _name(text: str) -> str:

@@ -127,7 +127,7 @@ async def _until_present(admin: Any, names: set[str]) -> None:
 def _finding(
     settings: Settings, topic: Topic, present: dict[str, int], configs: dict[str, dict[str, str]]
 ) -> Finding:
-    name, partitions = settings.topic(topic.name), topic.partition_count(settings.partitions)
+    name, partitions = settings.topic(topic.name), settings.partition_count(topic)
     if name not in present:
         return Finding(topic, name, partitions, is_missing=True, problem="is missing")
     problem = None

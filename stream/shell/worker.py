@@ -24,6 +24,7 @@ from stream.shell.delivery_choice import has_transactions, new_delivery, say_del
 from stream.shell.faust_private import GroupApp, check_pins
 from stream.shell.group import Group
 from stream.shell.health import HealthServer
+from stream.shell.known_topics import KnownTopics, known_topics
 from stream.shell.lag import LagObserver
 from stream.shell.learning import Summaries
 from stream.shell.metrics import Metrics
@@ -62,6 +63,7 @@ class Worker:
         self._failure: BaseException | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._transactional = True
+        self._topics = KnownTopics(settings)
         self._app: GroupApp
         self._group: Group
         self.health: HealthServer
@@ -107,6 +109,8 @@ class Worker:
         if settings.create_topics or not self._transactional:
             await create_topics(settings)
         await require_topics(settings)
+        if self._transactional:
+            self._topics = await known_topics(settings)
         await publish_definitions(settings)
 
     def _wire(self) -> None:
@@ -119,6 +123,7 @@ class Worker:
             new_engine=self._new_engine,
             new_router=self._new_router,
             new_delivery=self._new_delivery,
+            topics=self._topics,
             newest_summary=Summaries(settings).newest,
             end_proof=app.end_proof,
             read_from=app.read_from,

@@ -13,6 +13,7 @@ from stream.engine.router import Router
 from stream.shell.broker_time import BrokerTime
 from stream.shell.delivery import Delivery
 from stream.shell.faust_private import EndProof
+from stream.shell.known_topics import KnownTopics
 from stream.shell.metrics import Metrics
 from stream.shell.settings import Settings
 
@@ -26,6 +27,7 @@ class Workshop:
     """Tools in common.
 
     new_delivery    a delivery for a writer's name, not yet open
+    topics          what the broker said of the topics at the start
     newest_summary  what a partition's learner last told
     end_proof       the newest proof that a partition had been read to its end
     read_from       begin a numbered reading of a partition at an offset; None: no longer ours
@@ -39,6 +41,7 @@ class Workshop:
     new_engine: Callable[[int], PartitionEngine]
     new_router: Callable[[int], Router]
     new_delivery: Callable[[str], Delivery]
+    topics: KnownTopics
     newest_summary: Callable[[int], Awaitable[bytes | None]]
     end_proof: Callable[[TopicPartition], EndProof | None]
     read_from: Callable[[TopicPartition, int | None, int], Awaitable[int | None]]

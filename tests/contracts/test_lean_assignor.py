@@ -81,3 +81,33 @@ def test_the_record_grows_with_members_and_partitions_and_not_with_their_product
     assert sizes[PartitionAssignor, 64] > 12 * sizes[PartitionAssignor, 16]
     assert sizes[LeanAssignor, 64] < 4.5 * sizes[LeanAssignor, 16]
     assert sizes[LeanAssignor, 64] < 64 * 1_000
+
+
+class Uneven(Cluster):
+    """A raw topic with fewer partitions than the customers' log."""
+
+    def partitions_for_topic(self, topic: str) -> set[int]:
+        counts = {"clock": 1, "events": 4}
+        return set(range(counts.get(topic, self._partitions)))
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5])
+def test_a_raw_partition_goes_with_the_log_of_its_number_where_there_are_fewer(count):
+    members = group(LeanAssignor, count)
+    told = {name: one.metadata(TOPICS) for name, one in members.items()}
+    dealt = next(iter(members.values())).assign(Uneven(8), told)
+    for name, one in members.items():
+        one.on_assignment(dealt[name])
+    found = deal(members)
+    log = {name: {tp.partition for tp in tps if tp.topic == "customer-events"}
+           for name, tps in found.items()}  # fmt: skip
+    raw = {name: {tp.partition for tp in tps if tp.topic == "events"}
+           for name, tps in found.items()}  # fmt: skip
+    assert sorted(p for held in log.values() for p in held) == list(range(8))
+    assert raw == {name: {p for p in held if p < 4} for name, held in log.items()}
+    assert max(map(len, log.values())) - min(map(len, log.values())) <= 1
+    # Dealt again without news, everybody keeps what they had.
+    again = {name: one.metadata(TOPICS) for name, one in members.items()}
+    for name, one in next(iter(members.values())).assign(Uneven(8), again).items():
+        members[name].on_assignment(one)
+    assert deal(members) == found

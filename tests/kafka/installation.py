@@ -113,7 +113,7 @@ class Installation:
         admin = new_admin(self.settings)
         await admin.start()
         try:
-            found = await admin.list_consumer_group_offsets(self.settings.app)
+            found = await admin.list_consumer_group_offsets(self.settings.group)
         finally:
             await admin.close()
         return {TopicPartition(*tp): at.offset for tp, at in found.items()}
@@ -149,7 +149,7 @@ class Installation:
 
     def _places(self, topic: str) -> list[TopicPartition]:
         registered = next(t for t in TOPICS if t.name == topic)
-        count = registered.partition_count(self.settings.partitions)
+        count = self.settings.partition_count(registered)
         return [TopicPartition(self.topic(topic), p) for p in range(count)]
 
     def start_worker(self, *words: str, **variables: str) -> WorkerProcess:
