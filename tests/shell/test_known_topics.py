@@ -28,7 +28,9 @@ def test_what_is_remembered_is_what_the_broker_says_and_where_the_source_stands(
 
 
 def test_rows_of_an_older_build_remember_nothing_and_take_the_topics_as_they_are():
-    known().check(2, SourceState(next_offset=7))
+    state = SourceState(next_offset=7)
+    known().check(2, state)
+    assert known().remembered(state).raw_id == "raw-1"
 
 
 def test_a_broker_that_tells_no_ids_is_believed_and_nothing_is_forgotten():
@@ -59,5 +61,7 @@ def test_an_emptied_changelog_is_refused_where_the_group_had_committed():
 
 
 def test_a_first_start_and_one_before_the_first_commit_are_no_loss():
-    KnownTopics(SETTINGS, IDS).check(2, None)
-    KnownTopics(SETTINGS, IDS, {LOG: 0}).check(2, None)
+    for committed in ({}, {LOG: 0}):
+        begun = KnownTopics(SETTINGS, IDS, committed)
+        begun.check(2, None)
+        assert begun.remembered(None).log_id == "log-1"
