@@ -32,6 +32,7 @@ from stream.events.changes import SegmentChanged
 from stream.segments.voice import SILENCE, SIZE_PREFIX, SUPPRESS, Plan, Play
 from stream.state.consents import open_channels, words_of
 from stream.state.row import Row, Spoken, Voice
+from stream.state.shed import shed
 from stream.state.voice import free_ms, note_start
 
 WAITING_MAX = 16
@@ -79,6 +80,7 @@ class Arbiter:
             voice.waiting[segment] = (change.time_ms, until_ms, change.not_before_ms or 0)
             if len(voice.waiting) > WAITING_MAX:
                 plays = _plan(context).plays
+                shed("actions_waiting")
                 del voice.waiting[max(voice.waiting, key=lambda one: _rank(voice, plays, one))]
             if change.withheld:
                 return  # nothing can start by it until there is consent
@@ -179,8 +181,7 @@ class _Turn:
                 del voice.suppressing[segment]
                 self.withdraw(spoken, "suppress", reason)
         for segment in sorted(voice.waiting):
-            play = self.plan.plays[segment]
-            begins_ms = voice.waiting[segment][2]
+            play, begins_ms = self.plan.plays[segment], voice.waiting[segment][2]
             if not play.suppresses or not self.is_large_enough(play):
                 continue
             if begins_ms > self.now_ms:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from stream.engine.versions import CLUSTER_PREFIX, goes_on
+from stream.engine.versions import OWN_PREFIXES, goes_on
 from stream.segments.compiler import Unit
 from stream.segments.pack import Pack
 from stream.segments.rules import CUSTOMER
@@ -17,7 +17,7 @@ def no_longer_told(row: Row, pack: Pack) -> list[str]:
     for name in sorted(row.segments):
         definition = pack.definitions.get(name)
         if definition is None:
-            if not name.startswith(CLUSTER_PREFIX):
+            if not name.startswith(OWN_PREFIXES):
                 found.append(name)
         elif definition.shadow:
             found.append(name)

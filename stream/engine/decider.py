@@ -9,6 +9,7 @@ from stream.engine.arbiter import About
 from stream.engine.crossing import forget_removed, no_longer_told, silent_of, too_many_of
 from stream.engine.evidence import evidence_of, true_instant
 from stream.engine.hysteresis import WAITING, may_turn_ms, waited
+from stream.engine.quarantine import release
 from stream.engine.settings import EngineSettings
 from stream.engine.telling import Moment, Teller, has_behaviour
 from stream.engine.timeline import Timeline
@@ -57,6 +58,10 @@ class Decider(Teller):
         at_ms = due_ms if due_ms < now_ms else None
         if ended:
             self.learn(key, row, context, now_ms, "timer")
+        if row.pace is not None and release(
+            self, Moment(key, row, context, now_ms, "timer", at_ms)
+        ):
+            row.time_ms = now_ms
         pack = context.pack
         if pack is not None:
             parts = SESSIONS if ended else 0

@@ -91,7 +91,7 @@ class Receipt(msgspec.Struct, frozen=True):
 
 class Counts(msgspec.Struct):
     """The end of every record of a batch: consumed = applied + duplicate + forwarded + control
-    + erased + dead. `late` and the rest are counted besides.
+    + erased + dead + quarantined. `late` and the rest are counted besides.
 
     `erased` were of before their customer's erasure, and refused.
     """
@@ -103,10 +103,10 @@ class Counts(msgspec.Struct):
     control: int = 0
     erased: int = 0
     dead: int = 0
+    quarantined: int = 0
     late: int = 0
     timers_fired: int = 0
     timers_pending: int = 0
-    dedupe_shed: int = 0
 
     def add(self, later: Counts) -> None:
         """Add up; what is a level is taken over."""
@@ -127,6 +127,7 @@ class Effects:
     actions      what is said to customers, and no longer
     withheld     (segment, why) of entries whose action could not start with them
     shadow_changes  of silent definitions, of which nobody is told
+    shed         what rows let go of because they are bounded, by part (state/shed.py)
     memberships  customer id -> the customer's segments now, or None where nothing is left
     receipts     of erasures
     """
@@ -143,6 +144,7 @@ class Effects:
         "receipts",
         "rows",
         "shadow_changes",
+        "shed",
         "timer_lag_ms",
         "withheld",
     )
@@ -159,6 +161,7 @@ class Effects:
         self.population: list[PopulationSnapshot] = []
         self.receipts: list[Receipt] = []
         self.rows: dict[bytes, bytes | None] = {}
+        self.shed: dict[str, int] = {}
         self.timer_lag_ms = 0
         self.withheld: list[tuple[str, str]] = []
 
@@ -182,6 +185,8 @@ class Effects:
         self.population += later.population
         self.receipts += later.receipts
         self.rows.update(later.rows)
+        for part, count in later.shed.items():
+            self.shed[part] = self.shed.get(part, 0) + count
         self.timer_lag_ms = max(self.timer_lag_ms, later.timer_lag_ms)
 
 

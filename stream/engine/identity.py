@@ -22,6 +22,7 @@ from stream.state.codec import NewerRowError, pack, unpack
 from stream.state.fold import deadline_ms
 from stream.state.merge import ALIASES_MAX, merge
 from stream.state.row import Row, Voice
+from stream.state.shed import shed
 
 
 class PathTooLongError(ValueError):
@@ -198,4 +199,6 @@ class Identity:
 def _point(row: Row, target: str | None, time_ms: int) -> None:
     """From now on records for the id go there; None: the row takes them itself."""
     row.forward_to = target
+    if len(row.ways) >= WAYS_MAX:
+        shed("ways")
     row.ways = (*row.ways[1 - WAYS_MAX :], (target or "", max(row.time_ms, time_ms)))

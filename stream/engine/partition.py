@@ -2,8 +2,8 @@
 
 What comes out depends on the records and their order alone: not on how they were cut into
 batches, which worker had them, or when. A record either is applied, or is a duplicate, is
-forwarded, is control, or ends as a dead record; one that raises is undone, with what came before
-it in the batch settled first.
+forwarded, is quarantined, is control, or ends as a dead record; one that raises is undone, with
+what came before it in the batch settled first.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from stream.engine.meta import (
     unpack_meta,
 )
 from stream.engine.passage import Passage
+from stream.engine.quarantine import watch
 from stream.engine.relations import Relations
 from stream.engine.row_index import index_rows
 from stream.engine.settings import (
@@ -46,7 +47,6 @@ from stream.engine.settings import (
 )
 from stream.engine.store import RowStore
 from stream.engine.timeline import Timeline
-from stream.events.changes import Membership
 from stream.events.records import (
     CustomerEvent,
     OrderCompleted,
@@ -58,6 +58,7 @@ from stream.events.records import (
 from stream.state.dedupe import is_duplicate, remember
 from stream.state.fold import CONSENT, FOLDS, ORDERS, TIME, deadline_ms, fold
 from stream.state.row import Row
+from stream.state.shed import take_shed
 from stream.timers.queue import TimerQueue
 
 
@@ -197,6 +198,7 @@ class PartitionEngine:
             raise
         except Exception as error:  # noqa: BLE001 put back and dead-lettered, with its reason
             self._rollback(*before)
+            take_shed()
             if len(records) > 1:
                 # Where all were taken, a row does not pack: halves find out whose.
                 known = good or 1 if good < len(records) else len(records) // 2
@@ -205,6 +207,7 @@ class PartitionEngine:
             part.bury(records[0], error)
             self.meta.next_offset = records[0].offset + 1
         part.counts.consumed = len(records)
+        part.shed = take_shed()
         effects.extend(part)
         return len(records)
 
@@ -257,6 +260,9 @@ class PartitionEngine:
         if row.forward_to is not None and self.identity.forward(key, row, event):
             counts.forwarded += 1
             return
+        if row.pace is not None and time_ms < row.pace.until_ms:
+            counts.quarantined += 1
+            return
         message_id = event.message_id
         if is_duplicate(row, message_id):
             counts.duplicate += 1
@@ -271,8 +277,8 @@ class PartitionEngine:
             at_ms = time_ms
         else:
             row.time_ms = time_ms
-        if not remember(row, message_id, time_ms):
-            counts.dedupe_shed += 1
+        if not remember(row, message_id, time_ms) or row.pace is not None:
+            watch(decider, key, row, at_ms)
         parts = fold(row, event)
         counts.applied += 1
         timer_ms = self._decide(key, row, event, parts, at_ms)
@@ -356,10 +362,7 @@ class PartitionEngine:
         rows.update(self.erasure.take_written())
         self.meta.deltas = self.decider.deltas
         self._committed = pack_meta(self.meta)
-        for key, row in self.decider.changed.items():
-            customer = key.decode()
-            now = Membership(customer, dict(row.segments), row.sequence, row.changed_ms)
-            effects.memberships[customer] = now if row.segments else None
+        self.decider.tell_memberships()
 
     def _rollback(
         self, histograms: Histograms, contents: dict[str, Version], members: dict[str, int]

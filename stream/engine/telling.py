@@ -13,7 +13,7 @@ from stream.engine.effects import Effects, LearnPoint
 from stream.engine.hysteresis import remember
 from stream.engine.settings import HISTORIC_AFTER_MS, VALIDITY_MS, EngineSettings
 from stream.engine.versions import CLUSTER_PREFIX, Context
-from stream.events.changes import Leaf, SegmentChanged
+from stream.events.changes import Leaf, Membership, SegmentChanged
 from stream.features.population import bucket_of
 from stream.features.vector import vector
 from stream.segments.compiler import Unit
@@ -110,6 +110,13 @@ class Teller:
             self.arbiter.hear(row, context, change)
             if context.pack is not None and segment in context.pack.sizes:
                 self.count_population(row, context, now_ms)
+
+    def tell_memberships(self) -> None:
+        """Say what the customers of whom a change was told are members of now."""
+        for key, row in self.changed.items():
+            customer = key.decode()
+            now = Membership(customer, dict(row.segments), row.sequence, row.changed_ms)
+            self.effects.memberships[customer] = now if row.segments else None
 
     def _change_id(self, customer: str, sequence: int, *facts: str | int | bool) -> str:
         """The hash by which consumers tell a repeated change: the same log gives the same id."""

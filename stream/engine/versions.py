@@ -23,6 +23,12 @@ PAST = "past"
 CLUSTER_PREFIX = "cluster:"
 """Segments that the learned model decides, by cluster id."""
 
+QUARANTINE = "quarantine:rate"
+"""Who sends more than a person can (quarantine.py)."""
+
+OWN_PREFIXES = (CLUSTER_PREFIX, QUARANTINE)
+"""Segments that no definition can name."""
+
 
 class UnknownVersionError(ValueError):
     """A version of a kind that this build does not know."""
@@ -50,6 +56,8 @@ class Context(msgspec.Struct, frozen=True):
         """The version of what decides a segment."""
         if segment.startswith(CLUSTER_PREFIX):
             return self.model_name
+        if segment == QUARANTINE and self.pack is not None:
+            return self.pack.name
         return "" if self.pack is None else self.pack.versions.get(segment, "")
 
     def stamp_of(self, customer: str, segment: str) -> Assignment:

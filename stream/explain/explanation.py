@@ -8,7 +8,7 @@ from stream.clock import NEVER_MS, rfc3339
 from stream.engine.hysteresis import may_turn_ms
 from stream.engine.settings import EngineSettings
 from stream.engine.timeline import Timeline
-from stream.engine.versions import CLUSTER_PREFIX
+from stream.engine.versions import OWN_PREFIXES
 from stream.explain.ageing import Ageing, copied
 from stream.explain.leaves import LeafState, leaf_state
 from stream.explain.voices import Voices, voices_at
@@ -117,7 +117,7 @@ def explain(
         now_ms=place.now_ms,
         definitions="" if pack is None else pack.name,
         segments=tuple(found[name] for name in names if name in found),
-        learned={n: at for n, at in row.segments.items() if n.startswith(CLUSTER_PREFIX)},
+        learned={n: at for n, at in row.segments.items() if n.startswith(OWN_PREFIXES)},
         is_customer=CUSTOMER in row.shadows if is_asked else None,
         aliases=tuple(row.aliases),
         first_ms=row.first_ms,

@@ -6,14 +6,16 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from stream.state.pace import EVENTS_PER_MINUTE_MAX
+
 Share = Annotated[float, msgspec.Meta(ge=0, le=0.5)]
 """Of customers, kept as a control group."""
 
 Weight = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 
-Name = Annotated[str, msgspec.Meta(pattern=r"^(?!cluster:)[A-Za-z0-9_.:{}-]{1,100}$")]
+Name = Annotated[str, msgspec.Meta(pattern=r"^(?!cluster:|quarantine:)[A-Za-z0-9_.:{}-]{1,100}$")]
 """Of letters, digits and `_ . : -`, and names of `each` in braces; memberships of clusters are
-named `cluster:ID`."""
+named `cluster:ID`, of who is held apart `quarantine:rate`."""
 
 
 class _Said(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -124,6 +126,16 @@ class Consent(_Said, frozen=True):
     traits: dict[str, str] = {}
 
 
+class Quarantine(_Said, frozen=True):
+    """When a customer sends more than a person can, and how long its events are not applied then.
+
+    events_per_minute  more within a minute of event time; 0: there is no quarantine
+    """
+
+    events_per_minute: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = EVENTS_PER_MINUTE_MAX
+    hold: str = "1 * HOUR"
+
+
 class Document(_Said, frozen=True):
     """A definitions file.
 
@@ -142,3 +154,4 @@ class Document(_Said, frozen=True):
     consent_default: Literal["allow", "deny"] = "deny"
     consent: Consent = Consent()
     voice: Voice = Voice()
+    quarantine: Quarantine = Quarantine()

@@ -25,6 +25,7 @@ from stream.segments.first_event import FirstEvent, first_event
 from stream.segments.leaf_code import PAST_PREFIX
 from stream.segments.local_time import zone_of
 from stream.segments.order import CycleError, in_order
+from stream.segments.quarantine import Limit, limit_of
 from stream.segments.rules import CUSTOMER, rules_of
 from stream.segments.source import Source
 from stream.segments.voice import SIZE_PREFIX, Plan, is_member, voice_of
@@ -57,6 +58,7 @@ class Pack:
     measures     what rows keep of past events, by key
     sizes        segments that act from a size on -> the threshold that holds their size
     voice        what may be said to customers, how often and when
+    quarantine   when a customer sends more than a person can
     jitters      over how long the telling of a segment's changes is spread, where it is
     collectors   for each record that some measure listens to, what keeps it
     """
@@ -68,7 +70,7 @@ class Pack:
         units: tuple[Unit, ...],
         rules: Sequence[Rule],
         settings: Mapping[str, float],
-        voice: Plan,
+        plans: tuple[Plan, Limit],
     ) -> None:
         self.name = name
         self.document = document
@@ -97,7 +99,7 @@ class Pack:
             self.population_parts |= FEATURES[feature].parts
         places = [(f, value_of(f)) for f in self.percentiles]
         self.population_values = (*places, *((key, is_member(n)) for n, key in self.sizes.items()))
-        self.voice = voice
+        self.voice, self.quarantine = plans
         self.decide_everything = compile_decision(units, self.everything)
         self.decide_by_population = compile_decision(units, self.by_population)
         self._touched: dict[int, Decide | None] = {}
@@ -220,8 +222,9 @@ def load_pack(content: bytes, file: str = "definitions") -> Pack:
     settings = source.settings(document)
     rules = rules_of(source, document, settings)
     voice = voice_of(source, document, settings)
+    limit = limit_of(source, document, settings)
     units = _units(source, document, rules)
-    return Pack(pack_name(content), document, units, rules, settings, voice)
+    return Pack(pack_name(content), document, units, rules, settings, (voice, limit))
 
 
 def _units(source: Source, document: Document, rules: list[Rule]) -> tuple[Unit, ...]:

@@ -28,6 +28,7 @@ from stream.segments.definition import (
     Control,
     Definition,
     Document,
+    Quarantine,
     Success,
     Variant,
     Voice,
@@ -55,6 +56,7 @@ _FIELDS = {
     "variants": Variant.__struct_fields__,
     "control": Control.__struct_fields__,
     "voice": Voice.__struct_fields__,
+    "quarantine": Quarantine.__struct_fields__,
     "consent": Consent.__struct_fields__,
 }
 
@@ -64,7 +66,8 @@ _VALUES = {"settings": (int, float, str), "categories": (str, list)}
 _TAKEN = frozenset({*UNITS, "true", "false"})
 _KEYS = frozenset({"tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"})
 _HINTS = {
-    "matching regex": "a name is 1 to 100 letters, digits and _ . : - and not cluster:...",
+    "matching regex": "a name is 1 to 100 letters, digits and _ . : - and not cluster:... or "
+    "quarantine:...",
     "missing required": "write one",
     "Expected `str | array": "write a text, or a list of texts",
     "Expected `array": "write a list",

@@ -41,6 +41,8 @@ class Meter:
             self._observe_age(RAW, batch.oldest_raw_ms, broker_ms)
         if batch.effects is not None:
             self._count_folded(batch.effects)
+            for part, count in batch.effects.shed.items():
+                self._metrics.shed.labels(part).inc(count)
             self._observe_age(LOG, batch.oldest_logged_ms, broker_ms)
             if broker_ms is not None:
                 self._observe_changes(batch.effects, broker_ms)
@@ -64,7 +66,7 @@ class Meter:
         metrics.forwarded.inc(counts.forwarded)
         metrics.control.labels(LOG).inc(counts.control)
         metrics.late.inc(counts.late)
-        metrics.dedupe_shed.inc(counts.dedupe_shed)
+        metrics.quarantined.inc(counts.quarantined)
         metrics.timers_fired.inc(counts.timers_fired)
         metrics.timers_pending.labels(self._label).set(counts.timers_pending)
         for dead in effects.dead:

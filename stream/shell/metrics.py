@@ -2,7 +2,7 @@
 
 Units are base units; counters end in `_total`. No label has a customer in it, and what belongs
 to a partition is removed when the partition goes. The identity that must hold of the log:
-consumed = applied + duplicate + forwarded + control + dead.
+consumed = applied + duplicate + forwarded + control + dead + quarantined.
 """
 
 from __future__ import annotations
@@ -62,7 +62,12 @@ class Metrics:
         self.skew_corrected = self._counter("clock_skew_corrected", "Events of a client clock off")
         self.clamped = self._counter("future_clamped", "Events from the future, clamped")
         self.cut = self._counter("events_cut", "Events with parts beyond their bounds left out")
-        self.dedupe_shed = self._counter("dedupe_shed", "Message ids forgotten early for room")
+        self.quarantined = self._counter(
+            "records_quarantined", "Events of customers who send more than a person can"
+        )
+        self.shed = self._counter(
+            "row_shed", "What rows let go of because they are bounded", "part"
+        )
         self.lost = self._counter(
             "records_lost", "Records that retention deleted before they were read", "topic"
         )

@@ -12,6 +12,7 @@ from typing import Final
 from stream.events.records import CartAdded, CartRemoved, CartViewed, CheckoutStepped, Item
 from stream.state.looks import look_again
 from stream.state.row import Browse, Cart, CartLine, Checkout, Row
+from stream.state.shed import shed
 
 CART_LINES_MAX: Final = 50
 """Lines kept of a cart; the one changed longest ago is shed for a new one."""
@@ -46,6 +47,7 @@ def add_to_cart(row: Row, event: CartAdded) -> None:
         if len(cart.lines) >= CART_LINES_MAX:
             oldest = min(cart.lines, key=lambda k: (cart.lines[k].time_ms, k))
             cart.items -= cart.lines.pop(oldest).quantity
+            shed("cart_lines")
         cart.lines[key] = CartLine(quantity, event.item.price_micros or 0, time_ms)
     else:
         line.quantity += quantity
@@ -83,6 +85,8 @@ def view_cart(row: Row, event: CartViewed) -> None:
         if cart is None:
             cart = row.cart = Cart()
         cart.lines = {}
+        if len(event.items) > CART_LINES_MAX:
+            shed("cart_lines", len(event.items) - CART_LINES_MAX)
         for item in event.items[:CART_LINES_MAX]:
             quantity = max(item.quantity, 1)
             line = cart.lines.get(line_key(item))
@@ -127,6 +131,7 @@ def look_at(row: Row, item: Item, time_ms: int) -> None:
     products = browse.products
     seen_ms = products.get(key)
     if seen_ms is None and len(products) >= BROWSE_PRODUCTS_MAX:
+        shed("products_viewed")
         oldest = min(products, key=lambda k: (products[k], k))
         if time_ms < products[oldest]:
             return
@@ -184,6 +189,7 @@ def merge_intent(row: Row, other: Row) -> None:
         for key, at in other.browse.products.items():
             browse.products[key] = max(browse.products.get(key, 0), at)
         while len(browse.products) > BROWSE_PRODUCTS_MAX:
+            shed("products_viewed")
             del browse.products[min(browse.products, key=lambda k: (browse.products[k], k))]
         browse.last_ms = max(browse.last_ms, other.browse.last_ms)
         row.browse = browse
@@ -202,6 +208,8 @@ def _merge_carts(row: Row, other: Row) -> None:
             if mine is not None:
                 line.time_ms = max(line.time_ms, mine.time_ms)
             cart.lines[key] = line
+    if len(cart.lines) > CART_LINES_MAX:
+        shed("cart_lines", len(cart.lines) - CART_LINES_MAX)
     newest = sorted(cart.lines, key=lambda k: (-cart.lines[k].time_ms, k))[:CART_LINES_MAX]
     cart.lines = {key: cart.lines[key] for key in newest}
     cart.items = sum(line.quantity for line in cart.lines.values())

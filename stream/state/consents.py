@@ -19,6 +19,7 @@ from typing import Final
 
 from stream.events import records as r
 from stream.state.row import Row
+from stream.state.shed import shed
 
 CONSENTS_MAX: Final = 32
 """Words kept, 30 bytes each. Beyond them a no takes the place of the oldest yes, and one about
@@ -87,8 +88,10 @@ def say(row: Row, key: str, granted: bool, time_ms: int) -> None:
     words = row.consent
     known = words.get(key)
     if known is None:
-        if len(words) >= CONSENTS_MAX and not _make_room(words, key, granted):
-            return
+        if len(words) >= CONSENTS_MAX:
+            shed("consent_words")
+            if not _make_room(words, key, granted):
+                return
     elif time_ms < known[0] or (time_ms == known[0] and granted):
         return
     words[key] = (time_ms, granted)

@@ -13,6 +13,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from stream.clock import DAY_MS
+from stream.state.shed import shed
 
 if TYPE_CHECKING:
     from stream.state.row import Row
@@ -100,7 +101,7 @@ def is_duplicate(row: Row, message_id: int) -> bool:
 
 
 def remember(row: Row, message_id: int, time_ms: int) -> bool:
-    """Add the id, a new one; False where the bound made ids younger than a day be forgotten."""
+    """Add the id, a new one; False where more than a generation came within a day."""
     ids = row.ids
     if ids is None:
         ids = row.ids = MessageIds()
@@ -115,9 +116,12 @@ def remember(row: Row, message_id: int, time_ms: int) -> bool:
     elif age_ms < DEDUPE_WINDOW_MS and len(known) < ids.limit:
         known[message_id] = None
         return True
+    is_early = age_ms < DEDUPE_WINDOW_MS
+    if is_early and ids.older:
+        shed("message_ids", len(ids.older) // ID_BYTES)
     row.ids_since_ms = time_ms
     ids.turn(keeps=age_ms < 2 * DEDUPE_WINDOW_MS)[message_id] = None
-    return age_ms >= DEDUPE_WINDOW_MS
+    return not is_early
 
 
 def merge_ids(row: Row, other: Row) -> None:
@@ -131,6 +135,9 @@ def merge_ids(row: Row, other: Row) -> None:
     older, young = (MessageIds() if row.ids is None else row.ids).packed()
     their_older, their_young = other.ids.packed()
     row.ids = new_ids(ids_of(older + their_older), ids_of(young + their_young))
+    most = max(len(older) + len(their_older), len(young) + len(their_young)) // ID_BYTES
+    if most > 2 * DEDUPE_IDS_MAX:
+        shed("message_ids", most - 2 * DEDUPE_IDS_MAX)
     row.ids_since_ms = max(row.ids_since_ms, other.ids_since_ms)
 
 

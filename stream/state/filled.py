@@ -12,6 +12,7 @@ import msgspec
 from xxhash import xxh3_64_intdigest
 
 from stream.state.kept import Kept
+from stream.state.shed import shed
 
 FILLED_MAX = 64
 """Pasts remembered of a measure, as many as a row names ids that are the customer; beyond, only
@@ -34,6 +35,7 @@ def note(filled: dict[str, list[int]], measure: str, mark: int) -> bool:
         return False
     marks.append(mark)
     if len(marks) > FILLED_MAX:
+        shed("pasts_filled")
         del marks[0]
     return True
 

@@ -21,8 +21,10 @@ from stream.state.orders import (
     maturity_ms,
     refund_order,
 )
+from stream.state.pace import held_until_ms
 from stream.state.row import Row
 from stream.state.sessions import close, session_end_ms, visit
+from stream.state.shed import shed
 from stream.state.stocks import with_view
 from stream.state.wishes import buy_wishes, fulfil, wish_for
 
@@ -124,6 +126,8 @@ def _identify(row: Row, event: r.Identified) -> None:
                 row.traits[name] = value
         elif len(row.traits) < TRAITS_MAX:
             row.traits[name] = value
+        else:
+            shed("traits")
     agree_by_traits(row, event)
 
 
@@ -171,6 +175,8 @@ def fold(row: Row, event: r.CustomerEvent) -> int:
         seen = row.channels.get(channel)
         if seen is not None or len(row.channels) < CHANNELS_MAX:
             row.channels[channel] = (seen or 0) + 1
+        else:
+            shed("channels")
     sessions = row.sessions
     visit_count = 0 if sessions is None else sessions.count
     if visits and channel not in OFFLINE_CHANNELS:
@@ -192,13 +198,14 @@ def fold(row: Row, event: r.CustomerEvent) -> int:
 
 
 def deadline_ms(row: Row) -> int:
-    """When time alone next changes the row itself: its session ends or an order matures."""
+    """When time alone next changes the row itself: a visit, an order's wait, a quarantine ends."""
     ends_ms = session_end_ms(row.sessions)
     orders = row.orders
     if orders is not None:
         matures_ms = maturity_ms(orders)
-        if matures_ms < ends_ms:
-            return matures_ms
+        ends_ms = min(ends_ms, matures_ms)
+    if row.pace is not None:
+        return min(ends_ms, held_until_ms(row))
     return ends_ms
 
 

@@ -11,6 +11,7 @@ from typing import Final
 from stream.clock import DAY_MS
 from stream.events.records import Item, OrderCompleted
 from stream.state.row import Row
+from stream.state.shed import shed
 
 LOOK_MAX_MS: Final = 7 * DAY_MS
 """A longer look counts as this long, so that one old page does not make a planner."""
@@ -30,6 +31,7 @@ def look_again(looks: dict[str, int], key: str, first_ms: int, time_ms: int) -> 
         began_ms = min(began_ms, known_ms)
     looks[key] = began_ms
     if len(looks) > LOOKS_MAX:
+        shed("first_looks")
         del looks[min(looks, key=lambda each: (looks[each], each))]
 
 
@@ -80,4 +82,5 @@ def merge_looks(row: Row, other: Row) -> None:
             if key in mine:
                 look_again(looks, key, mine[key], at_ms)
     while len(looks) > LOOKS_MAX:
+        shed("first_looks")
         del looks[min(looks, key=lambda each: (looks[each], each))]

@@ -24,6 +24,7 @@ from stream.state.merge_windows import merge_windows
 from stream.state.messages import merge_messages
 from stream.state.row import Row
 from stream.state.sessions import merge_sessions
+from stream.state.shed import shed
 from stream.state.voice import merge_voice
 from stream.state.wishes import merge_wishes
 
@@ -37,7 +38,10 @@ def merge(row: Row, other: Row, source: str, own: str = "") -> None:
     `own` is the id of the row itself, which is no alias of it.
     """
     later_traits = other.traits if other.traits_ms > row.traits_ms else row.traits
-    row.traits = dict(list({**other.traits, **row.traits, **later_traits}.items())[:TRAITS_MAX])
+    traits = {**other.traits, **row.traits, **later_traits}
+    if len(traits) > TRAITS_MAX:
+        shed("traits", len(traits) - TRAITS_MAX)
+    row.traits = dict(list(traits.items())[:TRAITS_MAX])
     row.first_ms = min(row.first_ms or NEVER_MS, other.first_ms or NEVER_MS) % NEVER_MS
     row.last_ms = max(row.last_ms, other.last_ms)
     row.traits_ms = max(row.traits_ms, other.traits_ms)
@@ -45,6 +49,8 @@ def merge(row: Row, other: Row, source: str, own: str = "") -> None:
     for channel, count in other.channels.items():
         if channel in row.channels or len(row.channels) < CHANNELS_MAX:
             row.channels[channel] = row.channels.get(channel, 0) + count
+        else:
+            shed("channels")
     merge_sessions(row, other)
     merge_orders(row, other)
     merge_messages(row, other)

@@ -12,6 +12,7 @@ from stream.state.orders import (
     take_out,
 )
 from stream.state.row import Order, Orders, Row
+from stream.state.shed import shed
 
 _SUMMED = (
     "count",
@@ -72,9 +73,10 @@ def merge_orders(row: Row, other: Row) -> None:
         mine.first_ms, mine.last_ms = standing[0], standing[-1]
         recount_occasions(mine)
     while len(mine.recent) > ORDERS_MAX:
-        shed = mine.recent.pop(0)
-        if not shed.matured and not shed.cancelled:
-            mature(mine, shed)
+        oldest = mine.recent.pop(0)
+        shed("orders")
+        if not oldest.matured and not oldest.cancelled:
+            mature(mine, oldest)
 
 
 def _has_shed(orders: Orders) -> bool:

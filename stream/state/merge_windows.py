@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from stream.state.kept import Buckets, Kept, Steps, Tally, Values
 from stream.state.room import DISTINCT_MAX, STEPS_MAX, within_bits
+from stream.state.shed import shed
 from stream.state.windows import (
     SPAN_BUCKETS_MAX,
     add_step,
@@ -47,6 +48,8 @@ def merge_kept(kept: Kept | None, other: Kept) -> Kept:
             latest = dict(kept.latest)
             for value, at_ms in other.latest.items():
                 latest[value] = max(at_ms, latest.get(value, 0))
+            if len(latest) > DISTINCT_MAX:
+                shed("values", len(latest) - DISTINCT_MAX)
             chosen = sorted(latest, key=lambda each: (latest[each], each))[-DISTINCT_MAX:]
             return Values({value: latest[value] for value in chosen})
         case Steps(), Steps():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from stream.events.records import MessageResponded
 from stream.state.consents import unsubscribe
 from stream.state.row import Messages, Row
+from stream.state.shed import shed
 
 MEDIA_MAX = 8
 """Media (email, push, sms, ...) kept as unsubscribed."""
@@ -39,8 +40,12 @@ def respond(row: Row, event: MessageResponded) -> None:
 
 
 def _unsubscribe(messages: Messages, medium: str) -> None:
-    if medium not in messages.unsubscribed and len(messages.unsubscribed) < MEDIA_MAX:
-        messages.unsubscribed = tuple(sorted((*messages.unsubscribed, medium)))
+    if medium in messages.unsubscribed:
+        return
+    if len(messages.unsubscribed) >= MEDIA_MAX:
+        shed("media")
+        return
+    messages.unsubscribed = tuple(sorted((*messages.unsubscribed, medium)))
 
 
 def merge_messages(row: Row, other: Row) -> None:

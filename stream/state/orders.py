@@ -14,6 +14,7 @@ from stream.clock import DAY_MS, NEVER_MS
 from stream.events.records import Item, OrderCancelled, OrderCompleted, OrderRefunded
 from stream.state.offers import is_on_offer
 from stream.state.row import FirstPurchase, Order, Orders, Row
+from stream.state.shed import shed
 
 ORDERS_MAX: Final = 32
 """Orders kept one by one: 30 bytes each, about three years of a monthly buyer."""
@@ -163,9 +164,10 @@ def _insert(orders: Orders, order: Order) -> None:
         at -= 1
     recent.insert(at, order)
     if len(recent) > ORDERS_MAX:
-        shed = recent.pop(0)
-        if not shed.matured and not shed.cancelled:
-            mature(orders, shed)
+        oldest = recent.pop(0)
+        shed("orders")
+        if not oldest.matured and not oldest.cancelled:
+            mature(orders, oldest)
 
 
 def cancel_order(row: Row, event: OrderCancelled) -> None:

@@ -186,6 +186,17 @@ class Voice(msgspec.Struct, array_like=True, gc=False):
     starts: dict[str, list[int]] = {}
 
 
+class Pace(msgspec.Struct, array_like=True, gc=False):
+    """How fast events come of a customer of whom many came (state/pace.py).
+
+    `count` events of the minute `minute` were applied; none are until `until_ms`, 0: all are.
+    """
+
+    minute: int = 0
+    count: int = 0
+    until_ms: int = 0
+
+
 ROW_FORMAT = 2
 """The first element of a packed row."""
 
@@ -219,6 +230,7 @@ class Row(msgspec.Struct, array_like=True, kw_only=True, gc=False, tag=ROW_FORMA
     wishes      products on the wish list -> since when (state/wishes.py)
     flips       unit -> when time next turns a leaf of it; of live rows alone: None in a packed one,
                 and until all units have been decided again
+    pace        how fast events come, of who had more than 512 within a day
     """
 
     timer_ms: int = NEVER_MS
@@ -260,6 +272,7 @@ class Row(msgspec.Struct, array_like=True, kw_only=True, gc=False, tag=ROW_FORMA
     wishes: dict[str, int] = {}
     flips: dict[int, int] | None = None
     ways: tuple[tuple[str, int], ...] = ()
+    pace: Pace | None = None
 
 
 class Head(msgspec.Struct, array_like=True, gc=False, tag=ROW_FORMAT):

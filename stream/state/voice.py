@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from stream.state.row import Row, Voice
+from stream.state.shed import shed
 
 STARTS_MAX: Final = 32
 """Latest starts kept of a channel, 9 bytes each: the largest number that a cap can name."""
@@ -18,6 +19,7 @@ def note_start(voice: Voice, channel: str, time_ms: int) -> None:
     starts = voice.starts.get(channel)
     if starts is None:
         if len(voice.starts) >= CHANNELS_MAX:
+            shed("voice_channels")
             del voice.starts[min(voice.starts, key=lambda one: (voice.starts[one][-1], one))]
         starts = voice.starts[channel] = []
     starts.append(time_ms)
@@ -45,3 +47,5 @@ def merge_voice(row: Row, other: Row) -> None:
         known = mine.starts.get(channel)
         if known is not None or len(mine.starts) < CHANNELS_MAX:
             mine.starts[channel] = sorted([*(known or ()), *starts])[-STARTS_MAX:]
+        else:
+            shed("voice_channels")

@@ -18,6 +18,7 @@ from typing import NamedTuple
 from stream.clock import DAY_MS, HOUR_MS, MINUTE_MS, NEVER_MS, SECOND_MS
 from stream.state.kept import Buckets, Kept, Steps, Tally, Value, Values
 from stream.state.room import DISTINCT_MAX, STEPS_MAX, kept_text, within_bits
+from stream.state.shed import shed
 
 BUCKETS_MAX = 64
 """Buckets of one length; 19 bytes each in a row at most (number 5, count 5, sum 9), usually 8."""
@@ -109,6 +110,7 @@ def add_value(kept: Kept | None, time_ms: int, value: str, resolution: int) -> V
     latest = kept.latest
     latest[value] = max(at_ms, latest.get(value, 0))
     if len(latest) > DISTINCT_MAX:
+        shed("values")
         # By time, then by value, whatever the order in which they came.
         del latest[min(latest, key=lambda each: (latest[each], each))]
     return kept
@@ -123,6 +125,7 @@ def add_step(
     steps = kept.seconds if is_second else kept.firsts
     insort(steps, time_ms)
     if len(steps) > STEPS_MAX:
+        shed("steps")
         del steps[0]
     for second_ms in reversed(kept.seconds):
         if second_ms <= kept.done_ms:

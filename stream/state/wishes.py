@@ -6,6 +6,7 @@ from typing import Final
 
 from stream.events.records import Item, OrderCompleted
 from stream.state.row import Row
+from stream.state.shed import shed
 
 WISHES_MAX: Final = 20
 """Products kept of a wish list; the one wished for longest ago is shed."""
@@ -24,6 +25,7 @@ def wish_for(row: Row, item: Item, time_ms: int) -> None:
     key = _keys(item)[0]
     wishes[key] = max(time_ms, wishes.get(key, 0))
     if len(wishes) > WISHES_MAX:
+        shed("wishes")
         del wishes[min(wishes, key=lambda each: (wishes[each], each))]
 
 
@@ -48,4 +50,5 @@ def merge_wishes(row: Row, other: Row) -> None:
     for key, at_ms in other.wishes.items():
         wishes[key] = max(at_ms, wishes.get(key, 0))
     while len(wishes) > WISHES_MAX:
+        shed("wishes")
         del wishes[min(wishes, key=lambda each: (wishes[each], each))]

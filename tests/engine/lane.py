@@ -162,5 +162,5 @@ def time_of(record: Record) -> int:
 def expect_counts_to_add_up(counts: Counts) -> None:
     """Every record has one end."""
     ends = counts.applied + counts.duplicate + counts.forwarded + counts.control + counts.dead
-    ends += counts.erased
+    ends += counts.erased + counts.quarantined
     assert counts.consumed == ends

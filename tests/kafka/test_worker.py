@@ -47,6 +47,7 @@ async def test_counts_add_up_to_what_was_consumed(place):
             total(found, "records_applied"),
             total(found, "records_duplicate"),
             total(found, "records_forwarded"),
+            total(found, "records_quarantined"),
         ],
     }.items():
         ends = [*parts, total(found, "records_control", at), total(found, "dead_letters", at)]
