@@ -12,7 +12,7 @@ ARGS ?=
 
 COMPILED := build/compiled
 
-.PHONY: help demo found test test-compiled compiled check lint types schemas bench bench-baseline bench-compare profile chaos clean lock format
+.PHONY: help demo found test test-compiled compiled check lint types schemas bench bench-baseline bench-compare profile chaos chaos-kafka clean lock format
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -86,13 +86,16 @@ profile: $(STAMP) ## where a worker's time goes: flame graph and tables in build
 chaos: $(STAMP) ## long seeded rounds of faults (ARGS="--rounds 1000")
 	@$(BIN)/python -m pytest -m chaos $(ARGS)
 
+chaos-kafka: $(STAMP) ## seeded rounds of faults on a real broker with real workers, and their table (ROUNDS=100 SEED=1 KIND=kill)
+	@$(BIN)/python -m tests.kafka.faults $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SEED),--seed $(SEED)) $(if $(KIND),--kind "$(KIND)") $(ARGS)
+
 format: $(STAMP) ## let ruff lay out the code
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
 lock: $(STAMP) ## resolve the dependencies anew into deploy/*.lock
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-		--no-emit-index-url --no-emit-find-links --upgrade pyproject.toml --output-file deploy/requirements.lock
+		--no-emit-index-url --no-emit-find-links --upgrade --extra rocksdb pyproject.toml --output-file deploy/requirements.lock
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		--no-emit-index-url --no-emit-find-links --upgrade --extra dev --constraint deploy/requirements.lock \
 		pyproject.toml --output-file $(LOCK)

@@ -180,9 +180,14 @@ def hasten_transactions() -> None:
     sender.BACKOFF_OVERRIDE = TRANSACTION_BACKOFF_S
 
 
-def hear_transaction_error(producer: Any) -> None:
-    """Count a failed transaction's error as heard, which aiokafka keeps in a future of its own."""
+def hear_transaction_error(producer: Any) -> BaseException | None:
+    """Count a failed transaction's error as heard, which aiokafka keeps in a future of its own.
+
+    Returns it; None where the transaction has not failed.
+    """
     manager = producer._txn_manager
     ended = manager and manager._transaction_waiter
-    if ended is not None and ended.done() and not ended.cancelled():
-        ended.exception()
+    if ended is None or not ended.done() or ended.cancelled():
+        return None
+    error: BaseException | None = ended.exception()
+    return error

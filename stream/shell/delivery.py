@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from aiokafka import TopicPartition
 from aiokafka.errors import (
+    IllegalOperation,
     InvalidProducerEpoch,
     InvalidProducerIdMapping,
     InvalidTxnState,
@@ -111,8 +112,10 @@ class TransactionalDelivery:
             raise OwnershipLostError(f"{self._id}: {type(error).__name__}") from error
         except _HOPELESS as error:
             raise DeliveryRefusedError(f"{self._id}: {error!r}") from error
-        except (KafkaError, TimeoutError) as error:
-            cause = error.__cause__
+        except (KafkaError, TimeoutError, IllegalOperation) as error:
+            # An operation is illegal when an earlier one has ended the transaction by its error.
+            is_late = isinstance(error, IllegalOperation)
+            cause = hear_transaction_error(self._producer) if is_late else error.__cause__
             if isinstance(cause, _OWNERSHIP_LOST):
                 raise OwnershipLostError(f"{self._id}: {type(cause).__name__}") from error
             raise DeliveryAbortedError(f"{self._id}: {error!r}") from error
@@ -122,14 +125,13 @@ class TransactionalDelivery:
         batches = list(outbox.batches(producer))
         await producer.begin_transaction()
         # No await between the first batches: the broker then learns of all partitions at once.
-        sent = [
-            await producer.send_batch(first, topic, partition=partition)
-            for topic, partition, (first, *_) in batches
-        ]
-        for topic, partition, (_, *rest) in batches:
-            sent += [await producer.send_batch(b, topic, partition=partition) for b in rest]
-        for future in sent:
+        firsts = [(topic, partition, first) for topic, partition, (first, *_) in batches]
+        rests = [(topic, partition, b) for topic, partition, (_, *rest) in batches for b in rest]
+        sent = []
+        for topic, partition, batch in firsts + rests:
+            future = await producer.send_batch(batch, topic, partition=partition)
             future.add_done_callback(_hear_error)
+            sent.append(future)
         if offsets:
             await producer.send_offsets_to_transaction(offsets, self._settings.group)
         for ack in await asyncio.gather(*sent):

@@ -29,6 +29,7 @@ from stream.shell.lag import LagObserver
 from stream.shell.learning import Summaries
 from stream.shell.metrics import Metrics
 from stream.shell.owner import PartitionOwner
+from stream.shell.reconnects import calm_reconnects
 from stream.shell.reference_tail import ReferenceTail
 from stream.shell.settings import Settings
 from stream.shell.time_keeper import TimeKeeper
@@ -82,6 +83,7 @@ class Worker:
         """
         check_pins()
         hasten_transactions()
+        calm_reconnects()
         await self._prepare()
         self._wire()
         async with contextlib.AsyncExitStack() as stack:

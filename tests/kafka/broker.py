@@ -42,11 +42,11 @@ _POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
 _PROPERTIES = """process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}{secure}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}{secure}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}{secure}{behind}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}{secure}{proxied}
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURE:SASL_SSL
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,PROXIED:PLAINTEXT,SECURE:SASL_SSL
 log.dirs={data}
 log.message.timestamp.type=LogAppendTime
 auto.create.topics.enable=false
@@ -92,13 +92,19 @@ class Broker:
         Holds data, configuration and the log of this broker; survives `kill` and `start`.
     is_secure
         Whether it also listens with TLS and passwords, at `secure_address`.
+    proxied_port
+        Of a proxy before the listener at `port_behind_proxy`: who asks there is sent there for all.
     """
 
-    def __init__(self, folder: Path, *, is_secure: bool = False) -> None:
+    def __init__(
+        self, folder: Path, *, is_secure: bool = False, proxied_port: int | None = None
+    ) -> None:
         self.folder = folder
         self.port = 0
         self.secure_port = 0
+        self.port_behind_proxy = 0
         self._is_secure = is_secure
+        self._proxied_port = proxied_port
         self._process: subprocess.Popen[bytes] | None = None
         self._logged_bytes = 0
 
@@ -114,6 +120,10 @@ class Broker:
     def certificate(self) -> Path:
         """What clients of `secure_address` verify it with."""
         return self.folder / "certificate.pem"
+
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
 
     @property
     def pid(self) -> int:
@@ -152,27 +162,39 @@ class Broker:
         self._signal(signal.SIGCONT)
 
     def _format(self, libraries: Path, properties: Path) -> None:
-        self.port, controller, self.secure_port = _free_ports(3)
+        self.port, controller, self.secure_port, self.port_behind_proxy = free_ports(4)
+        is_proxied = self._proxied_port is not None
         text = _PROPERTIES.format(
             port=self.port,
             controller=controller,
             data=self.folder / "data",
             secure=f",SECURE://{self.secure_address}" if self._is_secure else "",
+            behind=f",PROXIED://127.0.0.1:{self.port_behind_proxy}" if is_proxied else "",
+            proxied=f",PROXIED://127.0.0.1:{self._proxied_port}" if is_proxied else "",
         )
         if self._is_secure:
             text += _SECURE_PROPERTIES.format(keystore=self._make_keystore())
-        properties.write_text(text)
+        properties.write_text(text + self.more_properties(controller))
         # An id that begins with "-", as one of 64 does, would be read as an option.
         identity = b"\0" + uuid.uuid4().bytes[1:]
         cluster = base64.urlsafe_b64encode(identity).decode().rstrip("=")
         tool = "kafka.tools.StorageTool"
         words = [*_java(libraries), tool, "format", "-t", cluster, "-c", str(properties)]
+        words += self.format_words()
         done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
         if done.returncode != 0:
             said = (done.stderr or done.stdout)[-500:]
             raise BrokerUnavailableError(
                 f"formatting the data folder failed ({done.returncode}): {said}"
             )
+
+    def more_properties(self, controller: int) -> str:
+        """More lines of its configuration, which outrank those above; `controller` is a port."""
+        return ""
+
+    def format_words(self) -> list[str]:
+        """More words for the tool that formats the data folder."""
+        return []
 
     def _make_keystore(self) -> Path:
         keystore = self.folder / "keystore.p12"
@@ -214,9 +236,10 @@ class Broker:
         self._process = None
 
 
-def new_broker(*, is_secure: bool = False) -> Broker:
+def new_broker(*, is_secure: bool = False, proxied_port: int | None = None) -> Broker:
     """A broker in a new folder under the system's temporary folder, not yet started."""
-    return Broker(Path(tempfile.mkdtemp(prefix="shoal-kafka-")), is_secure=is_secure)
+    folder = Path(tempfile.mkdtemp(prefix="shoal-kafka-"))
+    return Broker(folder, is_secure=is_secure, proxied_port=proxied_port)
 
 
 def discard(broker: Broker) -> None:
@@ -277,7 +300,8 @@ def _java(libraries: Path) -> list[str]:
     return ["java", "-Xmx512m", "-XX:+UseG1GC", *levels, "-cp", f"{libraries}/*"]
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
+    """Ports of this machine that nobody listens on now."""
     sockets = [socket.socket() for _ in range(count)]
     try:
         for each in sockets:

@@ -19,6 +19,8 @@ from typing import Any
 from urllib.error import URLError
 
 from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.admin import RecordsToDelete
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from stream.clock import rfc3339
 from stream.events.topics import TOPICS
@@ -108,6 +110,20 @@ class Installation:
                 found += records
         return sorted(found, key=lambda r: (r.partition, r.offset))
 
+    async def delete_records(self, topic: str) -> None:
+        """Delete all records of a topic, as nothing but an accident does of a compacted one."""
+        policy = next(t for t in TOPICS if t.name == topic).configuration()["cleanup.policy"]
+        await self.configure(topic, {"cleanup.policy": "delete"})
+        places = self._places(topic)
+        admin = new_admin(self.settings)
+        await admin.start()
+        try:
+            # -1: up to the end.
+            await admin.delete_records({tp: RecordsToDelete(before_offset=-1) for tp in places})
+        finally:
+            await admin.close()
+        await self.configure(topic, {"cleanup.policy": policy})
+
     async def committed(self) -> dict[TopicPartition, int]:
         """The offsets that the group has committed, as lag tools see them."""
         admin = new_admin(self.settings)
@@ -158,9 +174,27 @@ class Installation:
         self._workers.append(worker)
         return worker
 
+    async def configure(self, topic: str, values: dict[str, str]) -> None:
+        """Change settings of a topic; those that Shoal does not ask for become the broker's."""
+        registered = next(t for t in TOPICS if t.name == topic)
+        configs = registered.configuration() | values
+        admin = new_admin(self.settings)
+        await admin.start()
+        try:
+            resource = ConfigResource(ConfigResourceType.TOPIC, self.topic(topic), configs=configs)
+            for answer in await admin.alter_configs([resource]):
+                for code, message, *_ in answer.resources:
+                    assert code == 0, message
+        finally:
+            await admin.close()
+
     def end(self) -> None:
         """End all workers; a failed test's report has what they wrote."""
         print(self.logs())
+        self.discard()
+
+    def discard(self) -> None:
+        """End all workers."""
         for worker in self._workers:
             worker.kill()
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
 import time
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -20,6 +21,7 @@ from stream.shell.log_reader import LogReader
 from tests.kafka.installation import Installation, WorkerProcess
 
 DEADLINE_S = 150.0
+SEND_STEP_S = 0.01
 Metas = dict[int, Meta]
 
 
@@ -30,6 +32,7 @@ class Pipeline(Installation):
         super().__init__(*args, **changes)
         self.variables: dict[str, str] = {}
         self.sent: dict[int, int] = {}
+        self.sent_ratio = 0.0
 
     def shoal(self, *words: str) -> str:
         """Run a command of Shoal on this installation to its end; what it printed."""
@@ -44,22 +47,33 @@ class Pipeline(Installation):
         assert done.returncode == 0, f"shoal {' '.join(words)}: {done.stderr[-2000:]}"
         return done.stdout
 
-    def work(self, *words: str) -> WorkerProcess:
-        """Start one more worker; `words` are its options."""
-        return self.start_worker(*words, **self.variables)
+    def work(self, *words: str, **variables: str) -> WorkerProcess:
+        """Start one more worker; `words` are its options, `variables` go before the others."""
+        return self.start_worker(*words, **(self.variables | variables))
 
     async def send_keyed(
-        self, events: Iterable[tuple[bytes, bytes]], *, history_ends: bool
+        self, events: Sequence[tuple[bytes, bytes]], *, history_ends: bool, over_s: float = 0.0
     ) -> None:
-        """Write (key, value) pairs to the raw topic, each to its key's partition, in order."""
-        producer = AIOKafkaProducer(bootstrap_servers=self.settings.broker, linger_ms=5)
+        """Write (key, value) pairs to the raw topic, each to its key's partition, in order.
+
+        Spread evenly over `over_s`, where the broker lets it; `sent_ratio` tells how far it is.
+        """
+        producer = AIOKafkaProducer(
+            bootstrap_servers=self.settings.broker, linger_ms=5, enable_idempotence=True
+        )
         await producer.start()
         topic, partitions = self.topic("events"), self.settings.partitions
+        begun_s = time.monotonic()
         try:
             acks = []
-            for key, value in events:
+            for number, (key, value) in enumerate(events):
+                self.sent_ratio = number / len(events)
+                due_s = begun_s + over_s * self.sent_ratio
+                if due_s - time.monotonic() > SEND_STEP_S:
+                    await asyncio.sleep(due_s - time.monotonic())
                 to = partition_of(key, partitions)
                 acks.append(await producer.send(topic, value, key=key, partition=to))
+            self.sent_ratio = 1.0
             if history_ends:
                 marker = json.dumps({"type": HISTORY_ENDS}).encode()
                 acks += [await producer.send(topic, marker, partition=p) for p in range(partitions)]

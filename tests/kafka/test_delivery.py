@@ -2,6 +2,7 @@
 
 import pytest
 from aiokafka import TopicPartition
+from aiokafka.errors import ProducerFenced
 
 from stream.events.topics import RECORD_BYTES_MAX
 from stream.shell.broker_time import BrokerTime
@@ -66,6 +67,26 @@ async def test_a_second_opener_shuts_the_first_one_out(place):
     assert [r.value for r in await place.read("memberships")] == [b"1", b"2"]
     await first.close()
     await second.close()
+
+
+async def test_who_is_refused_before_all_is_sent_has_lost(place):
+    await place.create()
+    first, second = delivery(place), delivery(place)
+    await first.open()
+    await second.open()
+    begin = first._producer.begin_transaction
+
+    async def begin_and_be_refused() -> None:
+        await begin()
+        with pytest.raises(ProducerFenced):
+            await first._producer.send_and_wait(place.topic("memberships"), b"stale", partition=0)
+
+    first._producer.begin_transaction = begin_and_be_refused
+    with pytest.raises(OwnershipLostError):
+        await first.deliver(outbox(place, ("memberships", 0, b"a", b"stale")), {})
+    await first.close()
+    await second.close()
+    assert await place.read("memberships") == []
 
 
 async def test_what_a_predecessor_left_open_is_ended_and_never_seen(place):

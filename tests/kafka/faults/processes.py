@@ -1,0 +1,126 @@
+"""Faults of workers: killed, ended, frozen, joined, starved of memory and descriptors."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import signal
+from pathlib import Path
+
+from tests.kafka.faults.round import SESSION_MS, Kind, Round
+from tests.kafka.installation import WorkerProcess
+
+ZOMBIE_S = SESSION_MS / 1000 + 1.5
+"""Frozen for so long: the session has ended, and its partitions have been dealt to another."""
+
+SPARE_BYTES = 6 << 20
+"""Of address space that a starved worker may still take."""
+
+
+async def kill(round_: Round) -> None:
+    """One of two is killed; the other one takes over, and a new one joins."""
+    await round_.sent(round_.random.uniform(0.1, 0.6))
+    round_.kill(round_.pick())
+    await round_.start()
+
+
+async def kill_all(round_: Round) -> None:
+    """All are killed at once, twice."""
+    for share in (0.2, 0.6):
+        await round_.sent(share)
+        for worker in [w for w in round_.workers if w.is_alive]:
+            worker.signal(signal.SIGKILL)
+        for worker in [w for w in round_.workers if w.pid not in round_.excused]:
+            round_.kill(worker)
+        round_.workers += [round_.shop.work(), round_.shop.work()]
+        await round_.sent(share + 0.2)
+
+
+async def terminate(round_: Round) -> None:
+    """One of two is asked to end, another one comes, the first of the others ends as well."""
+    await round_.sent(round_.random.uniform(0.1, 0.4))
+    round_.terminate(round_.pick())
+    await round_.start()
+    round_.terminate(round_.pick())
+
+
+async def freeze(round_: Round) -> None:
+    """One is frozen beyond its session, and wakes up as a zombie that its successor shut out."""
+    await round_.sent(round_.random.uniform(0.1, 0.5))
+    zombie = round_.pick()
+    zombie.signal(signal.SIGSTOP)
+    await asyncio.sleep(ZOMBIE_S)
+    zombie.signal(signal.SIGCONT)
+    await round_.sent(0.9)
+    if "is somebody else's now" in zombie.log:
+        round_.notes.append("fenced")
+
+
+async def blink(round_: Round) -> None:
+    """Workers are frozen for less than their session, again and again."""
+    for _ in range(6):
+        await round_.sent(0.05)
+        worker = round_.pick()
+        worker.signal(signal.SIGSTOP)
+        await asyncio.sleep(round_.random.uniform(0.2, SESSION_MS / 1500))
+        worker.signal(signal.SIGCONT)
+
+
+async def scale(round_: Round) -> None:
+    """One worker, then three, then two, under load."""
+    await round_.sent(0.1)
+    await round_.start(2)
+    await round_.sent(0.5)
+    round_.terminate(round_.pick())
+
+
+async def starve_memory(round_: Round) -> None:
+    """One may take no more memory: it ends with a reason, or goes on; nothing counts by half."""
+    await round_.sent(round_.random.uniform(0.1, 0.4))
+    victim = round_.pick()
+    _limit(victim, resource.RLIMIT_AS, _address_space(victim) + SPARE_BYTES)
+    # Whoever works for a new generation needs more than it has.
+    await round_.start()
+
+
+async def starve_descriptors(round_: Round) -> None:
+    """One may open no more connections, and loses those that it has."""
+    await round_.sent(round_.random.uniform(0.1, 0.4))
+    victim = round_.workers[0]
+    _limit(victim, resource.RLIMIT_NOFILE, _open_count(victim))
+    round_.proxy.reset()
+    await round_.sent(0.9)
+    if victim.is_alive:
+        round_.kill(victim)
+
+
+def _address_space(worker: WorkerProcess) -> int:
+    status = Path(f"/proc/{worker.pid}/status").read_text(encoding="ascii")
+    sizes_kb = [int(line.split()[1]) for line in status.splitlines() if "VmSize" in line]
+    return sizes_kb[0] * 1024
+
+
+def _open_count(worker: WorkerProcess) -> int:
+    return len(list(Path(f"/proc/{worker.pid}/fd").iterdir()))
+
+
+def _limit(worker: WorkerProcess, what: int, value: int) -> None:
+    _, hard = resource.prlimit(worker.pid, what)
+    resource.prlimit(worker.pid, what, (value, hard))
+
+
+KINDS = (
+    Kind("kill", "SIGKILL of one of two workers, another joins", kill),
+    Kind("kill all", "SIGKILL of all workers at once, twice", kill_all),
+    Kind("terminate", "SIGTERM of a worker, another joins, SIGTERM of one more", terminate),
+    Kind("freeze", "SIGSTOP beyond the session timeout, then SIGCONT", freeze),
+    Kind("blink", "SIGSTOP for less than the session timeout, six times", blink),
+    Kind("scale", "1 to 3 to 2 workers", scale, workers=1),
+    Kind("memory", "no more memory for one of two workers (RLIMIT_AS)", starve_memory),
+    Kind(
+        "descriptors",
+        "no more file descriptors, and connections reset",
+        starve_descriptors,
+        proxied=1,
+    ),
+)

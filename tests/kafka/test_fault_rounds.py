@@ -1,0 +1,144 @@
+"""A few rounds of `make chaos-kafka`, and what their verdict sees."""
+
+import asyncio
+import dataclasses
+import json
+import time
+from collections.abc import Iterator
+from copy import deepcopy
+
+import pytest
+
+from stream.events.envelope import decode
+from stream.events.records import Link, encode_record
+from tests.kafka.broker import Broker, discard, new_broker
+from tests.kafka.faults.__main__ import line, table
+from tests.kafka.faults.kinds import KINDS
+from tests.kafka.faults.proxy import Proxy
+from tests.kafka.faults.round import Outcome, run_round
+from tests.kafka.faults.verdict import Verdict, compare_changes, input_problems
+from tests.kafka.installation import event
+
+BY_NAME = {kind.name: kind for kind in KINDS}
+
+
+@pytest.fixture(scope="module")
+def ground() -> Iterator[tuple[Broker, Proxy]]:
+    """A broker that rounds may do anything to, and the proxy before it."""
+    with Proxy() as proxy:
+        broker = new_broker(proxied_port=proxy.port)
+        try:
+            broker.start()
+            proxy.target_port = broker.port_behind_proxy
+            yield broker, proxy
+        finally:
+            discard(broker)
+
+
+@pytest.mark.kafka
+@pytest.mark.parametrize(
+    ("name", "seed"), [("freeze", 1), ("kill all", 2), ("both killed", 3), ("lost answers", 4)]
+)
+def test_a_round_of_faults_loses_repeats_and_disorders_nothing(ground, name, seed):
+    outcome = asyncio.run(run_round(BY_NAME[name], *ground, seed))
+    assert outcome.is_clean, line(1, outcome)
+    assert outcome.verdict.raw > 1_000
+    assert outcome.verdict.changes > 100
+
+
+def test_kinds_have_names_of_their_own():
+    assert len(BY_NAME) == len(KINDS)
+
+
+# What the verdict sees
+
+
+def change(customer: str, sequence: int, **data: object) -> dict[str, object]:
+    return {"id": f"{customer}-{sequence}", "subject": customer, "sequence": f"{sequence}"} | data
+
+
+TOLD = [change("anna", 1), change("ben", 1), change("anna", 2), change("anna", 3)]
+
+
+def compared(told: list[dict[str, object]]) -> Verdict:
+    verdict = Verdict()
+    compare_changes(verdict, told, deepcopy(TOLD))
+    return verdict
+
+
+def test_what_is_told_as_it_is_replayed_is_clean():
+    assert compared(deepcopy(TOLD)).is_clean
+
+
+def test_a_change_that_was_not_told_is_lost_and_leaves_a_gap():
+    verdict = compared([c for c in TOLD if c["id"] != "anna-2"])
+    assert (verdict.lost, verdict.disordered) == (["anna-2"], ["anna"])
+
+
+def test_a_change_that_no_replay_tells_is_extra():
+    assert compared([*TOLD, change("ben", 2)]).extra == ["ben-2"]
+
+
+def test_a_change_that_is_told_twice_is_repeated_and_in_order():
+    verdict = compared([*TOLD, TOLD[0]])
+    assert (verdict.repeated, verdict.disordered) == (["anna-1"], [])
+
+
+def test_a_change_with_another_payload_differs():
+    assert compared([*TOLD[:3], TOLD[3] | {"cause": "timer"}]).differing == ["anna-3"]
+
+
+def test_changes_that_swap_their_places_are_disordered():
+    assert compared([TOLD[0], TOLD[1], TOLD[3], TOLD[2]]).disordered == ["anna"]
+
+
+@dataclasses.dataclass
+class Stored:
+    key: bytes | None
+    value: bytes
+    timestamp: int
+
+
+def stored_views(count: int) -> list[Stored]:
+    now_ms = int(time.time() * 1000)
+    return [Stored(None, event("anna", n, now_ms + n), now_ms) for n in range(count)]
+
+
+def routed(raw: list[Stored]) -> list[Stored]:
+    calls = [decode(record.value, record.timestamp, None) for record in raw]
+    return [Stored(call.key.encode(), encode_record(call.record), 0) for call in calls]
+
+
+def test_a_log_with_each_raw_event_once_in_order_is_clean():
+    raw = stored_views(3)
+    link = Stored(b"anon", encode_record(Link(target="anna", time_ms=1, received_ms=1)), 0)
+    assert input_problems([*raw, Stored(None, b"{", 0)], [*routed(raw), link], 1) == []
+
+
+def test_raw_events_that_are_missing_doubled_or_swapped_in_the_log_are_seen():
+    raw = stored_views(3)
+    log = routed(raw)
+    assert input_problems(raw, log[1:], 0) == [
+        "of the raw events 1 are lost and 0 are extra in the log"
+    ]
+    assert input_problems(raw, [*log, log[0]], 0) == [
+        "of the raw events 0 are lost and 1 are extra in the log"
+    ]
+    assert input_problems(raw, log[::-1], 0) == [
+        "the events of 1 customers are not in their order in the log"
+    ]
+
+
+def test_a_raw_record_that_is_no_event_and_no_dead_letter_is_missed():
+    raw = [Stored(None, json.dumps([]).encode(), 0)]
+    assert input_problems(raw, [], 0) == ["1 raw records cannot be decoded, 0 are dead letters"]
+
+
+def test_a_red_round_says_how_to_repeat_it():
+    verdict = Verdict(raw=10, changes=3, lost=["anna-2"])
+    outcome = Outcome("kill all", 17, verdict, 3.0, {"caught up": 1.0}, 0, [])
+    said = line(1, outcome)
+    assert "RED" in said
+    assert "1 lost: anna-2" in said
+    assert 'make chaos-kafka ROUNDS=1 SEED=17 KIND="kill all"' in said
+    assert "| **all** | 1 | 3 | 1 | 0 | 0 | 1 |" in table([outcome])
