@@ -20,6 +20,7 @@ from stream.clock import InvalidTimeError, instant_ms
 from stream.engine.effects import StoredRecord
 from stream.events.decoded import Decoded
 from stream.events.envelope import RejectedEventError, decode
+from stream.events.erasures import ErasureAskedError
 from stream.events.reference import InvalidReferenceError, ReferenceBook
 from stream.segments.source import DefinitionError
 from stream.shell.definition_file import read_definitions
@@ -80,10 +81,13 @@ class EventFiles:
     lines     that were read and hold something
     rejected  reason -> how many
     examples  the first few, with file and line
+    erasures  what asks to erase somebody, where it is to be carried out; else it is rejected too
     """
 
-    def __init__(self, reference: ReferenceBook | None) -> None:
+    def __init__(self, reference: ReferenceBook | None, *, takes_erasures: bool = False) -> None:
         self.reference = reference
+        self._takes_erasures = takes_erasures
+        self.erasures: list[ErasureAskedError] = []
         self.lines = 0
         self.rejected: Counter[str] = Counter()
         self.examples: list[str] = []
@@ -101,7 +105,10 @@ class EventFiles:
         try:
             decoded = decode(line, broker_ms, self.reference)
         except RejectedEventError as error:
-            self.reject(error, where)
+            if self._takes_erasures and isinstance(error, ErasureAskedError):
+                self.erasures.append(error)
+            else:
+                self.reject(error, where)
             return None
         return None if decoded.history_ends else decoded
 
@@ -136,22 +143,30 @@ class EventFiles:
         events: Sequence[Decoded],
         take: Callable[[Decoded], None],
         until_ms: int | None = None,
+        erase: Callable[[ErasureAskedError], None] | None = None,
     ) -> None:
         """Give one event after the other to a run over them, up to an instant, with a bar.
 
+        `erase` is given the erasures in their places.
+
         What the run takes for no event of a customer is counted as rejected.
         """
+        asked = sorted(self.erasures, key=lambda one: one.time_ms, reverse=True)
         with progress_bar() as progress:
             task = progress.add_task("replay", total=len(events))
             for number, decoded in enumerate(events):
                 if until_ms is not None and decoded.time_ms > until_ms:
                     break
+                while erase is not None and asked and asked[-1].time_ms < decoded.time_ms:
+                    erase(asked.pop())
                 try:
                     take(decoded)
                 except RejectedEventError as error:
                     self.reject(error, decoded.key)
                 if not number % PROGRESS_EVERY:
                     progress.update(task, completed=number)
+        while erase is not None and asked and (until_ms is None or asked[-1].time_ms <= until_ms):
+            erase(asked.pop())
 
     def tell_rejected(self) -> None:
         """Say on standard error what was left out, with the first few."""

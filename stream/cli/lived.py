@@ -65,9 +65,14 @@ def lived(args: argparse.Namespace, until_ms: int | None, hear: Hear) -> list[Pa
 
 def _of_events(args: argparse.Namespace, until_ms: int | None, hear: Hear) -> list[PartitionEngine]:
     offline = Offline(EngineSettings(), checked_definitions(args.segments))
-    source = EventFiles(read_reference(args.reference))
+    source = EventFiles(read_reference(args.reference), takes_erasures=True)
     events = source.found(args.events)
-    source.live(events, lambda decoded: hear(offline.apply(decoded)), until_ms)
+    source.live(
+        events,
+        lambda decoded: hear(offline.apply(decoded)),
+        until_ms,
+        lambda asked: hear(offline.erase(asked)),
+    )
     source.tell_rejected()
     hear(offline.finish(until_ms))
     return offline.engines

@@ -32,6 +32,7 @@ from stream.events.actions import ActionTurned
 from stream.events.changes import Membership, SegmentChanged
 from stream.events.cloudevent import encode_action, encode_change, encode_membership
 from stream.events.decoded import Decoded
+from stream.events.erasures import ErasureAskedError
 from stream.shell.collector import calm_collector
 from stream.simulation.offline import LogReplay, Offline
 
@@ -139,20 +140,25 @@ def _replay(args: argparse.Namespace, settings: EngineSettings, out: _Output) ->
     offline = Offline(settings, checked_definitions(args.segments))
     offline.keep_actions = True
     until_ms = given_instant("--until", args.until)
-    source = EventFiles(read_reference(args.reference))
+    source = EventFiles(read_reference(args.reference), takes_erasures=True)
     events = source.ordered(args.file)
 
     def take(decoded: Decoded) -> None:
         out.changes(offline.apply(decoded))
         out.actions(offline.actions)
 
-    source.live(events, take)
+    def erase(asked: ErasureAskedError) -> None:
+        out.changes(offline.erase(asked))
+        out.actions(offline.actions)
+
+    source.live(events, take, erase=erase)
     out.changes(offline.finish(until_ms))
     out.actions(offline.actions)
     return {
         "lines": source.lines,
         "rejected": dict(sorted(source.rejected.items())),
         "rejected_examples": source.examples,
+        "erasures": len(source.erasures),
         **_counts(offline.counts),
         "clock": rfc3339(offline.coordinator.state.clock_ms) if events else None,
         "members": dict(sorted(out.members(offline.members()).items())),
@@ -188,7 +194,7 @@ def _print(summary: dict[str, Any], as_json: bool) -> None:
     console = Console(stderr=True)
     table = Table(title="Replay", show_header=False)
     rate = summary["consumed"] / summary["seconds"] if summary["seconds"] else 0
-    counted = ("applied", "duplicate", "forwarded", "dead", "late", "changes", "actions")
+    counted = ("applied", "duplicate", "forwarded", "erased", "dead", "late", "changes", "actions")
     for name in ("lines", *counted):
         table.add_row(name, f"{summary[name]:,}")
     for reason, count in summary.get("rejected", {}).items():

@@ -12,6 +12,7 @@ from stream.events.topics import (
     CUSTOMER_EVENTS,
     DEAD_LETTERS,
     DEFINITIONS,
+    ERASURES,
     EVENTS,
     MEMBERSHIPS,
     REFERENCE,
@@ -36,6 +37,7 @@ _MESSAGES: dict[str, tuple[tuple[str, str, str, str], ...]] = {
     CHANGES.name: (("SegmentChange", CLOUDEVENT, "segment-changes.json", "customer id"),),
     ACTIONS.name: (("Action", CLOUDEVENT, "actions.json", "customer id"),),
     MEMBERSHIPS.name: (("Membership", JSON, "memberships.json", "customer id"),),
+    ERASURES.name: (("ErasureReceipt", JSON, "erasures.json", "hash of the id, as in the value"),),
     REFERENCE.name: (("Reference", JSON, "reference.json", "`product:ID` or `variant:ID`"),),
     DEFINITIONS.name: (
         ("Definitions", "application/yaml", "definitions.json", "hash of the content"),

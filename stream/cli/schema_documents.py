@@ -12,6 +12,7 @@ from stream.events.calls import Call
 from stream.events.envelope import EVENT_BYTES_MAX
 from stream.events.properties import PageProperties
 from stream.events.published import PublishedAction, PublishedChange, PublishedMembership
+from stream.events.receipts import PublishedReceipt
 from stream.events.records import Record
 from stream.events.reference_record import ReferenceRecord
 from stream.events.tracked import CANONICAL
@@ -54,6 +55,7 @@ def schemas() -> dict[str, Schema]:
             PublishedAction, "An action for a customer was started or withdrawn", None
         ),
         "memberships.json": _schema(PublishedMembership, "A customer's segments now", None),
+        "erasures.json": _schema(PublishedReceipt, "An erasure was done at one id", None),
         "reference.json": _schema(ReferenceRecord, "What is known about a product", None),
         "definitions.json": _definitions(),
     }

@@ -120,7 +120,7 @@ def _plan(settings: Settings, args: argparse.Namespace) -> int:
             "name": settings.topic(topic.name),
             "partitions": settings.partition_count(topic),
             "purpose": topic.purpose,
-            "settings": topic.configuration(),
+            "settings": settings.privacy.configuration(topic),
             "problem": problems.get(settings.topic(topic.name)),
         }
         for topic in TOPICS

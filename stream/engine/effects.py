@@ -8,6 +8,7 @@ import msgspec
 
 from stream.events.actions import ActionTurned
 from stream.events.changes import Membership, SegmentChanged
+from stream.events.receipts import Receipt
 from stream.events.records import Alias, Backfill, CustomerEvent, Erase, Link, Merge
 
 Forward = CustomerEvent | Link | Merge | Backfill | Erase | Alias
@@ -65,28 +66,6 @@ class PopulationSnapshot(msgspec.Struct, frozen=True):
     partition: int
     day: int
     counts: dict[str, dict[int, int]]
-
-
-class Receipt(msgspec.Struct, frozen=True):
-    """That an erasure was done at one id, without a word of whose it is.
-
-    request  as the `Erase` record names it; empty for an id that was found to point to an erased
-             one only when it sent something on
-    kind     erased; suppressed: later events are refused, too; lifted; unlinked: names of the
-             erased were let go; unknown: there was no suppression to lift
-    subject  keyed hash of the id, in hexadecimal digits; `keyed` by a secret of the installation's
-    removed  what there was: row, memberships, actions, links
-    sent_on  to how many other ids the request went on, each of which writes its own receipt
-    """
-
-    request: str
-    kind: str
-    subject: str
-    keyed: bool
-    partition: int
-    time_ms: int
-    removed: dict[str, int]
-    sent_on: int
 
 
 class Counts(msgspec.Struct):

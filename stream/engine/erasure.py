@@ -24,10 +24,11 @@ from typing import Final
 import msgspec
 
 from stream.engine.decider import Decider
-from stream.engine.effects import EngineStateError, Receipt
+from stream.engine.effects import EngineStateError
 from stream.engine.meta import ERASED_PREFIX
 from stream.engine.store import RowStore
 from stream.engine.telling import Moment
+from stream.events.receipts import Outcome, Receipt
 from stream.events.records import PATH_MAX, Alias, Backfill, CustomerEvent, Erase, Link, Merge
 from stream.state.row import Row, Voice
 
@@ -251,8 +252,7 @@ class Erasure:
         digest = marker_of(key, self._secrets[0])
         self._put(digest, Marker(time_ms, refuses, sequence, said, self._names[0]))
         if removed or record.request:
-            kind = "suppressed" if refuses else "erased"
-            self._write(kind, key, record, removed, sent_on)
+            self._write("suppressed" if refuses else "erased", key, record, removed, sent_on)
 
     def _leave(self, key: bytes, row: Row, now_ms: int) -> dict[str, int]:
         """Leave all segments, take the action back and leave the histograms; what there was."""
@@ -294,12 +294,17 @@ class Erasure:
         return len(passed_on) + (row.forward_to is not None and not record.of)
 
     def _write(
-        self, kind: str, key: bytes, record: Erase, removed: dict[str, int], sent_on: int = 0
+        self,
+        outcome: Outcome,
+        key: bytes,
+        record: Erase,
+        removed: dict[str, int],
+        sent_on: int = 0,
     ) -> None:
         self.decider.effects.receipts.append(
             Receipt(
                 request=record.request,
-                kind=kind,
+                outcome=outcome,
                 subject=marker_of(key, self._secrets[0]).hex(),
                 keyed=self._secrets[0] != UNKEYED,
                 partition=self.partition,

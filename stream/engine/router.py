@@ -15,9 +15,10 @@ from stream.engine.meta import SourceState
 from stream.engine.routed import Outputs, Routed
 from stream.events.decoded import Decoded
 from stream.events.envelope import Reading, RejectedEventError, read
+from stream.events.erasures import ErasureAskedError
 from stream.events.identity import Links
 from stream.events.partitioner import partition_of
-from stream.events.records import CustomerEvent, Link, encode_record
+from stream.events.records import CustomerEvent, Erase, Link, encode_record
 from stream.events.reference import ReferenceBook
 
 LINKS_REMEMBERED_MAX: Final = 50_000
@@ -47,14 +48,24 @@ def alignment_limit_ms(clock_ms: int, broker_ms: int) -> int:
 
 
 class Router:
-    """Routes one source, which is a raw partition."""
+    """Routes one source, which is a raw partition.
+
+    Where an event asks to forget somebody, what comes later is refused too if
+    `refuses_erased`.
+    """
 
     def __init__(
-        self, source: int, partitions: int, reference: ReferenceBook | None = None
+        self,
+        source: int,
+        partitions: int,
+        reference: ReferenceBook | None = None,
+        *,
+        refuses_erased: bool = False,
     ) -> None:
         self.source = source
         self.partitions = partitions
         self.reference = reference
+        self.refuses_erased = refuses_erased
         self.state = SourceState()
         self._links: dict[str, tuple[str, int]] = {}
         self._held: tuple[int, Reading] | None = None
@@ -100,7 +111,7 @@ class Router:
                 if links:
                     self._link(links, time_ms, received_ms, outputs)
             except RejectedEventError as error:
-                dead.append(DeadRecord(record, error.reason, error.field, str(error)))
+                control += self._no_event(record, error, result)
             else:
                 if event is None:
                     control += 1
@@ -122,6 +133,14 @@ class Router:
         result.clamped = clamped
         result.cut = cut
         return result
+
+    def _no_event(self, record: LogRecord, error: RejectedEventError, result: Routed) -> bool:
+        """Erase whom it asks to erase, and say so; else it is for the dead letters."""
+        if isinstance(error, ErasureAskedError):
+            self.erase(error, f"{self.source}-{record.offset}", result.outputs)
+            return True
+        result.dead.append(DeadRecord(record, error.reason, error.field, str(error)))
+        return False
 
     def _advance(self, last: LogRecord, event_ms: int, ended_ms: int) -> None:
         """Stand behind the last record; the highest times are of events and of history's end."""
@@ -149,6 +168,21 @@ class Router:
         if decoded.record is not None:
             self._add(decoded.key, decoded.record, outputs)
         return self._link(decoded.links, decoded.time_ms, decoded.received_ms, outputs)
+
+    def erase(self, asked: ErasureAskedError, request: str, outputs: Outputs) -> None:
+        """Add the erasures that an event asks for; `request` names it in the receipts."""
+        erase = Erase(
+            time_ms=asked.time_ms,
+            received_ms=asked.received_ms,
+            request=request,
+            refuses=asked.kind == "suppress" or (asked.kind == "forget" and self.refuses_erased),
+            lifts=asked.kind == "lift",
+        )
+        value = encode_record(erase)
+        self._links.clear()  # what comes of them from now on is news again
+        for identity in asked.ids:
+            key = identity.encode()
+            outputs[partition_of(key, self.partitions)].append((key, value))
 
     def _add(self, customer: str, event: CustomerEvent, outputs: Outputs) -> None:
         key = customer.encode()

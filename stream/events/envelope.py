@@ -19,6 +19,7 @@ from stream.events.calls import EMPTY, STAMPS, Call, decode_call
 from stream.events.channels import channel_of
 from stream.events.consent import is_consent, preferences_of
 from stream.events.decoded import Decoded
+from stream.events.erasures import ErasureAskedError, asked, is_erasure
 from stream.events.event_time import event_time
 from stream.events.identity import Links, identify
 from stream.events.labels import label
@@ -83,7 +84,9 @@ def read(value: bytes | None, broker_ms: int, reference: ReferenceBook | None) -
         _check_limits(value)
     try:
         return _read(value, broker_ms, reference)
-    except RejectedEventError:
+    except RejectedEventError as rejection:
+        if rejection.reason in _PERHAPS_ERASURE:
+            _raise_erasure(value, broker_ms)
         raise
     except RecursionError:
         raise _too_deep() from None
@@ -134,6 +137,8 @@ def _track(
     known = TRACKED.get(name) or tracked(name)
     if known is None:
         channel = channel_of(None, call)
+        if is_erasure(name):
+            raise RejectedEventError("erasure", "$.event", "Expected an event")
         if is_consent(name):
             preferences, cut = preferences_of(call)
             head = (time_ms, digest, received_ms)
@@ -191,8 +196,18 @@ _PAGE: Final = PropertiesDecoder(PageProperties)
 _LINK_ONLY: Final = frozenset(
     {"alias", "group"}
 )  # who is who, and of which company: no act of theirs
+_PERHAPS_ERASURE: Final = frozenset({"no_id", "unknown_type", "erasure"})
 _STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _LONE: Final = re.compile(r"[\ud800-\udfff]")
+
+
+def _raise_erasure(value: bytes, broker_ms: int) -> None:
+    """Say so where the record asks for an erasure: of all up to when it came."""
+    found = asked(value)
+    if found is None:
+        return
+    time_ms, received_ms, _, _ = event_time(decode_call(value), broker_ms)
+    raise ErasureAskedError(*found, max(time_ms, broker_ms), received_ms)
 
 
 def _check_limits(value: bytes) -> None:

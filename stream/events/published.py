@@ -18,9 +18,17 @@ Instant = Annotated[
 ]
 Digits = Annotated[str, msgspec.Meta(pattern="^[0-9]+$")]
 
-Cause = Literal["event", "timer", "merge", "definition", "consent", "model", "reference"]
+Cause = Literal["event", "timer", "merge", "definition", "consent", "model", "reference", "erasure"]
 Reason = Literal[
-    "exited", "expired", "outranked", "suppressed", "consent", "definition", "merge", "control"
+    "exited",
+    "expired",
+    "outranked",
+    "suppressed",
+    "consent",
+    "definition",
+    "merge",
+    "control",
+    "erasure",
 ]
 
 

@@ -19,6 +19,10 @@ Reason = Literal[
     "no_id",
     "bad_id",
     "time_out_of_range",
+    "erasure",
+    "erasure_unknown",
+    "data_request",
+    "shop_redact",
 ]
 """Codes, stable for metrics and for `shoal dead-letters list`:
 
@@ -34,6 +38,10 @@ no_event           a track call without the name of its event
 no_id              none of userId, anonymousId, context.externalIds
 bad_id             an id that is too long or begins with a control character
 time_out_of_range  before `EARLIEST_MS`, or with no arrival to clamp it to after `LATEST_MS`
+erasure            no event: a request to erase, which only those carry out who route events
+erasure_unknown    a request of a kind that cannot be carried out
+data_request       a customer wants a copy of the data: `shoal export` makes it
+shop_redact        a whole shop is to be erased, which its operator does
 """
 
 

@@ -11,7 +11,7 @@ from typing import Literal
 
 import msgspec
 
-from stream.clock import DAY_MS
+from stream.clock import DAY_MS, HOUR_MS
 
 SINGLE = 1
 """Partitions of a topic that one process reads as a whole."""
@@ -26,6 +26,25 @@ SEGMENT_BYTES = 64 << 20
 SINGLE_SEGMENT_BYTES = 8 << 20
 """A compacted topic's segment file. The newest is never compacted, so it is what a restore reads
 too much. Topics of one partition hold little that counts: a few KB of each partition."""
+
+
+COMPACTED_WITHIN_MS = 7 * DAY_MS
+"""What was superseded is compacted away by then. With as much again for the tombstone, an erased
+customer's id is gone after 15 days: a month is what the law gives (GDPR, article 12(3))."""
+
+TOMBSTONES_KEPT_MS = 7 * DAY_MS
+"""Tombstones must outlive the longest time for which a reader that keeps rows is away."""
+
+RETAINED_SEGMENTS = 28
+COMPACTED_SEGMENTS = 7
+"""Files that the time is cut into. The broker deletes and compacts whole ones, and not the newest:
+records of 28 days go after 29, with its own week to a file it would be 35."""
+
+SEGMENT_MS_MAX = 30 * DAY_MS
+
+
+def _segment_ms(kept_ms: int, files: int) -> int:
+    return min(max(kept_ms // files, HOUR_MS), SEGMENT_MS_MAX)
 
 
 class Topic(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,24 +68,33 @@ class Topic(msgspec.Struct, frozen=True, kw_only=True):
         """How many partitions it has in an installation with `partitions`."""
         return self.partitions or partitions
 
-    def configuration(self) -> dict[str, str]:
-        """The broker's settings for it, each as the broker spells it."""
+    def configuration(self, kept_ms: int | None = None) -> dict[str, str]:
+        """The broker's settings for it, each as the broker spells it.
+
+        `kept_ms` is how long it keeps records, or those that later ones have superseded where it is
+        compacted; None: as long as it usually does.
+        """
         config = {
             "message.timestamp.type": "LogAppendTime",
             "max.message.bytes": str(MESSAGE_BYTES_MAX),
         }
         if self.compacted:
+            lag_ms = COMPACTED_WITHIN_MS if kept_ms is None else kept_ms
             config |= {
                 "cleanup.policy": "compact",
                 "segment.bytes": str(SINGLE_SEGMENT_BYTES if self.partitions else SEGMENT_BYTES),
+                "segment.ms": str(_segment_ms(lag_ms, COMPACTED_SEGMENTS)),
                 "min.cleanable.dirty.ratio": "0.3",
-                # An erased customer's last row is gone a week after the tombstone, at the latest.
-                "max.compaction.lag.ms": str(7 * DAY_MS),
-                "delete.retention.ms": str(7 * DAY_MS),
+                # An erased customer's last row is gone after the first, the tombstone after both.
+                "max.compaction.lag.ms": str(lag_ms),
+                "delete.retention.ms": str(max(lag_ms, TOMBSTONES_KEPT_MS)),
             }
         else:
-            kept_ms = -1 if self.retention_ms is None else self.retention_ms
+            if kept_ms is None:
+                kept_ms = -1 if self.retention_ms is None else self.retention_ms
             config |= {"cleanup.policy": "delete", "retention.ms": str(kept_ms)}
+            if kept_ms >= 0:
+                config["segment.ms"] = str(_segment_ms(kept_ms, RETAINED_SEGMENTS))
         return config
 
 
@@ -113,6 +141,13 @@ DEAD_LETTERS = Topic(
     purpose="records that could not be applied, untouched, with the reason in headers",
     access="write",
     retention_ms=14 * DAY_MS,
+)
+ERASURES = Topic(
+    name="erasures",
+    purpose="receipts of erasures, by a keyed hash of the id: nobody's name is in them",
+    access="write",
+    partitions=SINGLE,
+    retention_ms=3 * 365 * DAY_MS,
 )
 CLOCK = Topic(
     name="clock",
@@ -163,6 +198,7 @@ TOPICS = (
     ACTIONS,
     MEMBERSHIPS,
     DEAD_LETTERS,
+    ERASURES,
     CLOCK,
     LEARNED,
     DEFINITIONS,

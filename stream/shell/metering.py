@@ -11,6 +11,7 @@ from stream.engine.partition import PartitionEngine
 from stream.engine.routed import Routed
 from stream.events.actions import ActionTurned
 from stream.events.changes import SegmentChanged
+from stream.events.receipts import Receipt
 from stream.segments.voice import SUPPRESS
 from stream.shell.batch import Batch
 from stream.shell.flaps import Flaps
@@ -65,6 +66,8 @@ class Meter:
         metrics.duplicate.inc(counts.duplicate)
         metrics.forwarded.inc(counts.forwarded)
         metrics.control.labels(LOG).inc(counts.control)
+        metrics.erased.inc(counts.erased)
+        self._count_erasures(effects.receipts)
         metrics.late.inc(counts.late)
         metrics.quarantined.inc(counts.quarantined)
         metrics.timers_fired.inc(counts.timers_fired)
@@ -91,6 +94,10 @@ class Meter:
             metrics.actions_withheld.labels(segment, reason).inc(count)
         if effects.timer_lag_ms > 0:
             metrics.timer_lag.observe(effects.timer_lag_ms / 1000)
+
+    def _count_erasures(self, receipts: list[Receipt]) -> None:
+        for receipt in receipts:
+            self._metrics.erasures.labels(receipt.outcome).inc()
 
     def _count_actions(self, actions: list[ActionTurned]) -> None:
         metrics = self._metrics

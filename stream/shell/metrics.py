@@ -2,7 +2,7 @@
 
 Units are base units; counters end in `_total`. No label has a customer in it, and what belongs
 to a partition is removed when the partition goes. The identity that must hold of the log:
-consumed = applied + duplicate + forwarded + control + dead + quarantined.
+consumed = applied + duplicate + forwarded + control + erased + dead + quarantined.
 """
 
 from __future__ import annotations
@@ -57,6 +57,8 @@ class Metrics:
         self.duplicate = self._counter("records_duplicate", "Events known by their message id")
         self.forwarded = self._counter("records_forwarded", "Records sent on to a known customer")
         self.control = self._counter("records_control", "Ticks, versions and markers", at)
+        self.erased = self._counter("records_erased", "Records of before their customer's erasure")
+        self.erasures = self._counter("erasures", "Ids that an erasure was done at", "outcome")
         self.dead = self._counter("dead_letters", "Records that could not be applied", at, "reason")
         self.late = self._counter("records_late", "Events before their row's own time")
         self.skew_corrected = self._counter("clock_skew_corrected", "Events of a client clock off")

@@ -12,6 +12,7 @@ from stream.events.cloudevent import (
     encode_membership,
 )
 from stream.events.partitioner import partition_of
+from stream.events.receipts import encode_receipt
 from stream.events.records import encode_record
 from stream.shell.dead_letters import dead_letter_headers
 from stream.shell.outbox import NO_HEADERS, Headers, Outbox
@@ -36,6 +37,7 @@ class Poster:
         self._memberships = settings.topic(topics.MEMBERSHIPS.name)
         self._dead_letters = settings.topic(topics.DEAD_LETTERS.name)
         self._clock = settings.topic(topics.CLOCK.name)
+        self._erasures = settings.topic(topics.ERASURES.name)
         self._learned = settings.topic(topics.LEARNED.name)
 
     def post_routed(self, outbox: Outbox, routed: Routed) -> None:
@@ -77,6 +79,8 @@ class Poster:
                 for customer, now in effects.memberships.items()
             ),
         )
+        for receipt in effects.receipts:
+            outbox.put(self._erasures, 0, receipt.subject.encode(), encode_receipt(receipt))
         self._post_dead(outbox, effects.dead, self._log, FOLD)
         outbox.put_all(
             self._changelog, here, ((key, row, NO_HEADERS) for key, row in effects.rows.items())

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from stream.events.topics import EVENTS, FIRST_RUN, TOPICS, Topic
 from stream.shell.environment import Environment, SettingError, existing_file, one_of
+from stream.shell.privacy import Privacy, read_privacy
 from stream.shell.security import Security, read_security
 
 __all__ = ["PARTITIONS_MAX", "SettingError", "Settings", "read_settings"]
@@ -71,6 +72,7 @@ class Settings:
     source_stall_s: float = 60.0
     log_level: str = "INFO"
     security: Security = field(default_factory=Security)
+    privacy: Privacy = field(default_factory=Privacy)
     segments_at_start: str = "yield"
     store: str = MEMORY
     store_folder: Path | None = None
@@ -143,6 +145,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         source_stall_s=read.number("SOURCE_STALL_S", 60, 1, 86_400),
         log_level=read.text("LOG_LEVEL", "INFO", one_of("DEBUG", "INFO", "WARNING", "ERROR")),
         security=read_security(read),
+        privacy=read_privacy(read),
         segments_at_start=read.text("SEGMENTS_AT_START", "yield", one_of("yield", "publish")),
         store=store,
         store_folder=folder if store == ROCKSDB else None,

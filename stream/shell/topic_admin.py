@@ -76,7 +76,7 @@ async def create_topics(settings: Settings) -> list[str]:
         wanted = [
             NewTopic(
                 finding.name, finding.partitions, replication,
-                topic_configs=_configuration(finding.topic, replication),
+                topic_configs=_configuration(settings, finding.topic, replication),
             )
             for finding in missing
         ]  # fmt: skip
@@ -137,7 +137,7 @@ def _finding(
             f"to what the installation was made with, or use another SHOAL_TOPIC_PREFIX"
         )
     else:
-        found, wanted = configs.get(name, {}), topic.configuration()
+        found, wanted = configs.get(name, {}), settings.privacy.configuration(topic)
         wrong = [s for s in DECIDING_SETTINGS if s in found and found[s] != wanted[s]]
         if wrong:
             pairs = ",".join(f"{s}={wanted[s]}" for s in wrong)
@@ -148,8 +148,8 @@ def _finding(
     return Finding(topic, name, partitions, is_missing=False, problem=problem)
 
 
-def _configuration(topic: Topic, replication: int) -> dict[str, str]:
-    config = topic.configuration()
+def _configuration(settings: Settings, topic: Topic, replication: int) -> dict[str, str]:
+    config = settings.privacy.configuration(topic)
     if replication >= REPLICATION_WANTED:
         config["min.insync.replicas"] = str(REPLICATION_WANTED - 1)
     return config

@@ -157,11 +157,17 @@ class Worker:
             shop=self.settings.shop,
             incarnation=self.settings.incarnation,
             hot_rows_max=HOT_ROWS_MAX // max(1, len(self._group.owners)),
+            erasure_secrets=self.settings.privacy.erasure_secrets,
         )
         return PartitionEngine(partition, told)
 
     def _new_router(self, partition: int) -> Router:
-        return Router(partition, self.settings.partitions, self._reference.book)
+        return Router(
+            partition,
+            self.settings.partitions,
+            self._reference.book,
+            refuses_erased=self.settings.privacy.after_erasure == "refuse",
+        )
 
     def _new_delivery(self, writer: str) -> Any:
         return new_delivery(

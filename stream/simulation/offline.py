@@ -20,6 +20,7 @@ from stream.engine.versions import DEFINITIONS
 from stream.events.actions import ActionTurned
 from stream.events.changes import Membership, SegmentChanged
 from stream.events.decoded import Decoded
+from stream.events.erasures import ErasureAskedError
 from stream.events.records import PATH_MAX, encode_record
 from stream.segments.pack import pack_name
 
@@ -91,6 +92,16 @@ class Offline:
         ):
             changes += self._flush()
         return changes
+
+    def erase(self, asked: ErasureAskedError) -> list[SegmentChanged]:
+        """Take a request to erase, in its place among the events; the changes so far."""
+        changes = self._flush()
+        self.router.erase(asked, f"{asked.time_ms}", self._sent)
+        for partition, records in enumerate(self._sent):
+            for key, value in records:
+                self._append(partition, asked.received_ms, key, value)
+            records.clear()
+        return changes + self._flush()
 
     def finish(self, until_ms: int | None = None) -> list[SegmentChanged]:
         """Advance every customer's time to `until_ms`, or to the last event's."""

@@ -178,7 +178,7 @@ def test_the_plan_ends_by_saying_whether_the_broker_has_it(
 
     assert last_line(0, "plan", "--offline") == "not compared with a broker (--offline)"
     missing = last_line(1, "plan")
-    assert missing.startswith(f"12 of 12 topics are not as they must be at {broker.address}; ")
+    assert missing.startswith(f"13 of 13 topics are not as they must be at {broker.address}; ")
     assert cli.main(["topics", "create"]) == 0
     capsys.readouterr()
     assert last_line(0, "plan") == f"ok: {broker.address} has all 12 topics as they must be"

@@ -226,7 +226,7 @@ def test_a_suppressed_id_stays_refused_until_that_is_lifted():
     assert customers(lane) == set()
     live(lane, "kim", erase(ERASED_MS + 2 * DAY, lifts=True), added(ERASED_MS + 2 * DAY))
     assert lane.row("kim").events == 1
-    assert [r.kind for r in receipts(lane)] == ["suppressed", "lifted"]
+    assert [r.outcome for r in receipts(lane)] == ["suppressed", "lifted"]
 
 
 def test_a_new_device_of_a_suppressed_customer_keeps_no_address():

@@ -118,7 +118,7 @@ BATTERY = {
     "a text as traits": (sent(type="identify", traits="gold"), "wrong_type", "$.traits"),
     "no id": (sent(userId=None, event="x"), "no_id", "$.userId"),
     "no type": (sent(type=None, event="x"), "unknown_type", "$.type"),
-    "another type": (sent(type="delete"), "unknown_type", "$.type"),
+    "another type": (sent(type="remove"), "unknown_type", "$.type"),
     "no event": (sent(), "no_event", "$.event"),
     "an event without a name": (sent(event=""), "no_event", "$.event"),
     "1970": (

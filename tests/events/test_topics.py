@@ -3,7 +3,7 @@ from stream.events.topics import MESSAGE_BYTES_MAX, RECORD_BYTES_MAX, TOPICS
 
 def test_names_are_unique():
     names = [topic.name for topic in TOPICS]
-    assert len(set(names)) == len(names) == 12
+    assert len(set(names)) == len(names) == 13
 
 
 def test_every_topic_takes_the_brokers_time_and_the_largest_record():
