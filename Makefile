@@ -83,8 +83,9 @@ bench-compare: $(STAMP) ## the newest run against the baseline, row by row
 profile: $(STAMP) ## where a worker's time goes: flame graph and tables in build/bench (ARGS="--what replay")
 	@$(BIN)/python -m tests.bench.profile $(ARGS)
 
-chaos: $(STAMP) ## long seeded rounds of faults (ARGS="--rounds 1000")
-	@$(BIN)/python -m pytest -m chaos $(ARGS)
+chaos: $(STAMP) ## seeded rounds of faults over the worker's own code, in memory (SEED=7 ROUNDS=1000 EVENTS=200)
+	@$(BIN)/python -m tests.simulation.chaos $(if $(SEED),--seed $(SEED)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
+		$(if $(EVENTS),--events $(EVENTS)) $(ARGS)
 
 chaos-kafka: $(STAMP) ## seeded rounds of faults on a real broker with real workers, and their table (ROUNDS=100 SEED=1 KIND=kill)
 	@$(BIN)/python -m tests.kafka.faults $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SEED),--seed $(SEED)) $(if $(KIND),--kind "$(KIND)") $(ARGS)
