@@ -53,6 +53,10 @@ def undeclared(folder: str, requirements: set[str]) -> dict[str, set[str]]:
     return missing
 
 
+OPTIONAL = {"rocksdict": {"stream/shell/local_store.py"}}
+"""What an extra brings, and the one file that needs it: imported where the settings ask for it."""
+
+
 @pytest.mark.parametrize("room", ROOMS, ids=lambda room: room.name)
 def test_a_room_says_what_it_is_for_in_a_few_lines_and_has_a_floor(room: Path):
     doc = ast.get_docstring(ast.parse((room / "__init__.py").read_text(encoding="utf-8"))) or ""
@@ -65,7 +69,9 @@ def test_every_floor_is_a_room():
 
 
 def test_what_the_package_imports_is_declared():
-    assert undeclared("stream", declared(PROJECT["project"]["dependencies"])) == {}
+    assert undeclared("stream", declared(PROJECT["project"]["dependencies"])) == OPTIONAL
+    extras = PROJECT["project"]["optional-dependencies"]
+    assert declared(extras["rocksdb"]) == set(OPTIONAL)
 
 
 def test_what_the_tests_import_is_declared():

@@ -91,6 +91,8 @@ async def _run(settings: Settings, count: int, folder: Path) -> None:
     def start(number: int) -> subprocess.Popen[bytes]:
         # A socket that a killed process has left behind is replaced by its successor's.
         env = {**os.environ, "SHOAL_HTTP_SOCKET": str(sockets[number])}
+        if settings.store_folder is not None:
+            env["SHOAL_STORE_DIR"] = str(settings.store_folder / f"process-{number}")
         return start_child(_command(settings), env=env, output=subprocess.PIPE)
 
     metrics = ProcessMetrics()

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from stream.clock import day_of
+from stream.engine.committed_rows import CommittedRows, StoreBrokenError
 from stream.engine.days import Days, Histograms
 from stream.engine.decider import Decider
 from stream.engine.effects import (
@@ -65,11 +66,13 @@ from stream.timers.queue import TimerQueue
 class PartitionEngine:
     """State and transition of one partition."""
 
-    def __init__(self, partition: int, settings: EngineSettings) -> None:
+    def __init__(
+        self, partition: int, settings: EngineSettings, below: CommittedRows | None = None
+    ) -> None:
         self.partition = partition
         self.settings = settings
         self.meta = Meta(incarnation=settings.incarnation)
-        self.store = RowStore(settings.hot_rows_max)
+        self.store = RowStore(settings.hot_rows_max, below)
         self.timers = TimerQueue()
         self.timeline = Timeline()
         self.decider = Decider(settings, self.timeline)
@@ -194,7 +197,7 @@ class PartitionEngine:
                 good += 1
             self.meta.next_offset = records[-1].offset + 1
             self._settle(part)
-        except (UnreadableVersionError, MemoryError):
+        except (UnreadableVersionError, StoreBrokenError, MemoryError):
             raise
         except Exception as error:  # noqa: BLE001 put back and dead-lettered, with its reason
             self._rollback(*before)

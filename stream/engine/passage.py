@@ -6,7 +6,7 @@ that a crash interrupts begins anew, and finds the rows that it changed on the o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
@@ -40,6 +40,7 @@ class Passage:
         self.contents: dict[str, Version] = {}
         self._written: dict[bytes, bytes | None] = {}
         self._keys: list[bytes] = []
+        self._more: Iterator[list[bytes]] = iter(())
         self._number = 0
         self._latest = 0
 
@@ -73,7 +74,7 @@ class Passage:
             self._put(self._content(announced), announced.kept_ms)
             if announced.begun_ms:
                 timeline.begun_ms[announced.number] = announced.begun_ms
-        self._keys, self._number = [], 0
+        self._keys, self._more, self._number = [], iter(()), 0
 
     def _put(self, version: Version, kept_ms: Mapping[str, int] | None = None) -> Context:
         try:
@@ -134,20 +135,29 @@ class Passage:
                 self._latest = announced.number
         while not self.is_open and self.timeline.next_active_ms <= clock_ms:
             self._number = self.timeline.swept + 1
-            self._keys = list(dict.fromkeys((*self.store.keys(), *self.store.dirty)))
-            if self._keys:
+            self._more = self.store.key_chunks()
+            if self._has_keys():
                 return
             self._arrive(meta)
 
+    def _has_keys(self) -> bool:
+        """Whether rows are left to be taken over; brings the next ones' keys."""
+        while not self._keys:
+            more = next(self._more, None)
+            if more is None:
+                return False
+            self._keys = more
+        return True
+
     def cross(self, meta: Meta, rows_max: int) -> None:
         """Take up to `rows_max` rows over."""
-        while self._keys and rows_max > 0:
+        while rows_max > 0 and self._has_keys():
             rows_max -= 1
             key = self._keys.pop()
             row = self.store.peek(key)
             if row is not None:
                 self.cross_row(key, row)
-        if not self._keys:
+        if not self._has_keys():
             self._arrive(meta)
             self.begin(meta)
 

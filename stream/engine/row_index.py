@@ -23,7 +23,7 @@ def index_rows(
     members: dict[str, int] = {}
     timers.clear()
     schedule = timers.schedule
-    for done, (key, packed) in enumerate(store.packed.items()):
+    for done, (key, packed) in enumerate(store.packed_rows()):
         if done % INDEX_ROWS == 0:
             yield done
         head = unpack_head(packed)

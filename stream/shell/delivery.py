@@ -39,6 +39,9 @@ COMMIT_TIMEOUT_S = 90.0
 CLOSE_TIMEOUT_S = 5.0
 
 Offsets = Mapping[TopicPartition, int]
+Ends = dict[TopicPartition, int]
+"""Where each partition's records of a delivery end: after the last of them. One of which the broker
+does not tell (it had taken them before, and forgot where) is missing."""
 
 _OWNERSHIP_LOST = (
     ProducerFenced,
@@ -75,7 +78,7 @@ class Delivery(Protocol):
     async def open(self) -> None:
         """Become the only writer under this name."""
 
-    async def deliver(self, outbox: Outbox, offsets: Offsets) -> None:
+    async def deliver(self, outbox: Outbox, offsets: Offsets) -> Ends:
         """Write everything, or nothing that counts.
 
         Raises
@@ -104,10 +107,10 @@ class TransactionalDelivery:
             await self.close()
             raise
 
-    async def deliver(self, outbox: Outbox, offsets: Offsets) -> None:
+    async def deliver(self, outbox: Outbox, offsets: Offsets) -> Ends:
         try:
             async with asyncio.timeout(COMMIT_TIMEOUT_S):
-                await self._transact(outbox, offsets)
+                return await self._transact(outbox, offsets)
         except _OWNERSHIP_LOST as error:
             raise OwnershipLostError(f"{self._id}: {type(error).__name__}") from error
         except _HOPELESS as error:
@@ -120,7 +123,7 @@ class TransactionalDelivery:
                 raise OwnershipLostError(f"{self._id}: {type(cause).__name__}") from error
             raise DeliveryAbortedError(f"{self._id}: {error!r}") from error
 
-    async def _transact(self, outbox: Outbox, offsets: Offsets) -> None:
+    async def _transact(self, outbox: Outbox, offsets: Offsets) -> Ends:
         producer = self._producer
         batches = list(outbox.batches(producer))
         await producer.begin_transaction()
@@ -131,12 +134,16 @@ class TransactionalDelivery:
         for topic, partition, batch in firsts + rests:
             future = await producer.send_batch(batch, topic, partition=partition)
             future.add_done_callback(_hear_error)
-            sent.append(future)
+            sent.append((batch, future))
         if offsets:
             await producer.send_offsets_to_transaction(offsets, self._settings.group)
-        for ack in await asyncio.gather(*sent):
+        ends: Ends = {}
+        acks = await asyncio.gather(*(future for _, future in sent))
+        for (batch, _), ack in zip(sent, acks, strict=True):
             self._broker_time.acknowledged(ack)
+            _note_end(ends, batch, ack)
         await producer.commit_transaction()
+        return ends
 
     async def close(self) -> None:
         await close_producer(self._producer)
@@ -172,28 +179,36 @@ class PlainDelivery:
             await self.close()
             raise
 
-    async def deliver(self, outbox: Outbox, offsets: Offsets) -> None:
+    async def deliver(self, outbox: Outbox, offsets: Offsets) -> Ends:
         # The meta record has the offsets. There is no other member's lag to be shown here.
+        ends: Ends = {}
         try:
             async with asyncio.timeout(COMMIT_TIMEOUT_S):
                 batches = list(outbox.batches(self._producer))
                 effects = [b for b in batches if b[0] not in self._state_topics]
                 state = [b for b in batches if b[0] in self._state_topics]
-                await asyncio.gather(*(self._send(*target) for target in effects))
-                await asyncio.gather(*(self._send(*target) for target in state))
+                await asyncio.gather(*(self._send(ends, *target) for target in effects))
+                await asyncio.gather(*(self._send(ends, *target) for target in state))
         except _HOPELESS as error:
             raise DeliveryRefusedError(f"plain delivery: {error!r}") from error
         except (KafkaError, TimeoutError) as error:
             raise DeliveryAbortedError(f"plain delivery: {error!r}") from error
+        return ends
 
-    async def _send(self, topic: str, partition: int, batches: list[Any]) -> None:
+    async def _send(self, ends: Ends, topic: str, partition: int, batches: list[Any]) -> None:
         for batch in batches:
-            sent = await self._producer.send_batch(batch, topic, partition=partition)
-            self._broker_time.acknowledged(await sent)
+            ack = await (await self._producer.send_batch(batch, topic, partition=partition))
+            self._broker_time.acknowledged(ack)
+            _note_end(ends, batch, ack)
 
     async def close(self) -> None:
         await close_producer(self._producer)
         self._producer = None
+
+
+def _note_end(ends: Ends, batch: Any, ack: Any) -> None:
+    if ack.offset >= 0:
+        ends[ack.topic_partition] = ack.offset + batch.record_count()
 
 
 def _hear_error(future: asyncio.Future[Any]) -> None:

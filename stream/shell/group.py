@@ -125,8 +125,8 @@ class Group:
         """Why this member is not ready; one without partitions is, as a standby."""
         if not self.is_assigned:
             return ["the group is being joined"]
-        restoring = [p for p, owner in self.owners.items() if not owner.is_running]
-        return [f"partition {p} is being restored" for p in sorted(restoring)]
+        restoring = [(p, o.restoring) for p, o in self.owners.items() if not o.is_running]
+        return [f"partition {p} is being restored: {how_far}" for p, how_far in sorted(restoring)]
 
     # Its means
 

@@ -146,6 +146,11 @@ class Metrics:
             "restore_seconds", "Restore of one partition", RESTORE_BUCKETS_S
         )
         self.restore_rows = self._counter("restore_rows", "Rows read by restores")
+        self.stores_set_aside = self._counter(
+            "stores_set_aside", "Local stores that could not be used, by why", "reason"
+        )
+        self.store_memory = self._gauge("store_memory_bytes", "Cache and buffers of all stores")
+        self.store_bytes = self._gauge("store_bytes", "A local store's files", "partition")
         self.restore_remaining = self._gauge(
             "restore_remaining_records", "Changelog records still to be read", "partition"
         )
@@ -168,6 +173,7 @@ class Metrics:
         for gauge in (
             self.timers_pending,
             self.restore_remaining,
+            self.store_bytes,
             self.last_commit,
             self.source_watermark,
             self.customers,

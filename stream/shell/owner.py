@@ -15,19 +15,28 @@ import time
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
+from stream.engine.committed_rows import CommittedRows, StoreBrokenError
 from stream.engine.partition import PartitionEngine
 from stream.engine.router import alignment_limit_ms
-from stream.events.topics import CUSTOMER_EVENTS, EVENTS
+from stream.events.topics import CHANGELOG, CUSTOMER_EVENTS, EVENTS
 from stream.shell.backlog import Backlog
 from stream.shell.batch import Batch
-from stream.shell.delivery import Delivery, DeliveryAbortedError, OwnershipLostError
+from stream.shell.delivery import Delivery, DeliveryAbortedError, Ends, OwnershipLostError
 from stream.shell.learning import PartitionLearner
 from stream.shell.metering import Meter
 from stream.shell.pace import Pace
 from stream.shell.posting import Poster
 from stream.shell.reporting import Reporter, encode_report, report_key
-from stream.shell.restore import restore_partition
+from stream.shell.restore import Restore
+from stream.shell.restore_progress import RestoreProgress
 from stream.shell.routing import Source
+from stream.shell.row_keeping import (
+    KeptRows,
+    StoreFailedError,
+    StoreLockedError,
+    take_committed,
+)
+from stream.shell.store_header import Refusal
 from stream.shell.workshop import Workshop
 
 OFFSETS_INTERVAL_S = 1.0
@@ -63,7 +72,9 @@ class PartitionOwner:
         )
         self._reporter = Reporter(self._source, partition, shop.settings.partitions)
         self._log = Backlog()
-        self._engine: PartitionEngine = shop.new_engine(partition)
+        self._changelog = TopicPartition(shop.settings.topic(CHANGELOG.name), partition)
+        self._engine: PartitionEngine = shop.new_engine(partition, None)
+        self._store: KeptRows | None = None
         self._learner = PartitionLearner(partition, shop.settings)
         self._delivery: Delivery | None = None
         self._wake = asyncio.Event()
@@ -71,6 +82,7 @@ class PartitionOwner:
         self._batch = asyncio.Lock()
         self._offsets_s = 0.0
         self.progressed_s = time.monotonic()
+        self.restoring = RestoreProgress(partition, shop.metrics, self._progressed)
 
     # What the group asks of it
 
@@ -96,11 +108,14 @@ class PartitionOwner:
         await self._read_on()
 
     async def close(self) -> None:
-        """Let go of the broker."""
+        """Let go of the broker, and of the rows on disk."""
         self.is_running = False
         delivery, self._delivery = self._delivery, None
         if delivery is not None:
             await delivery.close()
+        self._store = None
+        if self._shop.keeper is not None:
+            await self._shop.keeper.close(self.partition)
 
     async def run(self) -> None:
         """Live until cancelled.
@@ -108,7 +123,7 @@ class PartitionOwner:
         Raises
         ------
         OwnerFailedError
-            Nothing commits.
+            Nothing commits, or the disk of the local store fails.
         """
         fruitless = 0
         while True:
@@ -119,24 +134,37 @@ class PartitionOwner:
             except (OwnershipLostError, DeliveryAbortedError, KafkaError, TimeoutError) as error:
                 fruitless = 1 if self._meter.batches > committed else fruitless + 1
                 await self._begin_anew(error, fruitless)
+            except StoreBrokenError as error:
+                logger.warning("partition %d begins anew without its store", self.partition)
+                await self._forget(Refusal("corrupt", f"it cannot be read: {error}"))
+            except (StoreFailedError, StoreLockedError) as error:
+                raise OwnerFailedError(
+                    f"the local store of partition {self.partition} cannot be used ({error}); see "
+                    "to the disk of SHOAL_STORE_DIR, or set SHOAL_STORE=memory, and start again: "
+                    "the changelog has everything"
+                ) from error
 
     # Its life
 
     async def _begin(self) -> None:
         self._delivery = self._shop.new_delivery(f"{self.partition}")
         await self._delivery.open()
-        engine = self._shop.new_engine(self.partition)
-        async with self._shop.restores:
-            rows = await restore_partition(
-                self._shop.settings, self.partition, engine, self._shop.metrics, self._progressed
-            )
+        shop, partition = self._shop, self.partition
+        restore = Restore(shop.settings, partition, shop.metrics, shop.keeper, self.restoring)
+
+        def new_engine(below: CommittedRows | None) -> PartitionEngine:
+            return shop.new_engine(partition, below)
+
+        async with shop.restores:
+            engine = await restore.run(new_engine)
+        self._store = restore.store
         self._learner.resume(await self._shop.newest_summary(self.partition))
         self._shop.topics.check(self.partition, engine.source)
         self._engine = engine
         self._source.resume(self._shop.topics.remembered(engine.source))
         self._meter.restored(engine)
         self._reporter.restart()
-        logger.info("partition %d restored from %d rows", self.partition, rows)
+        logger.info("partition %d restored from %d rows", partition, restore.row_count)
         await self._read_on()
 
     def _progressed(self) -> None:
@@ -185,10 +213,12 @@ class PartitionOwner:
         await self._forget()
         await asyncio.sleep(self._shop.heartbeats_s if lost else fruitless - 1)
 
-    async def _forget(self) -> None:
+    async def _forget(self, refused: Refusal | None = None) -> None:
         self._working.clear()
         self._source.backlog.restart()
         self._log.restart()
+        if refused is not None and self._shop.keeper is not None:
+            self._shop.keeper.set_aside(self.partition, refused)
         await self.close()
 
     # Its work
@@ -237,13 +267,22 @@ class PartitionOwner:
         if batch.outbox.record_count == 0:
             return
         started_s = time.monotonic()
-        await delivery.deliver(batch.outbox, self._offsets_when_due())
+        ends = await delivery.deliver(batch.outbox, self._offsets_when_due())
+        self._keep(batch, ends)
         self._progressed()
         if batch.report is not None:
             self._reporter.told(batch.report)
         broker_ms = self._shop.broker_time.now()
         self._meter.committed(batch, self.progressed_s - started_s, broker_ms)
         self._meter.show(self._engine, batch.effects)
+
+    def _keep(self, batch: Batch, ends: Ends) -> None:
+        """Put the rows into the local store: they are committed now."""
+        store, effects = self._store, batch.effects
+        if store is not None and effects is not None:
+            at_ms = self._shop.broker_time.now()
+            take_committed(store, effects.rows.items(), ends.get(self._changelog), at_ms)
+            self._engine.store.lower()
 
     async def _compute(self) -> Batch:
         """Route and fold; lets the others' answers in between, they wait for this one thread."""

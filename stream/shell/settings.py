@@ -112,10 +112,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     read, usual = Environment(environment), Settings()
     deliveries = one_of("auto", "transactional", "plain")
     partitions = read.number("PARTITIONS", usual.partitions, 1, PARTITIONS_MAX)
-    store, folder = (
-        read.text("STORE", MEMORY, one_of(MEMORY, ROCKSDB)),
-        read.optional("STORE_DIR", Path),
-    )
+    store = read.text("STORE", MEMORY, one_of(MEMORY, ROCKSDB))
+    folder = read.optional("STORE_DIR", Path)
     if store == ROCKSDB and folder is None:
         raise SettingError("SHOAL_STORE_DIR", "SHOAL_STORE=rocksdb needs a folder of its own")
     return Settings(

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from stream.engine.committed_rows import CommittedRows
 from stream.engine.partition import PartitionEngine
 from stream.engine.router import Router
 from stream.engine.settings import EngineSettings
@@ -31,7 +32,8 @@ from stream.shell.metrics import Metrics
 from stream.shell.owner import PartitionOwner
 from stream.shell.reconnects import calm_reconnects
 from stream.shell.reference_tail import ReferenceTail
-from stream.shell.settings import Settings
+from stream.shell.row_keeping import RowKeeper
+from stream.shell.settings import MEMORY, SettingError, Settings
 from stream.shell.time_keeper import TimeKeeper
 from stream.shell.topic_admin import create_topics, require_topics
 from stream.shell.watchdog import Watchdog
@@ -65,6 +67,7 @@ class Worker:
         self._tasks: list[asyncio.Task[None]] = []
         self._transactional = True
         self._topics = KnownTopics(settings)
+        self._stores: RowKeeper | None = None
         self._app: GroupApp
         self._group: Group
         self.health: HealthServer
@@ -114,6 +117,26 @@ class Worker:
         if self._transactional:
             self._topics = await known_topics(settings)
         await publish_definitions(settings)
+        await self._open_stores()
+
+    async def _open_stores(self) -> None:
+        """Take the folder of local stores, where rows are to be kept there."""
+        settings = self.settings
+        if settings.store == MEMORY:
+            return
+        if not self._transactional:
+            # Its topics begin empty each time: a store could not be brought up to them.
+            logger.warning("rows are kept in memory: this broker keeps nothing either")
+            return
+        try:
+            from stream.shell.local_stores import LocalStores  # noqa: PLC0415 an optional extra
+        except ImportError as error:
+            raise SettingError(
+                "SHOAL_STORE", "rocksdb is not installed: pip install shoal[rocksdb]"
+            ) from error
+        stores = LocalStores(settings, self.metrics, self._broker_time.now)
+        await stores.start()
+        self._stores = stores
 
     def _wire(self) -> None:
         settings = self.settings
@@ -131,6 +154,7 @@ class Worker:
             read_from=app.read_from,
             owned_count=lambda: len(self._group.owners),
             heartbeats_s=3 * app.heartbeat_s,
+            keeper=self._stores,
         )
         self._group = Group(
             settings,
@@ -152,14 +176,14 @@ class Worker:
             self._unready,
         )
 
-    def _new_engine(self, partition: int) -> PartitionEngine:
+    def _new_engine(self, partition: int, below: CommittedRows | None) -> PartitionEngine:
         told = EngineSettings(
             shop=self.settings.shop,
             incarnation=self.settings.incarnation,
             hot_rows_max=HOT_ROWS_MAX // max(1, len(self._group.owners)),
             erasure_secrets=self.settings.privacy.erasure_secrets,
         )
-        return PartitionEngine(partition, told)
+        return PartitionEngine(partition, told, below)
 
     def _new_router(self, partition: int) -> Router:
         return Router(
@@ -224,3 +248,5 @@ class Worker:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._stores is not None:
+            await self._stores.stop()

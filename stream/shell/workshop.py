@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from aiokafka import TopicPartition
 
+from stream.engine.committed_rows import CommittedRows
 from stream.engine.partition import PartitionEngine
 from stream.engine.router import Router
 from stream.shell.broker_time import BrokerTime
@@ -15,6 +16,7 @@ from stream.shell.delivery import Delivery
 from stream.shell.faust_private import EndProof
 from stream.shell.known_topics import KnownTopics
 from stream.shell.metrics import Metrics
+from stream.shell.row_keeping import RowKeeper
 from stream.shell.settings import Settings
 
 RESTORES_MAX = 4
@@ -32,13 +34,14 @@ class Workshop:
     end_proof       the newest proof that a partition had been read to its end
     read_from       begin a numbered reading of a partition at an offset; None: no longer ours
     owned_count     partitions that this worker has
+    keeper          of local stores; None: rows are in memory
     heartbeats_s    after so long the group has told a member what it no longer has
     """
 
     settings: Settings
     metrics: Metrics
     broker_time: BrokerTime
-    new_engine: Callable[[int], PartitionEngine]
+    new_engine: Callable[[int, CommittedRows | None], PartitionEngine]
     new_router: Callable[[int], Router]
     new_delivery: Callable[[str], Delivery]
     topics: KnownTopics
@@ -47,4 +50,5 @@ class Workshop:
     read_from: Callable[[TopicPartition, int | None, int], Awaitable[int | None]]
     owned_count: Callable[[], int]
     heartbeats_s: float
+    keeper: RowKeeper | None = None
     restores: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(RESTORES_MAX))

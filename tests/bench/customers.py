@@ -200,7 +200,7 @@ def _folded(
     offline: Offline, engine: PartitionEngine, coming: list[SimulatedEvent], size: int
 ) -> Folded:
     # At least two: the events are the clones'.
-    copies = max(2, round(size / len(engine.store)))
+    copies = max(2, round(size / len(engine.store.packed)))
     rows = _clone(engine, copies)
     window_ms = WEEK_MS // (copies - 1)
     decoded = sorted(together(coming, window_ms), key=lambda one: one.time_ms)

@@ -1,0 +1,29 @@
+"""What a partition's rows are read from where they do not all live in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+
+class StoreBrokenError(RuntimeError):
+    """The local store cannot be read. It is not the record's fault: nothing may be buried for it.
+
+    Whoever owns the partition sets the store aside and restores from the changelog.
+    """
+
+
+class CommittedRows(Protocol):
+    """Packed rows of the last commit, for reading alone: the engine never writes to it.
+
+    All of it raises `StoreBrokenError` where what was kept cannot be read.
+    """
+
+    def get(self, key: bytes) -> bytes | None:
+        """One row; None: there is none."""
+
+    def keys(self) -> Iterator[bytes]:
+        """The keys of all rows as of this call."""
+
+    def items(self) -> Iterator[tuple[bytes, bytes]]:
+        """All rows with their keys, as of this call."""
