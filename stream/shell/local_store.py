@@ -121,7 +121,8 @@ class LocalStore:
         _tried(lambda: self._db.set_options(within))
         found = self._read_header()
         self.header = found or new
-        if found is None:
+        self.is_new = found is None
+        if self.is_new:
             self.write(((LAST_KEY, b""),), new)
 
     # What the engine reads

@@ -61,7 +61,7 @@ class LocalStores:
         """
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._lock = _locked(self.folder / "lock")
+            self._lock = locked(self.folder / "lock")
         except OSError as error:
             raise SettingError(
                 "SHOAL_STORE_DIR", f"{self.folder} cannot be used: {error.strerror}"
@@ -69,7 +69,7 @@ class LocalStores:
         self._topic_id = (await topic_ids(self._settings)).get(self._topic, "")
         self._tombstones_ms = await tombstones_ms(self._settings, self._topic)
         self._metrics.store_memory.set_function(lambda: self._memory.used_bytes)
-        self._discard_old()
+        self.discard_old()
 
     async def stop(self) -> None:
         """Close what is open, and let go of the folder."""
@@ -96,7 +96,7 @@ class LocalStores:
         )
         try:
             store = self._opened(partition)
-            refused = refusal(store.header, wanted, place)
+            refused = None if store.is_new else refusal(store.header, wanted, place)
         except StoreBrokenError as error:
             refused = Refusal("corrupt", f"it cannot be read: {error}")
         if refused is not None:
@@ -134,7 +134,7 @@ class LocalStores:
             "days; look there for why if you did not expect it, or delete it",
             partition, refused.sentence, aside, ASIDE_KEPT_S // 86_400,
         )  # fmt: skip
-        self._discard_old()
+        self.discard_old()
 
     def _opened(self, partition: int) -> LocalStore:
         store = self._open.get(partition)
@@ -157,7 +157,7 @@ class LocalStores:
             incarnation=self._settings.incarnation,
         )
 
-    def _discard_old(self) -> None:
+    def discard_old(self) -> None:
         """Delete stores set aside that are too many or too old, the oldest first."""
         aside = sorted(self.folder.glob("partition-*.aside-*"), key=_changed_s, reverse=True)
         since_s = time.time() - ASIDE_KEPT_S
@@ -179,7 +179,7 @@ def _bytes_of(store: LocalStore) -> int:
         return 0
 
 
-def _locked(path: Path) -> int:
+def locked(path: Path) -> int:
     """The file, locked for this process alone, with its number in it.
 
     Raises

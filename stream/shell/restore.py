@@ -111,7 +111,7 @@ class Restore:
             engine.restore(key, value)
         await reader.seek(place, max(begin, store.header.next_offset))
         await self._read(reader, _into_store(engine, store))
-        take_committed(store, (), reader.ends[place], None)
+        take_committed(store, (), reader.ends[place], int(time.time() * 1000))
         return engine
 
     async def _read(self, reader: LogReader, take: Callable[[list[Any]], None]) -> None:

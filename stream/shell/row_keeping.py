@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from typing import Any, Protocol
 
@@ -63,7 +64,7 @@ def take_committed(
     next_offset
         After the last of them. None: not known; then they are read once more by a later restore.
     at_ms
-        The broker's time of it, if known.
+        When all that came after them could still be read, by the broker's time; None: not known.
     """
     header = store.header
     told = msgspec.structs.replace(
@@ -75,8 +76,10 @@ def take_committed(
 
 
 def take_fetched(store: KeptRows, records: list[Any]) -> None:
-    """Put records that were read from the changelog into its store."""
+    """Put records that have just been read from the changelog into its store.
+
+    What comes after them is there to be read now, tombstones included, however old they are.
+    """
     if records:
-        last = records[-1]
         pairs = [(record.key, record.value) for record in records]
-        take_committed(store, pairs, last.offset + 1, last.timestamp)
+        take_committed(store, pairs, records[-1].offset + 1, int(time.time() * 1000))

@@ -22,7 +22,7 @@ class StoreHeader(msgspec.Struct, frozen=True, kw_only=True):
     row_format    the newest that a row may have; older ones are read
     topic_id      the broker's own for the changelog; empty: the broker has none
     next_offset   of the changelog: all that comes before it is there
-    written_ms    the broker's time when that was true
+    written_ms    the broker's time when all that comes after it could be read
     """
 
     store_format: int = STORE_FORMAT

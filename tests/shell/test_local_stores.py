@@ -1,0 +1,152 @@
+"""The stores of a worker in their folder: who may use it, and what is set aside."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from stream.clock import DAY_MS
+from stream.shell import local_stores
+from stream.shell.local_store import LocalStore
+from stream.shell.local_stores import ASIDE_KEPT_S, ASIDE_MAX, LocalStores, locked
+from stream.shell.metrics import Metrics
+from stream.shell.row_keeping import take_committed
+from stream.shell.settings import ROCKSDB, SettingError, Settings
+from stream.shell.store_header import STORE_FORMAT, StoreHeader
+from stream.state.row import ROW_FORMAT
+
+NOW_MS = 1_760_000_000_000
+
+
+@pytest.fixture
+def stores(tmp_path: Path) -> Iterator[LocalStores]:
+    made = new_stores(tmp_path)
+    yield made
+    asyncio.run(made.stop())
+
+
+def new_stores(folder: Path) -> LocalStores:
+    settings = Settings(store=ROCKSDB, store_folder=folder, store_cache_bytes=8 << 20, partitions=4)
+    return LocalStores(settings, Metrics(), lambda: NOW_MS)
+
+
+def filled(stores: LocalStores, partition: int = 0) -> LocalStore:
+    store = stores.open(partition, 0, 10)
+    take_committed(store, [(b"a", b"row")], 10, NOW_MS)
+    return store
+
+
+def reopened(stores: LocalStores, begin: int = 0, end: int = 10) -> LocalStore:
+    asyncio.run(stores.close(0))
+    return stores.open(0, begin, end)
+
+
+def test_a_store_that_fits_is_gone_on_with(stores: LocalStores) -> None:
+    filled(stores)
+    store = reopened(stores)
+    assert store.get(b"a") == b"row"
+    assert store.header.next_offset == 10
+    assert list(stores.folder.glob("*.aside-*")) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"next_offset": 11}, "ahead"),
+        ({"incarnation": "2"}, "incarnation"),
+        ({"partitions": 8}, "partitions"),
+        ({"partition": 1}, "place"),
+        ({"topic": "other"}, "place"),
+        ({"topic_id": "another"}, "recreated"),
+        ({"store_format": STORE_FORMAT + 1}, "format"),
+        ({"store_format": STORE_FORMAT - 1}, "format"),
+        ({"row_format": ROW_FORMAT + 1}, "row-format"),
+    ],
+)
+def test_a_store_that_does_not_fit_is_set_aside_with_the_reason(
+    stores: LocalStores, caplog: pytest.LogCaptureFixture, change: dict[str, object], reason: str
+) -> None:
+    store = filled(stores)
+    store.write((), msgspec.structs.replace(store.header, **change))
+    with caplog.at_level(logging.ERROR):
+        empty = reopened(stores)
+    assert empty.get(b"a") is None
+    assert empty.header.next_offset == 0
+    [kept] = stores.folder.glob(f"partition-0.aside-{reason}-*")
+    assert (kept / "CURRENT").exists()
+    assert "partition 0: its local store was set aside" in caplog.text
+    assert "restored from the changelog, nothing is lost" in caplog.text
+    assert str(kept) in caplog.text
+
+
+def test_rows_of_an_older_format_are_gone_on_with(stores: LocalStores) -> None:
+    store = filled(stores)
+    store.write((), msgspec.structs.replace(store.header, row_format=ROW_FORMAT - 1))
+    assert reopened(stores).get(b"a") == b"row"
+
+
+def test_a_store_whose_next_records_were_deleted_is_set_aside(stores: LocalStores) -> None:
+    filled(stores)
+    assert reopened(stores, begin=11, end=20).get(b"a") is None
+
+
+def test_a_store_that_was_away_for_longer_than_tombstones_are_kept_is_set_aside(
+    stores: LocalStores,
+) -> None:
+    store = filled(stores)
+    before = msgspec.structs.replace(store.header, written_ms=NOW_MS - 2 * DAY_MS)
+    store.write((), before)
+    assert reopened(stores, end=10).get(b"a") == b"row", "nothing came since"
+    asyncio.run(stores.close(0))
+    assert stores.open(0, 0, 11).get(b"a") is None
+
+
+def test_a_header_that_does_not_decode_is_a_broken_store(stores: LocalStores) -> None:
+    store = filled(stores)
+    asyncio.run(stores.close(0))
+    for file in store.path.glob("MANIFEST*"):
+        file.write_bytes(b"?")
+    assert stores.open(0, 0, 10).get(b"a") is None
+    assert len(list(stores.folder.glob("*.aside-corrupt-*"))) == 1
+
+
+def test_few_stores_are_kept_aside_and_not_for_ever(stores: LocalStores) -> None:
+    for partition in range(ASIDE_MAX + 2):
+        filled(stores, partition).write((), StoreHeader(incarnation="gone"))
+        asyncio.run(stores.close(partition))
+        stores.open(partition, 0, 10)
+    kept = sorted(stores.folder.glob("*.aside-*"))
+    assert len(kept) == ASIDE_MAX
+    old_s = kept[0].stat().st_mtime - ASIDE_KEPT_S - 60
+    os.utime(kept[0], (old_s, old_s))
+    stores.discard_old()
+    assert list(stores.folder.glob("*.aside-*")) == kept[1:]
+
+
+def test_a_folder_is_one_process_alone(tmp_path: Path) -> None:
+    code = f"""
+import sys, time
+from pathlib import Path
+from {local_stores.__name__} import locked
+held = locked(Path({str(tmp_path / "lock")!r}))
+print("held", flush=True)
+sys.stdin.read()
+"""
+    other = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert other.stdout is not None
+    assert other.stdout.readline() == b"held\n"
+    with pytest.raises(SettingError, match=f"SHOAL_STORE_DIR: process {other.pid} has"):
+        locked(tmp_path / "lock")
+    other.kill()
+    other.communicate()
+    os.close(locked(tmp_path / "lock"))
