@@ -25,6 +25,7 @@ from xxhash import xxh3_128_hexdigest
 
 from stream.clock import NEVER_MS
 from stream.engine.effects import Effects
+from stream.engine.run_mark import sequence_base
 from stream.engine.settings import HISTORIC_AFTER_MS
 from stream.engine.versions import Context
 from stream.events.actions import ActionTurned
@@ -314,7 +315,7 @@ class _Turn:
                 segment=segment,
                 started=True,
                 time_ms=self.now_ms,
-                sequence=voice.sequence,
+                sequence=sequence_base(self.incarnation) + voice.sequence,
                 definition=version,
                 kind=play.kind,
                 cause=self.cause,
@@ -339,7 +340,7 @@ class _Turn:
                 segment=spoken.segment,
                 started=False,
                 time_ms=self.now_ms,
-                sequence=voice.sequence,
+                sequence=sequence_base(self.incarnation) + voice.sequence,
                 definition=spoken.definition,
                 kind=kind,
                 cause=self.exits.get(spoken.segment, self.cause),

@@ -39,6 +39,7 @@ from stream.engine.passage import Passage
 from stream.engine.quarantine import watch
 from stream.engine.relations import Relations
 from stream.engine.row_index import index_rows
+from stream.engine.run_mark import RUN_KEY, RunMark, check_mark, read_mark
 from stream.engine.settings import (
     SWEEP_PER_RECORD,
     SWEEP_PER_TICK,
@@ -81,6 +82,7 @@ class PartitionEngine:
         self.erasure = Erasure(self.store, self.decider, partition, settings.erasure_secrets)
         self.relations = Relations(self.passage, self.identity, self.erasure)
         self.days = Days(self.decider)
+        self.mark: RunMark | None = None
         self._committed = pack_meta(self.meta)
 
     @property
@@ -116,6 +118,8 @@ class PartitionEngine:
             self.passage.restore(key, value)
         elif key.startswith(ERASED_PREFIX):
             self.erasure.restore(key, value)
+        elif key == RUN_KEY:
+            self.mark = read_mark(value)
 
     def restored(self) -> None:
         """Stand where the restored records say: `index`, whole."""
@@ -128,7 +132,8 @@ class PartitionEngine:
         Raises
         ------
         EngineStateError
-            Where the changelog belongs to another incarnation, or a version's content is missing.
+            Where the changelog belongs to another incarnation, or to one that has ended, or a
+            version's content is missing.
         """
         self._load_meta()
         if self.meta.incarnation != self.settings.incarnation:
@@ -136,6 +141,7 @@ class PartitionEngine:
                 f"the changelog is of incarnation {self.meta.incarnation!r}, "
                 f"this worker is set to {self.settings.incarnation!r}; set SHOAL_INCARNATION to it"
             )
+        check_mark(self.mark, self.settings.incarnation)
         self.erasure.check()
         contexts = self.timeline.contexts.values()
         silent = any(one.pack is not None and one.pack.has_silent for one in contexts)

@@ -11,6 +11,7 @@ from stream.clustering.news import news
 from stream.engine.arbiter import Arbiter, offered
 from stream.engine.effects import Effects, LearnPoint
 from stream.engine.hysteresis import remember
+from stream.engine.run_mark import sequence_base
 from stream.engine.settings import HISTORIC_AFTER_MS, VALIDITY_MS, EngineSettings
 from stream.engine.versions import CLUSTER_PREFIX, Context
 from stream.events.changes import Leaf, Membership, SegmentChanged
@@ -43,6 +44,7 @@ class Teller:
 
     def __init__(self, settings: EngineSettings) -> None:
         self._incarnation = settings.incarnation
+        self._base = sequence_base(settings.incarnation)
         self.effects = Effects()
         self.record_ms = 0
         self.members: dict[str, int] = {}
@@ -88,7 +90,7 @@ class Teller:
             segment=segment,
             entered=entered,
             time_ms=now_ms,
-            sequence=row.sequence,
+            sequence=self.told(row),
             definition=version,
             cause=cause,
             evidence=evidence,
@@ -115,8 +117,12 @@ class Teller:
         """Say what the customers of whom a change was told are members of now."""
         for key, row in self.changed.items():
             customer = key.decode()
-            now = Membership(customer, dict(row.segments), row.sequence, row.changed_ms)
+            now = Membership(customer, dict(row.segments), self.told(row), row.changed_ms)
             self.effects.memberships[customer] = now if row.segments else None
+
+    def told(self, row: Row) -> int:
+        """The sequence of the customer's latest change as readers know it."""
+        return self._base + row.sequence
 
     def _change_id(self, customer: str, sequence: int, *facts: str | int | bool) -> str:
         """The hash by which consumers tell a repeated change: the same log gives the same id."""

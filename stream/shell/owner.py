@@ -161,6 +161,7 @@ class PartitionOwner:
         self._learner.resume(await self._shop.newest_summary(self.partition))
         self._shop.topics.check(self.partition, engine.source)
         self._engine = engine
+        self._poster.tells = engine.mark is None
         self._source.resume(self._shop.topics.remembered(engine.source))
         self._meter.restored(engine)
         self._reporter.restart()

@@ -23,9 +23,13 @@ _CHANGE_HEADERS: Headers = [("content-type", CONTENT_TYPE)]
 
 
 class Poster:
-    """Addresses the effects of one partition."""
+    """Addresses the effects of one partition.
+
+    tells  whether changes, actions and memberships go out; not those of a run that catches up
+    """
 
     def __init__(self, settings: Settings, partition: int) -> None:
+        self.tells = True
         self._partition = partition
         self._partitions = settings.partitions
         self._shop = settings.shop
@@ -55,6 +59,17 @@ class Poster:
             key = customer.encode()
             value = encode_record(record)
             outbox.put(self._log, partition_of(key, self._partitions), key, value)
+        if self.tells:
+            self._post_told(outbox, effects)
+        for receipt in effects.receipts:
+            outbox.put(self._erasures, 0, receipt.subject.encode(), encode_receipt(receipt))
+        self._post_dead(outbox, effects.dead, self._log, FOLD)
+        outbox.put_all(
+            self._changelog, here, ((key, row, NO_HEADERS) for key, row in effects.rows.items())
+        )
+
+    def _post_told(self, outbox: Outbox, effects: Effects) -> None:
+        here = self._partition
         outbox.put_all(
             self._changes,
             here,
@@ -78,12 +93,6 @@ class Poster:
                 (customer.encode(), None if now is None else encode_membership(now), NO_HEADERS)
                 for customer, now in effects.memberships.items()
             ),
-        )
-        for receipt in effects.receipts:
-            outbox.put(self._erasures, 0, receipt.subject.encode(), encode_receipt(receipt))
-        self._post_dead(outbox, effects.dead, self._log, FOLD)
-        outbox.put_all(
-            self._changelog, here, ((key, row, NO_HEADERS) for key, row in effects.rows.items())
         )
 
     def post_report(self, outbox: Outbox, key: bytes, report: bytes) -> None:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from aiokafka.admin import NewTopic
+from aiokafka.admin import NewPartitions, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
-from stream.events.topics import TOPICS, Topic
+from stream.events.topics import CHANGELOG, FIRST_RUN, TOPICS, Topic
 from stream.shell.connection import new_admin
 from stream.shell.settings import Settings
 
@@ -65,9 +66,18 @@ async def partition_counts(settings: Settings) -> dict[str, int]:
         await admin.close()
 
 
-async def create_topics(settings: Settings) -> list[str]:
-    """Create the topics that are missing; their names."""
+async def create_topics(settings: Settings, *, beside: bool = False) -> list[str]:
+    """Create the topics that are missing; their names.
+
+    Raises
+    ------
+    TopicsError
+        They cannot be created, or another run's are there and this one was not begun `beside` it:
+        both would tell changes.
+    """
     missing = [f for f in await inspect_topics(settings) if f.is_missing]
+    if not beside and CHANGELOG in {f.topic for f in missing}:
+        await _refuse_second_run(settings)
     admin = new_admin(settings)
     await admin.start()
     try:
@@ -89,6 +99,47 @@ async def create_topics(settings: Settings) -> list[str]:
     return [finding.name for finding in missing]
 
 
+async def grow_told_topics(settings: Settings) -> list[str]:
+    """Give the topics that are only written to as many partitions as the settings say."""
+    present = await partition_counts(settings)
+    wanted = {
+        settings.topic(topic.name): NewPartitions(total_count=settings.partitions)
+        for topic in TOPICS
+        if topic.access == "write"
+        and 0 < present.get(settings.topic(topic.name), 0) < settings.partitions
+    }
+    if wanted:
+        admin = new_admin(settings)
+        await admin.start()
+        try:
+            await admin.create_partitions(wanted)
+        finally:
+            await admin.close()
+    return sorted(wanted)
+
+
+async def runs_of(settings: Settings) -> dict[str, int]:
+    """The runs that have a changelog on the broker, each with its number of partitions."""
+    first = dataclasses.replace(settings, incarnation=FIRST_RUN).topic(CHANGELOG.name)
+    found: dict[str, int] = {}
+    for name, count in (await partition_counts(settings)).items():
+        if name == first:
+            found[FIRST_RUN] = count
+        elif name.startswith(f"{first}."):
+            found[name[len(first) + 1 :]] = count
+    return found
+
+
+async def _refuse_second_run(settings: Settings) -> None:
+    others = sorted(set(await runs_of(settings)) - {settings.incarnation})
+    if others:
+        raise TopicsError(
+            f"incarnation {', '.join(others)} is on this broker, and SHOAL_INCARNATION is "
+            f"{settings.incarnation}: set it to that one, or begin this one beside it with "
+            "`shoal rebuild start`"
+        )
+
+
 async def require_topics(settings: Settings, topics: Collection[Topic] = TOPICS) -> None:
     """Make sure that the worker can start, or who reads these topics can.
 
@@ -103,6 +154,7 @@ async def require_topics(settings: Settings, topics: Collection[Topic] = TOPICS)
     findings = [f for f in await inspect_topics(settings) if f.topic in topics]
     missing = [f.name for f in findings if f.is_missing]
     if missing:
+        await _refuse_second_run(settings)
         raise TopicsError(
             f"topics are missing: {', '.join(missing)}; create them with `shoal topics create`, "
             f"or start the worker with --create-topics"
@@ -131,10 +183,11 @@ def _finding(
     if name not in present:
         return Finding(topic, name, partitions, is_missing=True, problem="is missing")
     problem = None
-    if present[name] != partitions:
+    # To a topic that is only written to, another run may have given more.
+    if present[name] != partitions and (topic.access != "write" or present[name] < partitions):
         problem = (
             f"has {present[name]} partitions, the settings say {partitions}; set SHOAL_PARTITIONS "
-            f"to what the installation was made with, or use another SHOAL_TOPIC_PREFIX"
+            f"to what the installation was made with; to grow it, see shoal rebuild --help"
         )
     else:
         found, wanted = configs.get(name, {}), settings.privacy.configuration(topic)

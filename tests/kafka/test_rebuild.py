@@ -1,0 +1,161 @@
+"""A live shop grows from 4 partitions to 8: a new run beside the one that serves, and a switch."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stream.clock import rfc3339
+from stream.events.partitioner import partition_of
+from tests.kafka.broker import Broker
+from tests.kafka.installation import until
+from tests.kafka.pipeline import Pipeline
+
+pytestmark = pytest.mark.kafka
+
+SEGMENTS = """
+segments:
+  - {name: buyer, purpose: p, enter: orders.count >= 1}
+  - {name: twice, purpose: p, enter: orders.count >= 2}
+  - {name: filled_cart, purpose: p, enter: cart.items > 0}
+"""
+NAMES = ("Product Viewed", "Product Added", "Order Completed", "Product Added")
+CUSTOMERS = 60
+COUNT = 3_000
+
+Event = tuple[str, str]
+"""Who, and what."""
+
+
+def shopping() -> list[Event]:
+    return [(f"c-{n * n % CUSTOMERS}", NAMES[n * 7 % 11 % 4]) for n in range(COUNT)]
+
+
+def encoded(events: list[Event], begin_ms: int) -> list[tuple[bytes, bytes]]:
+    return [
+        (
+            customer.encode(),
+            json.dumps(
+                {
+                    "type": "track", "messageId": f"m-{n}", "userId": customer, "event": name,
+                    "timestamp": rfc3339(begin_ms + 10 * n),
+                    "properties": {"product_id": "P1", "price": 9.5, "order_id": f"o{n}"},
+                }
+            ).encode(),
+        )
+        for n, (customer, name) in enumerate(events)
+    ]  # fmt: skip
+
+
+def expected(events: list[Event]) -> dict[str, set[str]]:
+    """Who is in which segments after these events, counted by hand."""
+    orders: dict[str, int] = defaultdict(int)
+    carts: dict[str, int] = defaultdict(int)
+    for customer, name in events:
+        if name == "Order Completed":
+            orders[customer] += 1
+            carts[customer] = 0
+        elif name == "Product Added":
+            carts[customer] += 1
+    found: dict[str, set[str]] = defaultdict(set)
+    for customer, count in orders.items():
+        found[customer] |= {"buyer", "twice"} if count >= 2 else {"buyer"} if count else set()
+    for customer, items in carts.items():
+        found[customer] |= {"filled_cart"} if items else set()
+    return {customer: segments for customer, segments in found.items() if segments}
+
+
+def followed(changes: list[dict[str, Any]]) -> dict[str, set[str]]:
+    """What a reader knows who follows the changes; each turns what it knew, and once."""
+    assert len({change["id"] for change in changes}) == len(changes)
+    held: dict[str, set[str]] = defaultdict(set)
+    latest: dict[str, int] = defaultdict(int)
+    # A customer's changes are in one partition in their order, before the growth and after it.
+    for change in sorted(changes, key=lambda one: int(one["sequence"])):
+        customer, segment = change["subject"], change["data"]["segment"]
+        assert int(change["sequence"]) > latest[customer]
+        latest[customer] = int(change["sequence"])
+        entered = change["type"].endswith(".entered")
+        assert entered == (segment not in held[customer]), change
+        held[customer] ^= {segment}
+        assert held[customer] == set(change["data"]["segments"])
+    return {customer: segments for customer, segments in held.items() if segments}
+
+
+@pytest.fixture
+def shop(kafka: Broker, tmp_path: Path) -> Iterator[tuple[Pipeline, Pipeline]]:
+    """The installation with 4 partitions, and the same as it is to be."""
+    segments = tmp_path / "segments.yaml"
+    segments.write_text(SEGMENTS, encoding="utf-8")
+    former = Pipeline(kafka)
+    grown = Pipeline(kafka)
+    grown.settings = dataclasses.replace(
+        former.settings, incarnation="2", partitions=8, events_partitions=4
+    )
+    former.variables = {"SHOAL_SEGMENTS": str(segments), "SHOAL_CLUSTERS": "off"}
+    grown.variables = {
+        **former.variables, "SHOAL_INCARNATION": "2", "SHOAL_EVENTS_PARTITIONS": "4"
+    }  # fmt: skip
+    try:
+        yield former, grown
+    finally:
+        former.end()
+        grown.end()
+
+
+async def test_partitions_grow_under_load_and_readers_miss_nothing(shop):
+    former, grown = shop
+    await former.create()
+    events = shopping()
+    raw = encoded(events, int(time.time() * 1000) - 60_000)
+    old = former.work()
+    await former.send_keyed(raw[:1_000], history_ends=False)
+    await former.until(former.routed(1_000))
+    assert "may begin" in grown.shoal("rebuild", "start")
+    new = grown.work()
+
+    async def feed() -> None:
+        for at in range(1_000, 2_500, 50):
+            await former.send_keyed(raw[at : at + 50], history_ends=False)
+            await asyncio.sleep(0.05)
+
+    feeding = asyncio.create_task(feed())
+    await grown.until(grown.routed(1_000))
+    await until(lambda: "catching up" in grown.shoal("rebuild", "status"))
+    before = len(await former.changes())
+    said = await asyncio.to_thread(grown.shoal, "rebuild", "switch")
+    assert "incarnation 2 serves" in said
+    assert old.wait() == 1
+    assert "incarnation 1 has ended, 2 serves in its place" in old.log
+    await feeding
+    await former.send_keyed(raw[2_500:], history_ends=False)
+    await grown.until(grown.routed(COUNT))
+
+    wanted = expected(events)
+
+    async def memberships() -> dict[str, set[str]]:
+        latest = {(r.partition, r.key): r.value for r in await grown.read("memberships")}
+        found = {key: (p, value) for (p, key), value in latest.items() if value is not None}
+        assert len(found) == sum(value is not None for value in latest.values())
+        assert all(p == partition_of(key, 8) for key, (p, _) in found.items())
+        return {k.decode(): set(json.loads(v)["segments"]) for k, (_, v) in found.items()}
+
+    async def arrived() -> bool:
+        return await memberships() == wanted
+
+    await until(arrived)
+    changes = await grown.changes()
+    assert len(changes) > before
+    assert followed(changes) == wanted
+    assert new.terminate() == 0, new.log
+    refused = former.work()
+    assert refused.wait() == 1
+    assert "SHOAL_INCARNATION=2" in refused.log
