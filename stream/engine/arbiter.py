@@ -305,9 +305,8 @@ class _Turn:
         entered_ms, until_ms, _ = voice.waiting.pop(segment)
         voice.sequence += 1
         version = self.context.version_of(segment)
-        spoken = Spoken(
-            segment, voice.sequence, self.now_ms, entered_ms, until_ms, version, channels
-        )
+        facts = (segment, voice.sequence, self.now_ms, entered_ms, until_ms, version, channels)
+        spoken = Spoken(*facts)
         self.said.append(
             ActionTurned(
                 id=self.id_of(spoken),
