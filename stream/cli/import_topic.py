@@ -11,6 +11,7 @@ import msgspec
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
+from stream.cli.broker_failure import explained
 from stream.cli.failure import CommandFailedError
 from stream.events.envelope import HISTORY_ENDS
 from stream.events.history_events import HistoryEvent
@@ -56,10 +57,8 @@ async def _send(events: Iterable[HistoryEvent], settings: Settings, history_ends
         for partition in partitions if history_ends else ():
             await producer.send_and_wait(topic, HISTORY_ENDS_RECORD, partition=partition)
     except (KafkaError, OSError) as error:
-        raise CommandFailedError(
-            f"{settings.broker}, topic {topic!r}: {type(error).__name__} after {sent:,} events",
-            "is a broker there, and the topic made? (shoal topics create)",
-        ) from None
+        what, then = await explained(settings, error)
+        raise CommandFailedError(f"topic {topic!r} after {sent:,} events: {what}", then) from None
     finally:
         await producer.stop()
     return sent

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 import msgspec
 from aiokafka.errors import KafkaError
 
+from stream.cli.broker_failure import broker_failure
 from stream.cli.event_files import (
     EventFiles,
     checked_definitions,
@@ -154,8 +155,7 @@ def live_settings(*topics: Topic) -> Iterator[Settings]:
         what, _, then = str(error).partition("; ")
         raise CommandFailedError(f"at {settings.broker}: {what}", then) from error
     except KafkaError as error:
-        what = f"the broker {settings.broker} does not answer as it should ({error!r})"
-        raise CommandFailedError(what, "check SHOAL_BROKER, SHOAL_TOPIC_PREFIX") from error
+        raise broker_failure(settings, error) from error
     except EngineStateError as error:
         raise CommandFailedError(str(error), "check the worker's settings") from error
     finally:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
+from stream.cli.broker_failure import explained
 from stream.cli.failure import CommandFailedError
 from stream.cli.simulate_output import Chunks
 from stream.events.partitioner import partition_of
@@ -33,6 +35,8 @@ async def send_chunks(chunks: Chunks) -> int:
         settings = read_settings(os.environ)
     except SettingError as error:
         raise CommandFailedError(str(error), "correct the setting", 2) from None
+    # What the client warns of while it tries again, the error says in one line at the end.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     topic = settings.topic(EVENTS.name)
     sent = 0
     producer = new_producer(settings)
@@ -43,10 +47,8 @@ async def send_chunks(chunks: Chunks) -> int:
             await _send_chunk(producer, topic, partitions, chunk)
             sent += len(chunk)
     except (KafkaError, OSError) as error:
-        raise CommandFailedError(
-            f"{settings.broker}, topic {topic!r}: {type(error).__name__} after {sent:,} events",
-            "is a broker there, and the topic made? (shoal topics create)",
-        ) from None
+        what, then = await explained(settings, error)
+        raise CommandFailedError(f"topic {topic!r} after {sent:,} events: {what}", then) from None
     finally:
         await producer.stop()
     return sent

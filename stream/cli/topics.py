@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import dataclasses
 import json
 import os
 import sys
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any
@@ -15,8 +15,10 @@ from typing import IO, Any
 import msgspec
 from aiokafka.errors import KafkaError
 
+from stream.cli.broker_failure import broker_failure
 from stream.cli.failure import CommandFailedError
 from stream.events.topics import TOPICS
+from stream.shell.access import commands, roles
 from stream.shell.log_dump import folded_log
 from stream.shell.settings import SettingError, Settings, read_settings
 from stream.shell.topic_admin import TopicsError, create_topics, inspect_topics
@@ -47,6 +49,13 @@ def add_parser(subparsers: Any) -> None:
     plan.add_argument(
         "--offline", action="store_true", help="only what is needed; ask no broker about it"
     )
+    plan.add_argument(
+        "--principal",
+        action="append",
+        default=[],
+        metavar="ROLE=TYPE:NAME",
+        help="whom to name in the ACLs, such as worker=User:shoal; may be given for each role",
+    )
     dump = actions.add_parser(
         "dump",
         help="write the customers' log as far as it was folded, one record a line",
@@ -70,8 +79,7 @@ def run(args: argparse.Namespace) -> int:
     except TopicsError as error:
         raise CommandFailedError(str(error), "see `shoal topics plan`") from error
     except KafkaError as error:
-        what = f"the broker {settings.broker} does not answer as it should ({error!r})"
-        raise CommandFailedError(what, "check SHOAL_BROKER and the broker") from error
+        raise broker_failure(settings, error) from error
 
 
 def _create(settings: Settings, args: argparse.Namespace) -> int:
@@ -125,11 +133,11 @@ def _plan(settings: Settings, args: argparse.Namespace) -> int:
         }
         for topic in TOPICS
     ]
-    acls = list(_acls(settings))
+    access = _access(settings, _principals(args.principal))
     if args.json:
-        print(json.dumps({"topics": topics, "acls": acls}))
+        print(json.dumps({"topics": topics, "access": access}))
     else:
-        _print_plan(topics, acls)
+        _print_plan(topics, access)
         print("\n" + _verdict(settings, topics, is_offline=args.offline))
     return EXIT_DIFFERENT if any(problems.values()) else 0
 
@@ -147,36 +155,48 @@ def _verdict(settings: Settings, topics: list[dict[str, Any]], *, is_offline: bo
     )
 
 
-def _acls(settings: Settings) -> Iterator[dict[str, str]]:
-    """What the worker's principal must be allowed, and nothing more."""
-    for topic in TOPICS:
-        name = settings.topic(topic.name)
-        operations = {"read": ["Read"], "write": ["Write"], "both": ["Read", "Write"]}
-        for operation in [*operations[topic.access], "Describe"]:
-            yield {"resource": "topic", "name": name, "operation": operation, "pattern": "literal"}
-    for operation in ("Read", "Describe"):
-        yield {
-            "resource": "group",
-            "name": settings.group,
-            "operation": operation,
-            "pattern": "literal",
-        }
-    for operation in ("Write", "Describe"):
-        yield {
-            "resource": "transactional-id",
-            "name": f"shoal-{settings.group}-",
-            "operation": operation,
-            "pattern": "prefixed",
-        }
+def _access(settings: Settings, named: dict[str, str]) -> list[dict[str, Any]]:
+    """Each role with its principal, its ACLs, and the commands that grant them."""
+    found = []
+    for role in roles(settings):
+        principal = named.get(role.name, f"User:{settings.app}-{role.name}")
+        found.append(
+            {
+                "role": role.name,
+                "purpose": role.purpose,
+                "principal": principal,
+                "acls": [dataclasses.asdict(acl) for acl in role.acls],
+                "commands": list(commands(settings, principal, role.acls)),
+            }
+        )
+    return found
 
 
-def _print_plan(topics: list[dict[str, Any]], acls: list[dict[str, str]]) -> None:
+def _principals(given: list[str]) -> dict[str, str]:
+    """Principals by role, of options such as worker=User:shoal."""
+    known = {role.name for role in roles(Settings())}
+    found: dict[str, str] = {}
+    for text in given:
+        role, _, principal = text.partition("=")
+        if role not in known or ":" not in principal:
+            raise CommandFailedError(
+                f"--principal {text[:60]!r} is not ROLE=TYPE:NAME",
+                f"write one like worker=User:shoal; roles are {', '.join(sorted(known))}",
+                2,
+            )
+        found[role] = principal
+    return found
+
+
+def _print_plan(topics: list[dict[str, Any]], access: list[dict[str, Any]]) -> None:
     for topic in topics:
         print(f"{topic['name']}  ({topic['partitions']} partitions): {topic['purpose']}")
         for name, value in topic["settings"].items():
             print(f"    {name}={value}")
         if topic["problem"]:
             print(f"  ! {topic['problem']}")
-    print("\nACLs for the worker's principal:")
-    for acl in acls:
-        print(f"    {acl['operation']:<8} {acl['resource']} {acl['name']} ({acl['pattern']})")
+    print("\nACLs: the least for each principal (add --command-config FILE of an administrator)")
+    for role in access:
+        print(f"\n# {role['role']}: {role['purpose']}")
+        for command in role["commands"]:
+            print(command)

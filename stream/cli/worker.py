@@ -10,8 +10,6 @@ import signal
 from pathlib import Path
 from typing import Any
 
-from aiokafka.errors import KafkaConnectionError
-
 from stream.cli.failure import CommandFailedError
 from stream.cli.worker_processes import processes_wanted, run_processes
 from stream.engine.effects import EngineStateError
@@ -64,14 +62,18 @@ def run(args: argparse.Namespace) -> int:
     if args.processes is not None:
         return run_processes(settings, args.processes)
     # The parent of processes does without: it stays small.
+    from stream.cli.broker_failure import REFUSALS, broker_failure
+    from stream.shell.permissions import PermissionsError
     from stream.shell.topic_admin import TopicsError
 
     try:
         asyncio.run(_work(settings))
-    except KafkaConnectionError as error:
-        what = f"the broker {settings.broker} does not answer"
-        raise CommandFailedError(what, "start it, or set SHOAL_BROKER") from error
-    except (TopicsError, DefinitionError, SettingError, EngineStateError, RowFormatError) as error:
+    except REFUSALS as error:
+        raise broker_failure(settings, error) from error
+    except (
+        TopicsError, PermissionsError, DefinitionError, SettingError, EngineStateError,
+        RowFormatError,
+    ) as error:  # fmt: skip
         # They say themselves what to do.
         code = 2 if isinstance(error, DefinitionError) else 1
         raise CommandFailedError(str(error), "then start the worker again", code) from error

@@ -12,6 +12,8 @@ Written for the release that `check_pins` insists on, and held by the contract t
 4. A fetcher takes an answer's bytes in by the name `MemoryRecords` of its module, which cuts them
    into batches one after the other.
 5. A `BatchBuilder` counts its records in `_relative_offset`, and its `_builder` writes them.
+6. A connection takes its authenticator by the name `OAuthAuthenticator` of its module, and hands
+   what the broker has answered to `step`.
 """
 
 from __future__ import annotations
@@ -21,9 +23,10 @@ from struct import Struct
 from typing import Any
 
 from aiokafka import TopicPartition
+from aiokafka import conn as connecting
 from aiokafka.consumer import fetcher as fetching
 from aiokafka.consumer.fetcher import READ_COMMITTED, FetchResult, PartitionRecords
-from aiokafka.errors import CorruptRecordException
+from aiokafka.errors import CorruptRecordException, SaslAuthenticationFailed
 from aiokafka.producer import sender
 from aiokafka.record.memory_records import MemoryRecords
 from crc32c import crc32c
@@ -191,3 +194,29 @@ def hear_transaction_error(producer: Any) -> BaseException | None:
         return None
     error: BaseException | None = ended.exception()
     return error
+
+
+class HeedingAuthenticator(connecting.OAuthAuthenticator):  # type: ignore[misc]
+    """Takes the broker's word that it refuses a token for that.
+
+    It says so in an answer without an error (RFC 7628, section 3.2.2). aiokafka's goes on as if it
+    were let in: then no question is answered, and nobody says why.
+    """
+
+    async def step(self, payload: bytes | None) -> Any:
+        """What to send next; None: it is done.
+
+        Raises
+        ------
+        SaslAuthenticationFailed
+            The token is refused.
+        """
+        if payload:
+            said = payload.decode(errors="replace")
+            raise SaslAuthenticationFailed("".join(c for c in said if c.isprintable())[:80])
+        return await super().step(payload)
+
+
+def hear_refused_tokens() -> None:
+    """Let connections from now on fail where the broker refuses their token."""
+    connecting.OAuthAuthenticator = HeedingAuthenticator

@@ -27,9 +27,9 @@ async def has_transactions(settings: Settings) -> bool:
     if settings.delivery != "auto":
         return settings.delivery == "transactional"
     producer = new_producer(settings, f"shoal-{settings.group}-probe")
-    client_log = logging.getLogger("aiokafka.producer.sender")
+    client_log = logging.getLogger("aiokafka")
     level = client_log.level
-    client_log.setLevel(logging.CRITICAL)  # its "unexpected error" is what is asked for here
+    client_log.setLevel(logging.CRITICAL)  # what it calls unexpected is what is asked for here
     try:
         await asyncio.wait_for(producer.start(), OPEN_TIMEOUT_S)
     except (UnknownError, IncompatibleBrokerVersion, UnsupportedVersionError):

@@ -24,6 +24,7 @@ from aiokafka.abc import AbstractTokenProvider
 from aiokafka.errors import KafkaConnectionError
 
 from stream.clock import rfc3339
+from stream.shell.aiokafka_private import hear_refused_tokens
 from stream.shell.environment import SECRET_BYTES_MAX, SettingError, read_secret
 from stream.shell.security import OAuth, verifying_context
 
@@ -125,6 +126,7 @@ class Tokens(AbstractTokenProvider):  # type: ignore[misc]
 @lru_cache(maxsize=8)
 def token_provider(oauth: OAuth) -> Tokens:
     """The provider of these settings: the same for all clients, so that they share its token."""
+    hear_refused_tokens()
     return Tokens(oauth)
 
 

@@ -30,6 +30,7 @@ from stream.shell.lag import LagObserver
 from stream.shell.learning import Summaries
 from stream.shell.metrics import Metrics
 from stream.shell.owner import PartitionOwner
+from stream.shell.permissions import require_permissions
 from stream.shell.reconnects import calm_reconnects
 from stream.shell.reference_tail import ReferenceTail
 from stream.shell.row_keeping import RowKeeper
@@ -113,6 +114,8 @@ class Worker:
         # The embedded broker starts empty each time, so there is nothing to protect.
         if settings.create_topics or not self._transactional:
             await create_topics(settings)
+        if self._transactional:
+            await require_permissions(settings)
         await require_topics(settings)
         if self._transactional:
             self._topics = await known_topics(settings)

@@ -102,7 +102,7 @@ def test_a_topic_that_is_not_there_is_said_at_once(shop: Path, capsys: pytest.Ca
     with EmbeddedBroker() as broker:
         assert imported(shop, broker.address) == 1
     (said,) = capsys.readouterr().err.splitlines()
-    assert "topic 'events': UnknownTopicOrPartitionError after 0 events" in said
+    assert "topic 'events' after 0 events: the broker" in said
     assert "shoal topics create" in said
 
 
