@@ -87,6 +87,23 @@ class LogReader:
         async for records in self._to_ends():
             yield records
 
+    async def to_settled_end(self) -> AsyncIterator[list[Any]]:
+        """As `to_end`, and then what transactions that are open hold back: it waits for their end.
+
+        Nobody sees committed records past the first one that is open, not even its own. So whoever
+        goes on from what it wrote itself, to a topic that others write to, must wait: up to the
+        transactions' time-out, where their writer has died.
+        """
+        async for records in self.to_end():
+            yield records
+        highwater = self._consumer.highwater
+        while any(highwater(tp) is None for tp in self._partitions):
+            for records in (await self._consumer.getmany(timeout_ms=_POLL_MS)).values():
+                yield records
+        self._ends = {tp: max(end, highwater(tp)) for tp, end in self._ends.items()}
+        async for records in self._to_ends():
+            yield records
+
     def _stable(self, partition: TopicPartition) -> int | None:
         """The end of committed records as of the last fetch; None: nothing was fetched yet."""
         offset: int | None = self._consumer.last_stable_offset(partition)

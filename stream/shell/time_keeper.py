@@ -77,7 +77,8 @@ class TimeKeeper:
         published = PublishedDefinitions(self._shop, coordinator)
         try:
             async with LogReader(self._shop.settings, topics) as reader:
-                async for records in reader.to_end():
+                # Its newest state may lie behind what an owner that has died left open.
+                async for records in reader.to_settled_end():
                     for record in records:
                         if record.topic == self._clock.topic and record.key == STATE_KEY:
                             coordinator.resume(record.value)

@@ -1,5 +1,6 @@
 """Reading to the end, on the embedded broker and on a real one: all of it, and no waiting after."""
 
+import asyncio
 import sys
 import time
 
@@ -91,3 +92,35 @@ async def test_what_comes_later_is_polled(place):
         while not found:
             found = await reader.poll(100)
         assert [record.value for record in found] == [b"new"]
+
+
+@pytest.mark.kafka
+async def test_what_an_open_transaction_holds_back_is_waited_for():
+    """Whoever goes on from its own record must find it behind what somebody else left open."""
+    place = Installation(shared_broker())
+    await place.create()
+    where = TopicPartition(place.topic("clock"), 0)
+    dead, own = [
+        AIOKafkaProducer(
+            bootstrap_servers=place.settings.broker, transactional_id=f"{where.topic}-{name}"
+        )
+        for name in ("dead", "own")
+    ]
+    await asyncio.gather(dead.start(), own.start())
+    await dead.begin_transaction()
+    await dead.send_and_wait(where.topic, b"report", b"of a dead owner", partition=0)
+    async with own.transaction():
+        await own.send_and_wait(where.topic, b"state", b"own", partition=0)
+    async with LogReader(place.settings, [where]) as reader:
+        assert [records async for records in reader.to_end()] == []
+    ending = asyncio.create_task(_abort_in_a_moment(dead))
+    async with LogReader(place.settings, [where]) as reader:
+        found = [r.value async for records in reader.to_settled_end() for r in records]
+    assert found == [b"state"]
+    await ending
+    await asyncio.gather(dead.stop(), own.stop())
+
+
+async def _abort_in_a_moment(producer: AIOKafkaProducer) -> None:
+    await asyncio.sleep(0.5)
+    await producer.abort_transaction()

@@ -181,6 +181,9 @@ class MemoryConsumer:
     def last_stable_offset(self, partition: TopicPartition) -> int | None:
         return self._broker.partition(partition).stable
 
+    def highwater(self, partition: TopicPartition) -> int | None:
+        return len(self._broker.partition(partition).entries)
+
     async def getmany(self, *, timeout_ms: int = 0) -> dict[TopicPartition, list[Held]]:
         found = self._ready()
         if not found and timeout_ms:
