@@ -83,6 +83,13 @@ def add_parser(subparsers: Any) -> None:
         action="store_true",
         help="more history follows: do not tell the partitions that their clock may go on to now",
     )
+    parser.add_argument(
+        "--from-partition",
+        type=int,
+        default=0,
+        metavar="N",
+        help="only into partitions from N on: late history for a new run (see shoal rebuild)",
+    )
     parser.add_argument("--json", action="store_true", help="the summary as one line of JSON")
 
 
@@ -96,7 +103,8 @@ def run(args: argparse.Namespace) -> int:
     if args.to == "kafka":
         from stream.cli.import_topic import send_events
 
-        count = send_events(events, settings, history_ends=not args.no_history_ends)
+        ends, first = not args.no_history_ends, args.from_partition
+        count = send_events(events, settings, history_ends=ends, first_partition=first)
     else:
         count = write_lines(events, args.to)
     about = {"file": str(args.file), "map": args.map, "to": args.to, "events": count}

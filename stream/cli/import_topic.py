@@ -27,8 +27,16 @@ SENDING_MAX = 5_000
 """Events handed to the producer before their acknowledgements are awaited: 5 MB at 1 KB each."""
 
 
-def send_events(events: Iterable[HistoryEvent], settings: Settings, *, history_ends: bool) -> int:
+def send_events(
+    events: Iterable[HistoryEvent],
+    settings: Settings,
+    *,
+    history_ends: bool,
+    first_partition: int = 0,
+) -> int:
     """Send the events in their order, keyed and partitioned by customer; the number sent.
+
+    Only partitions from `first_partition` on are written to.
 
     Without a transaction, so that every broker will do: a batch that a retry sent twice has the
     same message ids twice.
@@ -38,10 +46,12 @@ def send_events(events: Iterable[HistoryEvent], settings: Settings, *, history_e
     CommandFailedError
         With the number of events that were acknowledged before it failed.
     """
-    return asyncio.run(_send(events, settings, history_ends))
+    return asyncio.run(_send(events, settings, history_ends, first_partition))
 
 
-async def _send(events: Iterable[HistoryEvent], settings: Settings, history_ends: bool) -> int:
+async def _send(
+    events: Iterable[HistoryEvent], settings: Settings, history_ends: bool, first: int
+) -> int:
     # What the client warns of while it tries again, the error says in one line at the end.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     topic = settings.topic(EVENTS.name)
@@ -49,10 +59,17 @@ async def _send(events: Iterable[HistoryEvent], settings: Settings, history_ends
     producer = new_producer(settings)
     try:
         await producer.start()
-        partitions = await partitions_of(producer, topic)
+        there_are = await partitions_of(producer, topic)
+        partitions = there_are[first:] if first >= 0 else []
+        if not partitions:
+            raise CommandFailedError(
+                f"topic {topic!r} has {len(there_are)} partitions",
+                "name a lower --from-partition",
+                2,
+            )
         todo = iter(events)
         while chunk := list(islice(todo, SENDING_MAX)):
-            await _send_chunk(producer, topic, len(partitions), chunk)
+            await _send_chunk(producer, topic, partitions, chunk)
             sent += len(chunk)
         for partition in partitions if history_ends else ():
             await producer.send_and_wait(topic, HISTORY_ENDS_RECORD, partition=partition)
@@ -65,12 +82,12 @@ async def _send(events: Iterable[HistoryEvent], settings: Settings, history_ends
 
 
 async def _send_chunk(
-    producer: AIOKafkaProducer, topic: str, partitions: int, chunk: list[HistoryEvent]
+    producer: AIOKafkaProducer, topic: str, partitions: list[int], chunk: list[HistoryEvent]
 ) -> None:
     """One partition's batches leave one after the other, so its order is that of the sends."""
     sent = []
     for event in chunk:
         key = event.key.encode()
-        to = partition_of(key, partitions)
+        to = partitions[partition_of(key, len(partitions))]
         sent.append(await producer.send(topic, event.value, key=key, partition=to))
     await asyncio.gather(*sent)

@@ -113,3 +113,20 @@ def test_no_broker_is_said_in_one_line(shop: Path, capsys: pytest.CaptureFixture
         assert imported(shop, address) == 1
     (said,) = capsys.readouterr().err.splitlines()
     assert "after 0 events" in said
+
+
+@embedded
+def test_late_history_goes_into_partitions_of_its_own(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+):
+    with EmbeddedBroker() as broker:
+        settings = Settings(broker=broker.address)
+        asyncio.run(make_topic(settings))
+        assert imported(shop, broker.address, "--from-partition", "1") == 0
+        found = asyncio.run(read_topic(settings, 200 + PARTITIONS - 1))
+        assert imported(shop, broker.address, "--from-partition", "3") == 2
+    assert found[0] == []
+    for number, records in enumerate(found[1:]):
+        assert records[-1][0] is None
+        assert {zlib.crc32(key or b"") % 2 for key, _ in records[:-1]} == {number}
+    assert "has 3 partitions; name a lower --from-partition" in capsys.readouterr().err
