@@ -16,6 +16,7 @@ from pathlib import Path
 from stream.cli.failure import CommandFailedError
 from stream.shell.child import start_child
 from stream.shell.cores import usable_cores
+from stream.shell.http_tokens import HttpTokens
 from stream.shell.process_metrics import ProcessMetrics
 from stream.shell.process_pages import ProcessPages
 from stream.shell.processes import Patience, Processes, ProcessesFailedError, say_on_stderr
@@ -99,7 +100,8 @@ async def _run(settings: Settings, count: int, folder: Path) -> None:
     patience = Patience(silent=2 * settings.stall_s)
     processes = Processes(count, start, say_on_stderr, patience, metrics)
     address = settings.http_host, settings.http_port
-    pages = ProcessPages(address, sockets, metrics.registry, processes.absence)
+    tokens = None if settings.http_tokens is None else HttpTokens(settings.http_tokens)
+    pages = ProcessPages(address, sockets, metrics.registry, processes.absence, tokens)
     loop = asyncio.get_running_loop()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signal_number, processes.stop)

@@ -17,6 +17,7 @@ from aiohttp import ClientError, ClientSession, ClientTimeout, UnixConnector, we
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
 from stream.shell.health import Address, PageServer, answer
+from stream.shell.http_tokens import HttpTokens
 
 ANSWER_TIMEOUT_S = 3.0
 """Below a scrape's usual time-out; a child that is busy with a batch answers after it."""
@@ -48,9 +49,10 @@ class ProcessPages(PageServer):
         sockets: list[Path],
         registry: CollectorRegistry,
         absence: Callable[[int], str | None],
+        tokens: HttpTokens | None = None,
     ) -> None:
         pages = {"/metrics": self._metrics, "/livez": self._livez, "/readyz": self._readyz}
-        super().__init__(address, pages)
+        super().__init__(address, pages, tokens)
         self._sockets = sockets
         self._registry = registry
         self._absence = absence

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from stream.events.topics import EVENTS, FIRST_RUN, TOPICS, Topic
 from stream.shell.environment import Environment, SettingError, existing_file, one_of
+from stream.shell.http_tokens import require_tokens_off_loopback
 from stream.shell.privacy import Privacy, read_privacy
 from stream.shell.security import Security, read_security
 
@@ -38,6 +39,7 @@ class Settings:
     segments_at_start  yield to definitions that were published by command, or publish nevertheless
     clusters          learn clusters and assign customers to them
     cluster_interval_s  between two cluster models, at least
+    http_tokens       file with the hashes of who may ask; needed where others can reach the host
     http_socket       where to listen instead of host and port; a parent of processes sets it
     store             where rows are: memory, or rocksdb, on disk with the hot ones in memory
     store_folder      of the local stores; this worker's alone
@@ -58,6 +60,7 @@ class Settings:
     http_host: str = "127.0.0.1"
     http_port: int = 9464
     http_socket: Path | None = None
+    http_tokens: Path | None = None
     delivery: str = "auto"
     compression: str | None = None
     replication: int = 0
@@ -110,6 +113,9 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         Names the variable, what is wrong with its value, and what it may be.
     """
     read, usual = Environment(environment), Settings()
+    http_host = read.text("HTTP_HOST", usual.http_host, str)
+    tokens = read.optional("HTTP_TOKENS_FILE", existing_file)
+    require_tokens_off_loopback(http_host, tokens)
     deliveries = one_of("auto", "transactional", "plain")
     partitions = read.number("PARTITIONS", usual.partitions, 1, PARTITIONS_MAX)
     store = read.text("STORE", MEMORY, one_of(MEMORY, ROCKSDB))
@@ -126,9 +132,10 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         topic_prefix=read.text("TOPIC_PREFIX", usual.topic_prefix, _name),
         events_topic=read.text("EVENTS_TOPIC", usual.events_topic, _name),
         segments=read.optional("SEGMENTS", existing_file),
-        http_host=read.text("HTTP_HOST", usual.http_host, str),
+        http_host=http_host,
         http_port=read.number("HTTP_PORT", usual.http_port, 0, 65535),
         http_socket=read.optional("HTTP_SOCKET", Path),
+        http_tokens=tokens,
         delivery=read.text("DELIVERY", usual.delivery, deliveries),
         compression=read.optional("COMPRESSION", one_of("gzip", "snappy", "lz4", "zstd")),
         replication=read.number("REPLICATION", usual.replication, 0, 16),

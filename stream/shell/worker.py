@@ -25,6 +25,7 @@ from stream.shell.delivery_choice import has_transactions, new_delivery, say_del
 from stream.shell.faust_private import GroupApp, check_pins
 from stream.shell.group import Group
 from stream.shell.health import HealthServer
+from stream.shell.http_tokens import HttpTokens
 from stream.shell.known_topics import KnownTopics, known_topics
 from stream.shell.lag import LagObserver
 from stream.shell.learning import Summaries
@@ -177,7 +178,15 @@ class Worker:
             self.metrics.registry,
             self._watchdog.stalled,
             self._unready,
+            self._tokens(),
         )
+
+    def _tokens(self) -> HttpTokens | None:
+        """Who may ask; the parent of processes asks by a socket of its own, and needs none."""
+        settings = self.settings
+        if settings.http_tokens is None or settings.http_socket is not None:
+            return None
+        return HttpTokens(settings.http_tokens)
 
     def _new_engine(self, partition: int, below: CommittedRows | None) -> PartitionEngine:
         told = EngineSettings(

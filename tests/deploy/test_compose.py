@@ -118,6 +118,14 @@ def test_prometheus_looks_where_the_worker_listens():
     assert scrape["job_name"] == "shoal"
     assert discovery["names"] == ["worker"]
     assert str(discovery["port"]) == OURS["worker"]["environment"]["SHOAL_HTTP_PORT"]
+    # What it shows is what the token's own service writes, and the worker knows its hash.
+    shown = Path(scrape["authorization"]["credentials_file"])
+    words = OURS["scrape-token"]["command"]
+    assert words[words.index("--out") + 1] == str(shown)
+    hashes = OURS["worker"]["environment"]["SHOAL_HTTP_TOKENS_FILE"]
+    assert words[words.index("--file") + 1] == hashes
+    for service in (SERVICES["prometheus"], OURS["scrape-token"], OURS["worker"]):
+        assert any(v.split(":")[:2] == ["tokens", str(shown.parent)] for v in service["volumes"])
     assert all((RULES.parent / name).is_file() for name in config["rule_files"])
 
 
