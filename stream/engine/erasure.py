@@ -202,6 +202,8 @@ class Erasure:
     def take(self, key: bytes, record: Erase) -> None:
         """Erase the id, or let go of the names that it is no more to know; tell the others."""
         self.decider.effects.counts.control += 1
+        if not record.time_ms:
+            record = msgspec.structs.replace(record, time_ms=self.decider.record_ms)
         row = self.store.get(key)
         if record.lifts:
             self._lift(key, record)

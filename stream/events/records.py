@@ -254,7 +254,8 @@ class Backfill(msgspec.Struct, array_like=True, frozen=True, kw_only=True, gc=Fa
 class Erase(msgspec.Struct, array_like=True, frozen=True, kw_only=True, gc=False, tag=43):
     """The customer of the id in the key is to be forgotten (engine/erasure.py).
 
-    time_ms  up to when: what comes later of what happened before is refused
+    time_ms  up to when: what comes later of what happened before is refused; 0: up to when the
+             broker took this record
     request  names it in receipts; nobody's name
     refuses  what happens later is refused as well, until a record that `lifts` it
     of       ids of the person, where it comes from one of them down to those that point there

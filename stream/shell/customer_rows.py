@@ -7,6 +7,7 @@ people.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection
+from typing import Any
 
 from aiokafka import TopicPartition
 
@@ -15,7 +16,7 @@ from stream.engine.settings import EngineSettings
 from stream.events.partitioner import partition_of
 from stream.events.published import PublishedChange, decode_change
 from stream.events.records import PATH_MAX
-from stream.events.topics import CHANGELOG, CHANGES
+from stream.events.topics import CHANGELOG, CHANGES, CUSTOMER_EVENTS, Topic
 from stream.shell.log_reader import LogReader
 from stream.shell.settings import Settings
 
@@ -70,11 +71,24 @@ async def changes_of(
     settings: Settings, identities: Collection[str]
 ) -> AsyncIterator[PublishedChange]:
     """What was told of these ids, each partition's in its order, as far as the topic keeps it."""
+    async for record in _records_of(settings, CHANGES, identities):
+        yield decode_change(record.value)
+
+
+async def log_of(settings: Settings, identities: Collection[str]) -> AsyncIterator[Any]:
+    """What the log of customers holds of these ids, as far as the topic keeps it."""
+    async for record in _records_of(settings, CUSTOMER_EVENTS, identities):
+        yield record
+
+
+async def _records_of(
+    settings: Settings, topic: Topic, identities: Collection[str]
+) -> AsyncIterator[Any]:
     keys = {identity.encode() for identity in identities}
-    topic = settings.topic(CHANGES.name)
-    places = {TopicPartition(topic, partition_of(key, settings.partitions)) for key in keys}
+    name = settings.topic(topic.name)
+    places = {TopicPartition(name, partition_of(key, settings.partitions)) for key in keys}
     async with LogReader(settings, sorted(places)) as reader:
         async for records in reader.to_end():
             for record in records:
                 if record.key in keys:
-                    yield decode_change(record.value)
+                    yield record

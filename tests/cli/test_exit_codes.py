@@ -59,6 +59,8 @@ RULE = [
     (1, "segments forecast"),
     (1, "customer u"),
     (1, "topics plan"),
+    (1, "forget u --yes"),
+    (1, "export u"),
     (1, "topics create"),
     (1, "topics dump"),
     (1, "worker"),
@@ -66,6 +68,9 @@ RULE = [
     # Called wrongly.
     (2, ""),
     (2, "segmentz"),
+    (2, "forget"),
+    (2, "forget null --yes"),
+    (2, "forget u --lift --suppress --yes"),
     (2, "segments check"),
     (2, "segments readiness events.jsonl --newest many"),
     (2, "segments backtest events.jsonl --from 2026-02-01 --until 2026-01-01"),
@@ -181,7 +186,7 @@ def test_the_plan_ends_by_saying_whether_the_broker_has_it(
     assert missing.startswith(f"13 of 13 topics are not as they must be at {broker.address}; ")
     assert cli.main(["topics", "create"]) == 0
     capsys.readouterr()
-    assert last_line(0, "plan") == f"ok: {broker.address} has all 12 topics as they must be"
+    assert last_line(0, "plan") == f"ok: {broker.address} has all 13 topics as they must be"
     monkeypatch.setenv("SHOAL_PARTITIONS", "5")
     assert "topics are not as they must be" in last_line(1, "plan")
     assert "has 8 partitions, the settings say 5" in last_line(1, "create")
