@@ -26,7 +26,7 @@ BY_NAME = {kind.name: kind for kind in KINDS}
 def ground() -> Iterator[tuple[Broker, Proxy]]:
     """A broker that rounds may do anything to, and the proxy before it."""
     with Proxy() as proxy:
-        broker = new_broker(proxied_port=proxy.port)
+        broker = new_broker(is_secure=True, proxied_port=proxy.port)
         try:
             broker.start()
             proxy.target_port = broker.port_behind_proxy

@@ -52,7 +52,7 @@ async def _run(kinds: Sequence[Kind], rounds: int, seed: int) -> list[Outcome]:
     outcomes = []
     RESULTS.parent.mkdir(exist_ok=True)
     with Proxy() as proxy, RESULTS.open("ab") as results:
-        broker = new_broker(proxied_port=proxy.port)
+        broker = new_broker(is_secure=True, proxied_port=proxy.port)
         try:
             broker.start()
             proxy.target_port = broker.port_behind_proxy

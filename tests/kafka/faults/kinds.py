@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
-from tests.kafka.faults import brokers, failover, processes, storage
+from tests.kafka.faults import access, brokers, failover, processes, storage, stores
 
-KINDS = (*processes.KINDS, *brokers.KINDS, *storage.KINDS, *failover.KINDS)
+KINDS = (
+    *processes.KINDS,
+    *brokers.KINDS,
+    *storage.KINDS,
+    *access.KINDS,
+    *stores.KINDS,
+    *failover.KINDS,
+)

@@ -32,7 +32,8 @@ async def kill_all(round_: Round) -> None:
             worker.signal(signal.SIGKILL)
         for worker in [w for w in round_.workers if w.pid not in round_.excused]:
             round_.kill(worker)
-        round_.workers += [round_.shop.work(), round_.shop.work()]
+        round_.launch()
+        round_.launch()
         await round_.sent(share + 0.2)
 
 
@@ -52,8 +53,7 @@ async def freeze(round_: Round) -> None:
     await asyncio.sleep(ZOMBIE_S)
     zombie.signal(signal.SIGCONT)
     await round_.sent(0.9)
-    if "is somebody else's now" in zombie.log:
-        round_.notes.append("fenced")
+    round_.note_if_said("somebody else's now")
 
 
 async def blink(round_: Round) -> None:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import signal
+import subprocess
+import tempfile
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from random import Random
 
 import msgspec
@@ -26,6 +30,9 @@ TRAFFIC_S = 5.0
 
 CUSTOMERS = 60
 WEEK_END_MS = instant_ms("2026-11-02T00:00:00Z")
+READY_S = 120.0
+"""For a worker's start on a machine that has much else to do."""
+
 SUPERVISE_S = 0.2
 LIVENESS_S = 90.0
 """When all faults are over, everything has been folded after so long."""
@@ -49,15 +56,34 @@ class Round:
         self.times: dict[str, float] = {}
         self.notes: list[str] = []
         self.verdict: Verdict | None = None
+        self.stores: Path | None = None
+        self.mounted: Path | None = None
+        self._slots: dict[int, int] = {}
 
     async def start(self, count: int = 1, *, through_proxy: bool = False) -> list[WorkerProcess]:
         """Start workers and wait until they work."""
         variables = {"SHOAL_BROKER": self.proxy.address} if through_proxy else {}
-        started = [self.shop.work(**variables) for _ in range(count)]
-        self.workers += started
+        started = [self.launch(**variables) for _ in range(count)]
         for worker in started:
-            await until(worker.is_ready)
+            await until(worker.is_ready, READY_S)
         return started
+
+    def launch(self, **variables: str) -> WorkerProcess:
+        """Start a worker; where rows are kept on disk, with the folder of one that has ended."""
+        taken = {self._slots[worker.pid] for worker in self.workers if worker.is_alive}
+        slot = next(number for number in range(len(taken) + 1) if number not in taken)
+        if self.stores is not None:
+            folder = self.stores / f"worker-{slot}"
+            variables |= {"SHOAL_STORE": "rocksdb", "SHOAL_STORE_DIR": str(folder)}
+        worker = self.shop.work(**variables)
+        self._slots[worker.pid] = slot
+        self.workers.append(worker)
+        return worker
+
+    def folder_of(self, worker: WorkerProcess) -> Path:
+        """Of its stores."""
+        assert self.stores is not None
+        return self.stores / f"worker-{self._slots[worker.pid]}"
 
     async def sent(self, share: float) -> None:
         """Wait until this share of the traffic has been sent, and a moment of the seed's."""
@@ -83,16 +109,17 @@ class Round:
     async def refuses(self, reason: str, **variables: str) -> None:
         """Start a worker, and see it end by itself with a reason."""
         worker = self.shop.work(**variables)
-        await until(lambda: not worker.is_alive)
+        await until(lambda: not worker.is_alive, READY_S)
         code = worker.wait()
         assert code in {1, 2}, f"ended with {code}\n{worker.log[-2000:]}"
         assert reason in worker.log, f"did not say {reason!r}\n{worker.log[-2000:]}"
         assert "Traceback" not in worker.log, worker.log[-2000:]
         self.notes.append("refused")
 
-    async def configure(self, topic: str, **settings: str) -> None:
-        """Change a topic's configuration; underscores stand for dots."""
-        await self.shop.configure(topic, {k.replace("_", "."): v for k, v in settings.items()})
+    def note_if_said(self, words: str) -> None:
+        """Note what a worker has said, where one has: not every moment of a fault leads there."""
+        if any(words in worker.log for worker in self.workers):
+            self.notes.append(words)
 
     async def supervise(self) -> None:
         """Start a worker anew when one has ended by itself, as Compose or systemd would."""
@@ -101,7 +128,7 @@ class Round:
                 if not worker.is_alive and worker.pid not in self.excused:
                     self.excused.add(worker.pid)
                     self.deaths += 1
-                    self.workers.append(self.shop.work())
+                    self.launch()
                     break
             await asyncio.sleep(SUPERVISE_S)
 
@@ -112,7 +139,7 @@ class Round:
             if worker.is_alive:
                 worker.signal(signal.SIGCONT)
         if not any(worker.is_alive for worker in self.workers):
-            self.workers.append(self.shop.work())
+            self.launch()
         begun_s = time.monotonic()
         async with asyncio.timeout(LIVENESS_S):
             await self.shop.until(self.shop.at_clock(WEEK_END_MS))
@@ -132,6 +159,7 @@ class Kind(msgspec.Struct, frozen=True):
     before   done between the topics' creation and the first worker
     own_traffic  `act` sends its own, and waits for it
     is_final     nothing goes on after it: what was committed until then is judged
+    on_disk      workers keep their rows in local stores, each in a folder of its own
     """
 
     name: str
@@ -142,6 +170,7 @@ class Kind(msgspec.Struct, frozen=True):
     before: Act | None = None
     own_traffic: bool = False
     is_final: bool = False
+    on_disk: bool = False
 
 
 class Outcome(msgspec.Struct):
@@ -165,6 +194,8 @@ async def run_round(kind: Kind, broker: Broker, proxy: Proxy, seed: int) -> Outc
     """Run one round; it leaves the broker running, and nothing else."""
     began_s = time.monotonic()
     round_ = Round(broker, proxy, seed)
+    folder = Path(tempfile.mkdtemp(prefix="shoal-stores-"))
+    round_.stores = folder if kind.on_disk else None
     verdict, error = Verdict(), None
     try:
         await _play(kind, round_, seed)
@@ -177,6 +208,7 @@ async def run_round(kind: Kind, broker: Broker, proxy: Proxy, seed: int) -> Outc
         if not broker.is_running:
             broker.start()
         round_.shop.discard()
+        _remove(folder, is_mounted=round_.mounted is not None)
         await _delete_topics(round_)
     return Outcome(
         kind=kind.name,
@@ -227,6 +259,12 @@ def _week(seed: int) -> list[tuple[bytes, bytes]]:
         malformed=0.01,
     )
     return [(event.key, event.value) for event in generate(config)]
+
+
+def _remove(folder: Path, *, is_mounted: bool) -> None:
+    if is_mounted:
+        subprocess.run(["umount", str(folder)], check=True, timeout=10)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 async def _delete_topics(round_: Round) -> None:

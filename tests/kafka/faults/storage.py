@@ -84,7 +84,7 @@ async def wrong_count(round_: Round) -> None:
 
 
 async def grow_topic(round_: Round) -> None:
-    """A topic gets a partition more while workers run: they end, and no other one starts."""
+    """A topic gets a partition more while workers run: they go on, and no other one starts."""
     await round_.sent(0.3)
     topic = round_.shop.topic(round_.random.choice(("events", "customer-events")))
     admin = new_admin(round_.shop.settings)
@@ -93,11 +93,6 @@ async def grow_topic(round_: Round) -> None:
         await admin.create_partitions({topic: NewPartitions(total_count=5)})
     finally:
         await admin.close()
-    round_.excused |= {worker.pid for worker in round_.workers}
-    for worker in round_.workers:
-        await until(lambda worker=worker: not worker.is_alive)
-        assert worker.wait() == 1, worker.log
-        assert "partitions" in worker.log.rsplit("ending:", 1)[-1], worker.log[-2000:]
     await round_.refuses("has 5 partitions, the settings say 4")
 
 
@@ -145,5 +140,5 @@ KINDS = (
         shrink_messages,
     ),
     Kind("changelog emptied", "all its records deleted: refused", empty_changelog, is_final=True),
-    Kind("topic grown", "a partition more under load: refused", grow_topic, is_final=True),
+    Kind("topic grown", "a partition more under load: no other worker starts", grow_topic),
 )
