@@ -22,6 +22,7 @@ from stream.explain.explanation import explain
 from stream.shell.collector import calm_collector
 from stream.shell.customer_rows import changes_of, find_customer, log_of
 from stream.shell.settings import Settings
+from stream.state.codec import stored
 
 _DESCRIPTION = """\
 Writes what the GDPR's article 15 asks for, by any id of the customer: the row, every segment with
@@ -95,7 +96,7 @@ async def _exported(settings: Settings, identity: str, *, with_events: bool) -> 
         "customer": explained.customer,
         "as_of": rfc3339(now_ms),
         "ids": sorted(ids),
-        "data": readable(row),
+        "data": readable(stored(row)),
         "decisions": as_json(explained),
         "told": [msgspec.to_builtins(change) async for change in changes_of(settings, ids)],
     }

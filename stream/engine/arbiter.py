@@ -19,24 +19,25 @@ says depends on the row, the definitions in force and the instant alone.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from xxhash import xxh3_128_hexdigest
 
 from stream.clock import NEVER_MS
+from stream.engine.context import Context
 from stream.engine.effects import Effects
 from stream.engine.run_mark import sequence_base
 from stream.engine.settings import HISTORIC_AFTER_MS
-from stream.engine.versions import Context
 from stream.events.actions import ActionTurned
 from stream.events.changes import SegmentChanged
 from stream.segments.voice import SILENCE, SIZE_PREFIX, SUPPRESS, Plan, Play
 from stream.state.consents import open_channels, words_of
-from stream.state.row import Row, Spoken, Voice
+from stream.state.row import Row
+from stream.state.row_parts import Spoken, Voice
 from stream.state.shed import shed
 from stream.state.voice import free_ms, note_start
 
-WAITING_MAX = 16
+WAITING_MAX: Final = 16
 """Entries of one customer whose actions wait; beyond them the least one goes."""
 
 WITHHELD = "consent"
@@ -304,7 +305,7 @@ class _Turn:
         voice, segment = self.voice, play.segment
         entered_ms, until_ms, _ = voice.waiting.pop(segment)
         voice.sequence += 1
-        version = self.context.version_of(segment)
+        version = self.context.told_of(segment).version
         facts = (segment, voice.sequence, self.now_ms, entered_ms, until_ms, version, channels)
         spoken = Spoken(*facts)
         self.said.append(
@@ -371,18 +372,15 @@ def offered(row: Row, context: Context, segment: str) -> tuple[dict[str, Any], s
 
     Only what consent leaves of its channels; what else may keep it, the arbiter knows.
     """
-    action = context.action_of(segment)
-    if not action:
-        return action, None
-    plan = _plan(context)
-    if action.get("kind") == SUPPRESS:
+    action, plan = context.told_of(segment).action, _plan(context)
+    if not action or action.get("kind") == SUPPRESS:
         return action, None
     play, words = plan.plays.get(segment), words_of(row, plan.meanings)
     named = (ANYWHERE,) if play is None else play.channels
     channels = open_channels(words, named, action.get("consent"), plan.allows_silence)
-    if len(channels) == len(named):
-        return action, None
-    return ({**action, "channels": channels}, None) if channels else ({}, WITHHELD)
+    if len(channels) < len(named):
+        return ({**action, "channels": channels}, None) if channels else ({}, WITHHELD)
+    return action, None
 
 
 def waiting(about: About) -> list[tuple[str, str, int | None]]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from stream.engine.versions import OWN_PREFIXES, goes_on
-from stream.segments.compiler import Unit
+from stream.engine.context import OWN_PREFIXES
+from stream.engine.versions import goes_on
 from stream.segments.pack import Pack
 from stream.segments.rules import CUSTOMER
+from stream.segments.unit import Unit
 from stream.state.row import Row
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from stream.clock import NEVER_MS
 from stream.engine.arbiter import About
+from stream.engine.context import Context
 from stream.engine.crossing import forget_removed, no_longer_told, silent_of, too_many_of
 from stream.engine.evidence import evidence_of, true_instant
 from stream.engine.hysteresis import WAITING, may_turn_ms, waited
@@ -13,10 +14,10 @@ from stream.engine.quarantine import release
 from stream.engine.settings import EngineSettings
 from stream.engine.telling import Moment, Teller, has_behaviour
 from stream.engine.timeline import Timeline
-from stream.engine.versions import Context
-from stream.segments.compiler import Unit, is_known_out
+from stream.segments.compiler import is_known_out
 from stream.segments.decision import Decide
 from stream.segments.stay import Stay
+from stream.segments.unit import Unit
 from stream.state.fold import ORDERS, SESSIONS, TIME, deadline_ms, expire
 from stream.state.row import Row
 

@@ -30,7 +30,8 @@ from stream.engine.store import RowStore
 from stream.engine.telling import Moment
 from stream.events.receipts import Outcome, Receipt
 from stream.events.records import PATH_MAX, Alias, Backfill, CustomerEvent, Erase, Link, Merge
-from stream.state.row import Row, Voice
+from stream.state.row import Row
+from stream.state.row_parts import Voice
 
 UNKEYED: Final = b"shoal"
 """The key where none is set: whoever has a list of ids can then tell which were erased."""

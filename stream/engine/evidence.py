@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 
 from stream.engine.hysteresis import may_turn_ms
 from stream.events.changes import Leaf
-from stream.segments.compiler import Unit, is_known_out, said_of
+from stream.segments.compiler import is_known_out, said_of
 from stream.segments.leaf_code import TRUE, UNKNOWN
+from stream.segments.unit import Unit
 from stream.state.row import Row
 
 

@@ -8,15 +8,16 @@ is told.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 from stream.clock import NEVER_MS
 from stream.events.changes import Leaf
-from stream.segments.compiler import Unit
 from stream.segments.conditions import LEAVES_MAX
 from stream.segments.stay import Stay
+from stream.segments.unit import Unit
 from stream.state.row import Row
 
-WAITING = 1 << (2 * LEAVES_MAX)
+WAITING: Final = 1 << (2 * LEAVES_MAX)
 """Set among a unit's bits while a turn of it waits."""
 
 

@@ -21,7 +21,8 @@ from stream.events.records import PATH_MAX, Alias, Backfill, CustomerEvent, Link
 from stream.state.codec import NewerRowError, pack, unpack
 from stream.state.fold import deadline_ms
 from stream.state.merge import ALIASES_MAX, merge
-from stream.state.row import Row, Voice
+from stream.state.row import Row
+from stream.state.row_parts import Voice
 from stream.state.shed import shed
 
 
@@ -152,8 +153,7 @@ class Identity:
             path=(key.decode(),),
         )
         decider.effects.forwards.append((link.target, state))
-        for name in Row.__struct_fields__:
-            setattr(row, name, getattr(kept, name))
+        row.become(kept)
 
     def merge(self, key: bytes, row: Row, record: Merge) -> None:
         """Take over another id's row; only the net change of segments is told.

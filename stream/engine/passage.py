@@ -11,12 +11,12 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from stream.clock import NEVER_MS
+from stream.engine.context import Context
 from stream.engine.decider import Decider
 from stream.engine.effects import EngineStateError, UnreadableVersionError
 from stream.engine.meta import VERSION_PREFIX, Announced, Meta
 from stream.engine.store import RowStore
 from stream.engine.timeline import Timeline
-from stream.engine.versions import Context
 from stream.events.records import Version
 from stream.state.row import Row
 from stream.timers.queue import TimerQueue

@@ -17,8 +17,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stream.clock import SECOND_MS
+from stream.engine.context import QUARANTINE
 from stream.engine.telling import Moment, Teller
-from stream.engine.versions import QUARANTINE
 from stream.events.changes import Leaf
 from stream.segments.quarantine import USUAL
 from stream.state.pace import count_event

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import msgspec
 
+from stream.engine.context import Context
 from stream.engine.identity import Identity, PathTooLongError
 from stream.engine.passage import Passage
-from stream.engine.versions import Context
 from stream.events.records import Backfill
 from stream.state.filled import mark_of, note, unpack_kept
 from stream.state.merge_windows import merge_kept

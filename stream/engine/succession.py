@@ -57,7 +57,7 @@ class Succession:
         self, customer: str, row: Row, segment: str, entered: bool, sequence: int, held: set[str]
     ) -> SegmentChanged:
         context = self._engine.timeline.of(row.activation)
-        version = context.version_of(segment)
+        version = context.told_of(segment).version
         stamp = context.stamp_of(customer, segment)
         facts = (customer, self._engine.settings.incarnation, sequence, segment, entered, version)
         return SegmentChanged(

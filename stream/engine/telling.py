@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from xxhash import xxh3_128_hexdigest
+from xxhash import xxh3_64_intdigest, xxh3_128_hexdigest
 
 from stream.clock import NEVER_MS, day_of
 from stream.clustering.news import news
 from stream.engine.arbiter import Arbiter, offered
+from stream.engine.context import CLUSTER_PREFIX, Context
 from stream.engine.effects import Effects, LearnPoint
 from stream.engine.hysteresis import remember
 from stream.engine.run_mark import sequence_base
 from stream.engine.settings import HISTORIC_AFTER_MS, VALIDITY_MS, EngineSettings
-from stream.engine.versions import CLUSTER_PREFIX, Context
 from stream.events.changes import Leaf, Membership, SegmentChanged
 from stream.features.population import bucket_of
 from stream.features.vector import vector
-from stream.segments.compiler import Unit
+from stream.outcomes.assignment import TREATED
+from stream.segments.unit import Unit
 from stream.state.row import Row
 
 
@@ -81,9 +82,12 @@ class Teller:
             row.changed_ms = now_ms
             self.changed[key] = row
         customer = key.decode()
-        version = context.version_of(segment)
-        stamp = context.stamp_of(customer, segment)
-        action, withheld = offered(row, context, segment) if entered else ({}, None)
+        told = None if context.pack is None else context.pack.told.get(segment)
+        if told is None:
+            told = context.told_of(segment)
+        version = told.version
+        stamp = context.stamp_of(customer, segment) if told.is_drawn else TREATED
+        action, withheld = offered(row, context, segment) if entered and told.action else ({}, None)
         change = SegmentChanged(
             id=self._change_id(customer, row.sequence, segment, entered, now_ms, version),
             customer=customer,
@@ -104,13 +108,13 @@ class Teller:
             at_ms=at_ms,
             variant=stamp.variant,
             holdout=stamp.holdout,
-            not_before_ms=context.not_before_ms(customer, segment, now_ms),
+            not_before_ms=_not_before_ms(customer, segment, now_ms, told.jitter_ms),
             withheld=withheld,
         )
         (self.effects.shadow_changes if silent else self.effects.changes).append(change)
         if not silent:
             self.arbiter.hear(row, context, change)
-            if context.pack is not None and segment in context.pack.sizes:
+            if told.is_counted:
                 self.count_population(row, context, now_ms)
 
     def tell_memberships(self) -> None:
@@ -189,6 +193,13 @@ class Teller:
             counts = self.deltas.setdefault(day, {}).setdefault(feature, {})
             counts[known] = counts.get(known, 0) - 1
         row.buckets = {}
+
+
+def _not_before_ms(customer: str, segment: str, now_ms: int, jitter_ms: int) -> int | None:
+    """When a change may be acted on, where its definition spreads waves by customer."""
+    if not jitter_ms:
+        return None
+    return now_ms + xxh3_64_intdigest(f"{segment}\0{customer}".encode()) % jitter_ms
 
 
 def has_behaviour(row: Row) -> bool:

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import msgspec
-
 from stream.clock import NEVER_MS
-from stream.engine.versions import NOTHING, Context, following
+from stream.engine.context import Context
+from stream.engine.versions import following
 from stream.events.records import Version
 
 
@@ -23,8 +22,8 @@ class Timeline:
     """
 
     def __init__(self) -> None:
-        self.contexts: dict[int, Context] = {0: NOTHING}
-        self.latest = NOTHING
+        self.latest = Context()
+        self.contexts: dict[int, Context] = {0: self.latest}
         self.swept = 0
         self.next_active_ms = NEVER_MS
         self.begun_ms: dict[int, int] = {}
@@ -47,7 +46,7 @@ class Timeline:
 
     def restart_at(self, number: int) -> None:
         """Number the present context `number`, at the restore of a partition."""
-        start = msgspec.structs.replace(NOTHING, number=number)
+        start = Context(number)
         self.contexts, self.latest, self.swept = {number: start}, start, number
         self.begun_ms = {}
         self._look_ahead()

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import msgspec
-from xxhash import xxh3_64_intdigest
 
-from stream.clustering.model import ClusterModel, decode_model
+from stream.clustering.model import decode_model
+from stream.engine.context import Context
 from stream.events.records import Version
 from stream.features.vector import DIMENSIONS
-from stream.outcomes.assignment import TREATED, Assignment, assign
 from stream.segments.leaf_code import PAST_PREFIX
 from stream.segments.pack import Pack, load_pack
 
@@ -20,69 +18,10 @@ POPULATION = "population"
 CLUSTERS = "clusters"
 PAST = "past"
 
-CLUSTER_PREFIX = "cluster:"
-"""Segments that the learned model decides, by cluster id."""
-
-QUARANTINE = "quarantine:rate"
-"""Who sends more than a person can (quarantine.py)."""
-
-OWN_PREFIXES = (CLUSTER_PREFIX, QUARANTINE)
-"""Segments that no definition can name."""
-
 
 class UnknownVersionError(ValueError):
     """A version of a kind that this build does not know."""
 
-
-class Context(msgspec.Struct, frozen=True):
-    """What decides from `active_ms` on, until the next context.
-
-    `thresholds` maps "feature:rank" to the value above which a customer reaches the rank, and
-    "~measure" to the instant since when rows keep that measure: those of `kept_ms`, which are not
-    kept since the beginning of the log.
-    """
-
-    number: int
-    kind: str
-    name: str
-    active_ms: int
-    pack: Pack | None = None
-    thresholds: Mapping[str, int] = {}
-    kept_ms: Mapping[str, int] = {}
-    model: ClusterModel | None = None
-    model_name: str = ""
-
-    def version_of(self, segment: str) -> str:
-        """The version of what decides a segment."""
-        if segment.startswith(CLUSTER_PREFIX):
-            return self.model_name
-        if segment == QUARANTINE and self.pack is not None:
-            return self.pack.name
-        return "" if self.pack is None else self.pack.versions.get(segment, "")
-
-    def stamp_of(self, customer: str, segment: str) -> Assignment:
-        """The control group and the variant of a customer, where the segment has an action."""
-        definition = None if self.pack is None else self.pack.definitions.get(segment)
-        if self.pack is None or definition is None or not definition.action.channels:
-            return TREATED
-        action, everybody = definition.action, self.pack.document.control
-        return assign(
-            customer, segment, everybody.salt, action.control, everybody.share, action.variants
-        )
-
-    def not_before_ms(self, customer: str, segment: str, now_ms: int) -> int | None:
-        """When a change may be acted on, where its definition spreads waves by customer."""
-        jitter_ms = 0 if self.pack is None else self.pack.jitters.get(segment, 0)
-        if not jitter_ms:
-            return None
-        return now_ms + xxh3_64_intdigest(f"{segment}\0{customer}".encode()) % jitter_ms
-
-    def action_of(self, segment: str) -> dict[str, Any]:
-        """The action of a segment that is on by default; nothing for the others."""
-        return {} if self.pack is None else self.pack.actions.get(segment, {})
-
-
-NOTHING = Context(number=0, kind="", name="", active_ms=0)
 
 _thresholds = msgspec.json.Decoder(dict[str, int])
 _past = msgspec.json.Decoder(dict[str, tuple[int, int]])
@@ -111,43 +50,33 @@ def following(
     UnknownVersionError
         For a kind that a newer build announced: this one cannot decide by it.
     """
-    after = msgspec.structs.replace(
-        context,
-        number=context.number + 1,
-        kind=version.kind,
-        name=version.name,
-        active_ms=max(version.active_ms, context.active_ms),
-    )
+    after = context.next(version.kind, version.name, version.active_ms)
     match version.kind:
         case "definitions":
-            pack = load_pack(version.content)
+            after.pack = load_pack(version.content)
             if kept_ms is None:
-                kept_ms = _kept_ms(context, pack, after.active_ms)
-            quantiles = {k: v for k, v in after.thresholds.items() if k[:1] != PAST_PREFIX}
-            return msgspec.structs.replace(
-                after, pack=pack, kept_ms=kept_ms, thresholds=_joined(quantiles, kept_ms)
-            )
+                kept_ms = _kept_ms(context, after.pack, after.active_ms)
+            after.kept_ms, after.thresholds = kept_ms, _joined(_quantiles(context), kept_ms)
         case "past":
             if kept_ms is None:
                 kept_ms = _reaching_back(context.kept_ms, read_past(version.content))
-            quantiles = {k: v for k, v in after.thresholds.items() if k[:1] != PAST_PREFIX}
-            return msgspec.structs.replace(
-                after, kept_ms=kept_ms, thresholds=_joined(quantiles, kept_ms)
-            )
+            after.kept_ms, after.thresholds = kept_ms, _joined(_quantiles(context), kept_ms)
         case "population":
-            quantiles = _thresholds.decode(version.content)
-            return msgspec.structs.replace(after, thresholds=_joined(quantiles, after.kept_ms))
+            after.thresholds = _joined(_thresholds.decode(version.content), context.kept_ms)
         case "clusters":
             model = decode_model(version.content)
             # One of other features than this build's vector has assigns nobody.
-            fits = model.features == DIMENSIONS
-            return msgspec.structs.replace(
-                after, model=model if fits else None, model_name=version.name
-            )
+            after.model = model if model.features == DIMENSIONS else None
+            after.model_name = version.name
         case _:
             raise UnknownVersionError(
                 f"version kind {version.kind!r} is unknown: run the build that announced it"
             )
+    return after
+
+
+def _quantiles(context: Context) -> dict[str, int]:
+    return {k: v for k, v in context.thresholds.items() if k[:1] != PAST_PREFIX}
 
 
 def _kept_ms(context: Context, pack: Pack, active_ms: int) -> dict[str, int]:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import msgspec
 
 from stream.clock import NEVER_MS, rfc3339
+from stream.engine.context import OWN_PREFIXES
 from stream.engine.hysteresis import may_turn_ms
 from stream.engine.settings import EngineSettings
 from stream.engine.timeline import Timeline
-from stream.engine.versions import OWN_PREFIXES
 from stream.explain.ageing import Ageing, copied
 from stream.explain.leaves import LeafState, leaf_state
 from stream.explain.voices import Voices, voices_at
 from stream.explain.ways import Place, Way, ways_of
-from stream.segments.compiler import Unit, said_of
+from stream.segments.compiler import said_of
 from stream.segments.conditions import Tree
 from stream.segments.rules import CUSTOMER
+from stream.segments.unit import Unit
 from stream.state.row import Row
 
 HORIZON_MS = 6 * 366 * 86_400_000

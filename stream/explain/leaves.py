@@ -13,7 +13,7 @@ from stream.explain.ageing import copied
 from stream.features.catalogue import FUNCTIONS
 from stream.features.registry import Feature
 from stream.segments.arithmetic import variable
-from stream.segments.compiler import Unit, Value, run_source
+from stream.segments.compiler import run_source
 from stream.segments.conditions import Comparison, Leaf, Side
 from stream.segments.kinds import DURATION, INSTANT, NUMBER
 from stream.segments.leaf_code import (
@@ -25,6 +25,7 @@ from stream.segments.leaf_code import (
     percentile_key,
     rank_of,
 )
+from stream.segments.unit import Unit, Value
 from stream.state.fold import deadline_ms, expire
 from stream.state.row import Row
 from stream.state.windows import whole_ms

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from itertools import product
 
-from stream.segments.compiler import Unit
 from stream.segments.conditions import Tree
+from stream.segments.unit import Unit
 
 SETS_MAX = 24
 LEAVES_MAX = 4

@@ -8,7 +8,7 @@ from stream.clock import NEVER_MS
 from stream.engine.arbiter import waiting
 from stream.explain.ways import Place
 from stream.segments.voice import SUPPRESS
-from stream.state.row import Spoken
+from stream.state.row_parts import Spoken
 
 
 class Action(msgspec.Struct, frozen=True):
@@ -57,7 +57,7 @@ def voices_at(place: Place) -> Voices:
         return Action(
             segment, kind, spoken.channels, spoken.time_ms, _ends(spoken.until_ms),
             context.stamp_of(key.decode(), segment).variant,
-            context.action_of(segment).get("message"),
+            context.told_of(segment).action.get("message"),
         )  # fmt: skip
 
     return Voices(

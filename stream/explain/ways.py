@@ -12,15 +12,15 @@ from typing import Any, NamedTuple
 import msgspec
 
 from stream.clock import DAY_MS
-from stream.engine.versions import Context
+from stream.engine.context import Context
 from stream.events.records import MICROS, CustomerEvent
 from stream.explain.ageing import Ageing
 from stream.explain.invented import SMALLEST, Invented, Inventor, joined
 from stream.explain.leaves import Thresholds, missing_of, side_value, truth_of
 from stream.explain.sufficient import Turns, turning_sets
-from stream.segments.compiler import Unit
 from stream.segments.conditions import Comparison
 from stream.segments.kinds import FLAG, NUMBER, TEXT
+from stream.segments.unit import Unit
 from stream.state.row import Row
 
 SILENCE_MAX_MS = 366 * DAY_MS

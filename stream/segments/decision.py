@@ -12,9 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from stream.features.registry import Feature
-from stream.segments.compiler import Unit, bits_code, run_source
+from stream.segments.compiler import bits_code, run_source
 from stream.segments.leaf_code import TRUE, feature_loads
 from stream.segments.presence import PRELUDE, presence_code
+from stream.segments.unit import Unit
 from stream.state.fold import TIME
 from stream.state.row import Row
 

@@ -20,7 +20,8 @@ from stream.segments.conditions import Comparison
 from stream.segments.kinds import DURATION
 from stream.segments.leaf_code import PAST_PREFIX
 from stream.segments.reading import Reading
-from stream.state.row import Browse, Cart, CartLine, FirstPurchase, Messages, Orders, Row, Sessions
+from stream.state.row import Row
+from stream.state.row_parts import Browse, Cart, CartLine, FirstPurchase, Messages, Orders, Sessions
 
 NOW_MS = 2_000_000_000_000
 COUNTS = (0, 1, 2, 3, 10)

@@ -13,10 +13,10 @@ from collections.abc import Set as AbstractSet
 
 import msgspec
 
-from stream.segments.compiler import Unit
 from stream.segments.conditions import InSegment
 from stream.segments.decision import Decide, compile_decision
 from stream.segments.presence import presence_code
+from stream.segments.unit import Unit
 from stream.state.row import Row
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from math import ceil, floor
+from typing import Final
 
 import msgspec
 
@@ -22,9 +23,11 @@ from stream.segments.conditions import Calendar, Comparison, InSegment, Leaf, Si
 from stream.segments.kinds import DURATION
 from stream.state.fold import CONSENT, EVERYTHING, PAST, TIME, TRAITS
 
-UNKNOWN, FALSE, TRUE = 0, 1, 3
+UNKNOWN: Final = 0
+FALSE: Final = 1
+TRUE: Final = 3
 
-PAST_PREFIX = "~"
+PAST_PREFIX: Final = "~"
 """Before a measure's key: since when it is kept, among the thresholds that conditions get."""
 
 _WORD = re.compile(r"\w+")

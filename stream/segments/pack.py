@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from typing import Any, NamedTuple
 
 import msgspec
 from xxhash import xxh3_64_hexdigest
@@ -18,7 +19,7 @@ from stream.clock import NEVER_MS
 from stream.events.records import CustomerEvent
 from stream.features.catalogue import FEATURES
 from stream.segments.collect import compile_collectors
-from stream.segments.compiler import Rule, TooManyLeavesError, Unit, compile_unit, value_of
+from stream.segments.compiler import Rule, TooManyLeavesError, compile_unit, value_of
 from stream.segments.decision import Decide, compile_decision
 from stream.segments.definition import Consent, Definition, Document
 from stream.segments.first_event import FirstEvent, first_event
@@ -28,6 +29,7 @@ from stream.segments.order import CycleError, in_order
 from stream.segments.quarantine import Limit, limit_of
 from stream.segments.rules import CUSTOMER, rules_of
 from stream.segments.source import Source
+from stream.segments.unit import Unit
 from stream.segments.voice import SIZE_PREFIX, Plan, is_member, voice_of
 from stream.state.fold import PAST, TIME
 from stream.state.room import ROW_BYTES_MAX, bytes_max
@@ -48,6 +50,19 @@ held by who decides by them."""
 _WORD = re.compile(r"[A-Za-z_]\w*")
 
 
+class Told(NamedTuple):
+    """What the changes of a segment carry besides the customer.
+
+    `is_drawn`: by control group or variant; `is_counted`: its size decides whether it acts.
+    """
+
+    version: str
+    action: dict[str, Any]
+    jitter_ms: int
+    is_drawn: bool
+    is_counted: bool
+
+
 class Pack:
     """Compiled definitions.
 
@@ -59,7 +74,7 @@ class Pack:
     sizes        segments that act from a size on -> the threshold that holds their size
     voice        what may be said to customers, how often and when
     quarantine   when a customer sends more than a person can
-    jitters      over how long the telling of a segment's changes is spread, where it is
+    told         segment -> what its changes carry
     collectors   for each record that some measure listens to, what keeps it
     """
 
@@ -76,11 +91,17 @@ class Pack:
         self.document = document
         self.definitions = {d.name: d for d in document.segments}
         self.versions = {d.name: _version(d, settings, document) for d in document.segments}
-        self.actions = {
-            d.name: msgspec.to_builtins(d.action) if d.action.enabled else {}
+        jitters = {rule.segment: rule.jitter_ms for rule in rules}
+        self.told = {
+            d.name: Told(
+                self.versions[d.name],
+                msgspec.to_builtins(d.action) if d.action.enabled else {},
+                jitters.get(d.name, 0),
+                bool(d.action.channels),
+                bool(d.action.min_size),
+            )
             for d in document.segments
         }
-        self.jitters = {rule.segment: rule.jitter_ms for rule in rules if rule.jitter_ms}
         self.units = units
         self.has_silent = any(unit.is_silent for unit in units)
         self.measures = {m.key: m for unit in units for m in unit.measures}

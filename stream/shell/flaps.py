@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from xxhash import xxh3_64_intdigest
 
 from stream.clock import DAY_MS
-from stream.engine.versions import CLUSTER_PREFIX
+from stream.engine.context import CLUSTER_PREFIX
 from stream.events.changes import SegmentChanged
 from stream.segments.rules import CUSTOMER
 

@@ -11,7 +11,8 @@ from typing import Final
 
 from stream.events.records import CartAdded, CartRemoved, CartViewed, CheckoutStepped, Item
 from stream.state.looks import look_again
-from stream.state.row import Browse, Cart, CartLine, Checkout, Row
+from stream.state.row import Row
+from stream.state.row_parts import Browse, Cart, CartLine, Checkout
 from stream.state.shed import shed
 
 CART_LINES_MAX: Final = 50

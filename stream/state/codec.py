@@ -11,8 +11,11 @@ from typing import Any
 
 import msgspec
 
+from stream.clock import NEVER_MS
 from stream.state.dedupe import MessageIds, new_ids
-from stream.state.row import ROW_FORMAT, Head, Row
+from stream.state.kept import Kept
+from stream.state.row import ROW_FORMAT, Row
+from stream.state.row_parts import Browse, Cart, Checkout, Messages, Orders, Pace, Sessions, Voice
 
 FORMAT_1 = b"\x01"
 """The first byte of a row of format 1: that byte, and then an array without a format."""
@@ -23,6 +26,58 @@ _FIELDS_1 = (
     *("checkout", "browse", "orders", "messages", "traits", "channels", "forward_to", "shared"),
     *("targets", "aliases", "traits_ms", "learned_ms", "changed_ms"),
 )
+
+
+class PackedRow(msgspec.Struct, array_like=True, gc=False, tag=ROW_FORMAT):
+    """A row's bytes: the fields of `Row`, in this order; `flips` is of live rows alone."""
+
+    timer_ms: int = NEVER_MS
+    segments: dict[str, int] = {}
+    first_ms: int = 0
+    last_ms: int = 0
+    time_ms: int = 0
+    sequence: int = 0
+    activation: int = 0
+    bits: list[int] = []
+    cluster: str | None = None
+    buckets: dict[str, int] = {}
+    events: int = 0
+    ids: MessageIds | None = None
+    ids_since_ms: int = 0
+    sessions: Sessions | None = None
+    cart: Cart | None = None
+    checkout: Checkout | None = None
+    browse: Browse | None = None
+    orders: Orders | None = None
+    messages: Messages | None = None
+    traits: dict[str, str | int | float | bool] = {}
+    channels: dict[str, int] = {}
+    forward_to: str | None = None
+    shared: bool = False
+    targets: list[tuple[str, int]] = []
+    aliases: list[str] = []
+    traits_ms: int = 0
+    learned_ms: int = 0
+    changed_ms: int = 0
+    windows: dict[str, Kept] = {}
+    shadows: dict[str, int] = {}
+    past: dict[str, tuple[int, int]] = {}
+    filled: dict[str, list[int]] = {}
+    consent: dict[str, tuple[int, bool]] = {}
+    voice: Voice | None = None
+    flip_ms: int = 0
+    looks: dict[str, int] = {}
+    wishes: dict[str, int] = {}
+    flips: None = None
+    ways: tuple[tuple[str, int], ...] = ()
+    pace: Pace | None = None
+
+
+class Head(msgspec.Struct, array_like=True, gc=False, tag=ROW_FORMAT):
+    """The beginning of a packed row, which is all that a restore reads of it."""
+
+    timer_ms: int = NEVER_MS
+    segments: dict[str, int] = {}
 
 
 class RowFormatError(ValueError):
@@ -47,16 +102,10 @@ _encode = msgspec.msgpack.Encoder(enc_hook=_ids_out).encode
 
 def pack(row: Row) -> bytes:
     """The row's bytes; equal rows have equal ones. `flips` is not among them."""
-    flips = row.flips
-    if flips is None:
-        return _encode(row)
-    row.flips = None
-    packed = _encode(row)
-    row.flips = flips
-    return packed
+    return _encode(row.values())
 
 
-_decode = msgspec.msgpack.Decoder(Row, dec_hook=_ids_in).decode
+_decode = msgspec.msgpack.Decoder(PackedRow, dec_hook=_ids_in).decode
 _decode_head = msgspec.msgpack.Decoder(Head).decode
 
 
@@ -69,9 +118,21 @@ def unpack(packed: bytes) -> Row:
         For a newer format, and for bytes that are no row.
     """
     try:
-        return _decode(packed)
+        found = _decode(packed)
     except msgspec.DecodeError as error:
         return _unpack_other(packed, error)
+    return _row_of(found)
+
+
+def stored(row: Row) -> PackedRow:
+    """The row's fields by name and type, for who shows or compares them."""
+    return PackedRow(*row.values()[1:])  # type: ignore[arg-type]
+
+
+def _row_of(found: PackedRow) -> Row:
+    row = Row()
+    row.fill(msgspec.structs.astuple(found))
+    return row
 
 
 def unpack_head(packed: bytes) -> Head:
@@ -111,6 +172,6 @@ def _from_format_1(values: list[Any]) -> Row:
     older, young = fields.pop("older_ids", ()), fields.pop("ids", ())
     if older or young:
         fields["ids"] = new_ids(sorted(older), sorted(young)).packed()
-    empty = Row()
-    ordered = [fields.get(name, getattr(empty, name)) for name in Row.__struct_fields__]
-    return msgspec.convert([ROW_FORMAT, *ordered], Row, dec_hook=_ids_in)
+    empty = PackedRow()
+    ordered = [fields.get(name, getattr(empty, name)) for name in PackedRow.__struct_fields__]
+    return _row_of(msgspec.convert([ROW_FORMAT, *ordered], PackedRow, dec_hook=_ids_in))

@@ -51,7 +51,7 @@ PAST: Final = 4096
 """When the customer was first heard of: what is kept of the past may be a part of it. A late event
 alone changes it for a row that was decided before."""
 
-TRAITS_MAX = 50
+TRAITS_MAX: Final = 50
 CHANNELS_MAX: Final = 8
 
 

@@ -11,7 +11,8 @@ from stream.state.orders import (
     take_back,
     take_out,
 )
-from stream.state.row import Order, Orders, Row
+from stream.state.row import Row
+from stream.state.row_parts import Order, Orders
 from stream.state.shed import shed
 
 _SUMMED = (

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from stream.events.records import MessageResponded
 from stream.state.consents import unsubscribe
-from stream.state.row import Messages, Row
+from stream.state.row import Row
+from stream.state.row_parts import Messages
 from stream.state.shed import shed
 
 MEDIA_MAX = 8

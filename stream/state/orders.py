@@ -13,7 +13,8 @@ from xxhash import xxh3_64_intdigest
 from stream.clock import DAY_MS, NEVER_MS
 from stream.events.records import Item, OrderCancelled, OrderCompleted, OrderRefunded
 from stream.state.offers import is_on_offer
-from stream.state.row import FirstPurchase, Order, Orders, Row
+from stream.state.row import Row
+from stream.state.row_parts import FirstPurchase, Order, Orders
 from stream.state.shed import shed
 
 ORDERS_MAX: Final = 32
@@ -27,7 +28,7 @@ RHYTHM_PRIOR_MS: Final = 60 * DAY_MS
 RHYTHM_MIN_MS: Final = 7 * DAY_MS
 RHYTHM_MAX_MS: Final = 180 * DAY_MS
 
-SUM_MICROS_MAX = 1 << 62
+SUM_MICROS_MAX: Final = 1 << 62
 """Four times as much is the largest number of a packed row; no customer spends 4 * 10**12."""
 
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import Final
 
 from stream.clock import MINUTE_MS, NEVER_MS
-from stream.state.row import Pace, Row
+from stream.state.row import Row
+from stream.state.row_parts import Pace
 
 EVENTS_PER_MINUTE_MAX: Final = 600
 """Ten a second for a whole minute. A hurried customer clicks once a second, and a page that tells

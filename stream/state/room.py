@@ -14,25 +14,27 @@ customer fits into a record of the changelog, whatever happens.
 
 from __future__ import annotations
 
+from typing import Final
+
 from xxhash import xxh3_64_hexdigest
 
-DISTINCT_MAX = 64
+DISTINCT_MAX: Final = 64
 """Different values kept; of more the ones longest not seen go, so a count stops there."""
 
-STEPS_MAX = 8
+STEPS_MAX: Final = 8
 """Latest first and second steps kept of a sequence, to pair what comes late."""
 
-TEXT_MAX = 64
+TEXT_MAX: Final = 64
 """Characters kept of a text; a longer one is its beginning and a hash, so it stays different."""
 
-SUM_MAX = 2**62
+SUM_MAX: Final = 2**62
 """No sum goes beyond it, so that every one fits into 64 bits."""
 
 ROW_BYTES_MAX = 256 * 1024
 """Of all measures of a row: as many counts and sums of windows as there can be (pack.MEASURES_MAX),
 53 of them that look back four times their length, or 15 of different values."""
 
-MILLION = 1_000_000
+MILLION: Final = 1_000_000
 
 _TEXT_BYTES = 3 + 4 * TEXT_MAX
 _BYTES_MAX = {

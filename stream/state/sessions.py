@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from stream.clock import MINUTE_MS, NEVER_MS
-from stream.state.row import Row, Sessions
+from stream.state.row import Row
+from stream.state.row_parts import Sessions
 from stream.state.stocks import joined_views
 
 SESSION_GAP_MS: Final = 30 * MINUTE_MS

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from stream.state.row import Row, Voice
+from stream.state.row import Row
+from stream.state.row_parts import Voice
 from stream.state.shed import shed
 
 STARTS_MAX: Final = 32

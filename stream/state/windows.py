@@ -13,14 +13,14 @@ large it can get: room.py.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from stream.clock import DAY_MS, HOUR_MS, MINUTE_MS, NEVER_MS, SECOND_MS
 from stream.state.kept import Buckets, Kept, Steps, Tally, Value, Values
 from stream.state.room import DISTINCT_MAX, STEPS_MAX, kept_text, within_bits
 from stream.state.shed import shed
 
-BUCKETS_MAX = 64
+BUCKETS_MAX: Final = 64
 """Buckets of one length; 19 bytes each in a row at most (number 5, count 5, sum 9), usually 8."""
 
 SPAN_BUCKETS_MAX = 4 * BUCKETS_MAX

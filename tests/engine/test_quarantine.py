@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from stream.engine.context import QUARANTINE
 from stream.engine.effects import StoredRecord
 from stream.engine.partition import PartitionEngine
-from stream.engine.versions import QUARANTINE
 from stream.events.records import Link, Tick, encode_record
 from stream.segments.pack import load_pack
 from stream.segments.source import DefinitionError

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from stream.features.vector import DIMENSIONS, vector
 from stream.state.fold import fold
-from stream.state.row import FirstPurchase, Messages, Orders, Row, Sessions
+from stream.state.row import Row
+from stream.state.row_parts import FirstPurchase, Messages, Orders, Sessions
 from tests.state.shopping import DAY, START_MS, message, order, page, refunded, search
 
 

@@ -18,7 +18,8 @@ from stream.clock import NEVER_MS
 from stream.segments.compiler import Rule, compile_unit, is_known_out
 from stream.segments.conditions import parse
 from stream.segments.decision import compile_decision
-from stream.state.row import Cart, Checkout, Messages, Orders, Row, Sessions
+from stream.state.row import Row
+from stream.state.row_parts import Cart, Checkout, Messages, Orders, Sessions
 from tests.state.shopping import DAY, HOUR, MINUTE, START_MS
 
 UNITS = {"SECOND": 1000, "MINUTE": MINUTE, "HOUR": HOUR, "DAY": DAY, "WEEK": 7 * DAY, "few": 3}

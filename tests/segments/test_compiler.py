@@ -3,9 +3,10 @@ from __future__ import annotations
 import pytest
 
 from stream.clock import NEVER_MS
-from stream.segments.compiler import Rule, TooManyLeavesError, Unit, compile_unit, value_of
+from stream.segments.compiler import Rule, TooManyLeavesError, compile_unit, value_of
 from stream.segments.conditions import LEAVES_MAX, parse
 from stream.segments.leaf_code import FALSE, TRUE, UNKNOWN, percentile_key
+from stream.segments.unit import Unit
 from stream.state import fold as parts
 from stream.state.row import Row
 from tests.state.shopping import (

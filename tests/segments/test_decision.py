@@ -3,7 +3,8 @@ from __future__ import annotations
 from stream.clock import HOUR_MS, NEVER_MS
 from stream.segments.pack import load_pack
 from stream.state.fold import CART, TIME, VISITS
-from stream.state.row import Cart, Row, Sessions
+from stream.state.row import Row
+from stream.state.row_parts import Cart, Sessions
 from tests.state.shopping import START_MS
 
 CASCADE = b"""

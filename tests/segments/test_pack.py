@@ -275,7 +275,7 @@ def test_pages_lists_and_carts_cost_nothing_more_than_the_segments_that_they_are
 
 def test_five_segments_of_the_built_in_pack_act_by_default_and_all_have_a_purpose():
     pack = load_pack(BUILT_IN)
-    acting = {name for name, action in pack.actions.items() if action}
+    acting = {name for name, told in pack.told.items() if told.action}
     assert acting == {"new_customer", "loyal", "at_risk", "abandoned_cart", "serial_returner"}
     assert all(d.purpose and d.success and d.action.channels for d in pack.definitions.values())
 

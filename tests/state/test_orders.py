@@ -7,7 +7,8 @@ from stream.events.records import Item
 from stream.state.codec import pack, unpack
 from stream.state.fold import expire, fold
 from stream.state.orders import ORDERS_MAX, AmountOverflowError, maturity_ms, rhythm_ms
-from stream.state.row import Orders, Row
+from stream.state.row import Row
+from stream.state.row_parts import Orders
 from tests.state.shopping import (
     DAY,
     HOUR,

@@ -3,7 +3,7 @@ from __future__ import annotations
 from stream.clock import NEVER_MS
 from stream.events.records import CartAdded, Item
 from stream.state.fold import expire
-from stream.state.row import Sessions
+from stream.state.row_parts import Sessions
 from stream.state.sessions import session_end_ms
 from tests.state.shopping import (
     HOUR,

@@ -20,7 +20,8 @@ from stream.state.fold import fold
 from stream.state.kept import Kept
 from stream.state.merge import merge
 from stream.state.messages import respond
-from stream.state.row import Orders, Row, Voice
+from stream.state.row import Row
+from stream.state.row_parts import Orders, Voice
 from stream.state.shed import take_shed
 from stream.state.voice import merge_voice, note_start
 from stream.state.windows import add_step, add_value

@@ -71,7 +71,7 @@ def rows() -> dict[str, bytes]:
 def full() -> Row:
     """Every field set, nested ones too, so that one which is read into another's place shows."""
     from stream.state import kept  # noqa: PLC0415 format 1 had none of it
-    from stream.state import row as r  # noqa: PLC0415
+    from stream.state import row_parts as r  # noqa: PLC0415
     from stream.state.dedupe import new_ids  # noqa: PLC0415
 
     at = START_MS
