@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from tests.bench import memory, restore, timers
+from tests.bench import memory, musts, restore, stored, timers
 from tests.bench.contenders import Bench
 from tests.bench.parts import FAILURES, Context, Measured, Section, running_broker
 from tests.bench.report import Figure, unmeasured
@@ -39,6 +39,13 @@ async def _measured(context: Context, bench: Bench, parts: list[str]) -> list[Fi
             figures += await timers.measure(context, shop)
         except FAILURES as error:
             figures.append(unmeasured(timers.NAME, "timer due to change", str(error), "ms"))
+    if context.options.stored and {memory.NAME, restore.NAME} & set(parts):
+        try:
+            await shop.grow(max(shop.rows, context.options.stored))
+            context.tell(f"workers with {shop.rows:,} customers on disk")
+            figures += await stored.measure(context, shop, parts)
+        except FAILURES as error:
+            figures.append(unmeasured(restore.NAME, musts.RESTORE_STORE, str(error), "rows/s"))
     return figures
 
 

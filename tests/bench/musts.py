@@ -20,6 +20,8 @@ TIMERS_ROWS = 1_000_000
 LATENCY_RATE = 5_000
 TWO_WORKERS = "2 workers / 1 worker"
 RESTORE = "restore"
+RESTORE_STORE = "restore into RocksDB"
+RESTART_STORE = "restart with RocksDB"
 SLOPE = "slope per 10 untouched definitions"
 
 
@@ -47,6 +49,11 @@ def timer_name(rows: int, quantile: str) -> str:
 def memory_name(rows: int) -> str:
     """The name of a worker's memory with so many rows."""
     return f"resident, {rows:,} customers"
+
+
+def stored_name(rows: int) -> str:
+    """The name of a worker's memory with so many rows on disk."""
+    return f"resident, {rows:,} customers in RocksDB"
 
 
 BOUNDS: dict[tuple[str, str], Bound] = {

@@ -29,6 +29,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     rates               events a second of the latency part
     seconds             measured at each rate, after the warm-up
     rows                customers that a worker holds, for memory, restore and timers
+    stored              customers of the worker whose rows are on disk; 0: none
     timers              rows of the worker whose timers are measured
     """
 
@@ -38,6 +39,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     rates: tuple[int, ...] = (500, 5_000)
     seconds: int = 40
     rows: tuple[int, ...] = (100_000, 1_000_000)
+    stored: int = 5_000_000
     timers: int = 1_000_000
     mix: Mix = Mix()
 
@@ -47,6 +49,8 @@ _HELP = {
     "customers": "of the simulated shop; default: one for 50 events",
     "runs": "of everything that is repeated; default: %(default)s",
     "seconds": "measured at each rate; default: %(default)s",
+    "stored": "customers of memory and restore with RocksDB, 1 KB on disk and 0.7 KB in the log "
+    "each; 0: none; default: %(default)s",
     "timers": "customers with pending timers, of the part `timers`; default: %(default)s",
 }
 _MIX_HELP = {

@@ -148,6 +148,7 @@ def test_a_simulated_week_gives_the_changes_of_its_own_log(
     assert {"abandoned_cart", "new_customer", "cluster", "high_value"} <= kinds
 
 
+@pytest.mark.parametrize("store", ["memory", "rocksdb"])
 def test_kill_9_at_five_moments_loses_and_repeats_nothing(pipeline: Pipeline) -> None:
     events = week(400)
     moments = sorted(random.Random(11).sample(range(200, len(events) - 200), 5))
