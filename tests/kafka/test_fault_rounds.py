@@ -37,7 +37,7 @@ def ground() -> Iterator[tuple[Broker, Proxy]]:
 
 @pytest.mark.kafka
 @pytest.mark.parametrize(
-    ("name", "seed"), [("freeze", 1), ("kill all", 2), ("both killed", 3), ("lost answers", 4)]
+    ("name", "seed"), [("kill all", 1), ("both killed", 2), ("lost answers", 3), ("silence", 4)]
 )
 def test_a_round_of_faults_loses_repeats_and_disorders_nothing(ground, name, seed):
     outcome = asyncio.run(run_round(BY_NAME[name], *ground, seed))

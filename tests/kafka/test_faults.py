@@ -2,7 +2,6 @@
 
 import signal
 import time
-from collections import Counter
 
 import pytest
 
@@ -18,31 +17,6 @@ def views(count: int, start: int = 0) -> list[bytes]:
 
 async def applied(place: Installation) -> int:
     return len([r for r in await place.read("customer-events") if r.key is not None])
-
-
-async def test_a_broker_that_is_killed_and_comes_back_is_worked_with_again(own_kafka):
-    place = Installation(own_kafka)
-    try:
-        await place.create()
-        worker = place.start_worker()
-        await until(worker.is_ready)
-        await place.send("events", views(400))
-
-        async def has(count: int) -> bool:
-            return await applied(place) >= count
-
-        await until(lambda: has(400))
-        own_kafka.kill()
-        own_kafka.start()
-        await place.send("events", views(400, start=400))
-        await until(lambda: has(800), deadline_s=120)
-        await until(worker.is_ready)
-        assert worker.terminate() == 0, worker.log
-        keys = Counter(r.value for r in await place.read("customer-events") if r.key is not None)
-        assert max(keys.values()) == 1
-        assert len(keys) == 800
-    finally:
-        place.end()
 
 
 async def test_a_broker_that_stays_away_ends_the_worker_with_an_error(own_kafka):
