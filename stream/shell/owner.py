@@ -36,6 +36,7 @@ from stream.shell.row_keeping import (
     StoreLockedError,
     take_committed,
 )
+from stream.shell.settings import Settings
 from stream.shell.store_header import Refusal
 from stream.shell.workshop import Workshop
 
@@ -195,10 +196,12 @@ class PartitionOwner:
     async def _begin_anew(self, error: Exception, fruitless: int) -> None:
         """Drop the memory and go on, unless life after life commits nothing.
 
-        Who lost the partition waits until the group must know better: then it is somebody else's,
-        and this owner is told to end, or it is still ours.
+        Who may have lost the partition waits until the group must know better: then it is somebody
+        else's, and this owner is told to end, or it is still ours. To become its writer at once
+        would shut out the rightful owner, who would have to restore for it.
         """
         lost = isinstance(error, OwnershipLostError)
+        silent_s = time.monotonic() - self.progressed_s
         if lost:
             logger.warning("partition %d is somebody else's now (%s)", self.partition, error)
             self._shop.metrics.fenced.inc()
@@ -212,7 +215,10 @@ class PartitionOwner:
                 "coordinator and restart"
             ) from error
         await self._forget()
-        await asyncio.sleep(self._shop.heartbeats_s if lost else fruitless - 1)
+        if lost or may_have_moved(silent_s, self._shop.settings):
+            await asyncio.sleep(self._shop.heartbeats_s)
+        else:
+            await asyncio.sleep(fruitless - 1)
 
     async def _forget(self, refused: Refusal | None = None) -> None:
         self._working.clear()
@@ -319,6 +325,15 @@ class PartitionOwner:
         if not self._has_source:
             return folded
         return {self._raw_tp: self._source.state().next_offset, **folded}
+
+
+def may_have_moved(silent_s: float, settings: Settings) -> bool:
+    """Whether a partition may be somebody else's, of which this process could not hear.
+
+    While it runs, it is told before a partition moves. One that was stopped, or whose broker did
+    not answer, for longer than a session may have been left out.
+    """
+    return silent_s * 1000 >= settings.session_timeout_ms
 
 
 async def _wait(event: asyncio.Event, timeout_s: float) -> None:

@@ -142,7 +142,7 @@ async def require_permissions(settings: Settings) -> None:
     await admin.start()
     try:
         topics = await _allowed_topics(admin, {a.name for a in acls if a.resource == "topic"})
-        groups = await _allowed_group(admin, settings.app)
+        groups = await _allowed_group(admin, settings.group)
     finally:
         await admin.close()
     allowed = {"topic": topics, "group": groups}

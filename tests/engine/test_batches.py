@@ -160,19 +160,51 @@ def test_a_batch_that_was_undone_leaves_no_trace(seed: int):
     assert taken.counts.applied == whole.counts.applied
 
 
+def with_silence(log: list[StoredRecord]) -> list[StoredRecord]:
+    """The last clock again and again, for what is still due."""
+    silence, found = log[-1], list(log)
+    for number in range(1, 3000):
+        clock_ms = decode_record(silence.value).clock_ms + number
+        value = encode_record(Tick(clock_ms=clock_ms))
+        found.append(StoredRecord(silence.offset + number, clock_ms, None, value))
+    return found
+
+
+def slow_down(monkeypatch: pytest.MonkeyPatch, cap: int) -> None:
+    for name in ("SWEEP_PER_RECORD", "SWEEP_PER_TICK", "TIMERS_PER_RECORD", "TIMERS_PER_TICK"):
+        monkeypatch.setattr(f"stream.engine.partition.{name}", cap)
+
+
+def test_a_sweep_that_is_interrupted_again_and_again_changes_nothing_but_when_it_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """Where it has got to is nowhere but in the rows themselves, which say what they crossed."""
+    log = with_silence(recording(1).logs[0])
+    whole = folded(log, 500)
+    slow_down(monkeypatch, 3)
+    random = Random(1)
+    taken, engine, interrupted = Taken(), PartitionEngine(0, SETTINGS), 0
+    for record in log:
+        taken(engine.fold([record]))
+        if engine.passage.is_open and random.random() < 0.2:
+            interrupted += 1
+            engine = PartitionEngine(0, SETTINGS)
+            for key, value in taken.changelog.items():
+                engine.restore(key, value)
+            engine.restored()
+    assert interrupted > 3
+    assert by_customer(taken.changes, in_time=True) == by_customer(whole.changes, in_time=True)
+    assert taken.rows() == whole.rows()
+    assert taken.snapshots == whole.snapshots
+
+
 @pytest.mark.parametrize("cap", [1, 3])
 def test_caps_of_sweeps_and_timers_change_nothing_but_when_it_is_told(
     cap: int, monkeypatch: pytest.MonkeyPatch
 ):
-    log = list(recording(1).logs[0])
-    silence = log[-1]
-    for number in range(1, 3000):  # the last clock again and again, for what is still due
-        clock_ms = decode_record(silence.value).clock_ms + number
-        value = encode_record(Tick(clock_ms=clock_ms))
-        log.append(StoredRecord(silence.offset + number, clock_ms, None, value))
+    log = with_silence(recording(1).logs[0])
     whole = folded(log, 500)
-    for name in ("SWEEP_PER_RECORD", "SWEEP_PER_TICK", "TIMERS_PER_RECORD", "TIMERS_PER_TICK"):
-        monkeypatch.setattr(f"stream.engine.partition.{name}", cap)
+    slow_down(monkeypatch, cap)
     slow = folded(log, 500)
     assert len(slow.changes) == len(whole.changes)
     assert by_customer(slow.changes, in_time=True) == by_customer(whole.changes, in_time=True)

@@ -84,12 +84,16 @@ async def test_a_stopped_process_that_wakes_up_gives_its_partitions_up(place):
     heir = place.start_worker()
     await until(lambda: heir.port() and heir.metrics().get("shoal_partitions_owned") == 4)
     await until(heir.is_ready)
+    await place.send("events", views(400, start=400))
+    await until(lambda: _reaches(place, 400))
     sleeper.signal(signal.SIGCONT)
     await until(lambda: sleeper.metrics()["shoal_partitions_owned"] == 2)
     await until(sleeper.is_ready)
     await until(heir.is_ready)
     await place.send("events", views(400))
-    await until(lambda: _reaches(place, 400))
+    await until(lambda: _reaches(place, 800))
+    # Who wakes up asks the group first: it does not shut out who has its partitions now.
+    assert heir.metrics()["shoal_fenced_total"] == 0
     assert sleeper.terminate() == 0, sleeper.log
     assert heir.terminate() == 0, heir.log
-    assert await applied(place) == 400
+    assert await applied(place) == 800
