@@ -149,8 +149,11 @@ def test_a_simulated_week_gives_the_changes_of_its_own_log(
 
 
 @pytest.mark.parametrize("store", ["memory", "rocksdb"])
-def test_kill_9_at_five_moments_loses_and_repeats_nothing(pipeline: Pipeline) -> None:
+def test_kill_9_at_five_moments_loses_and_repeats_nothing(
+    pipeline: Pipeline, tmp_path: Path, store: str
+) -> None:
     events = week(400)
+    pipeline.variables |= {"SHOAL_STORE": store, "SHOAL_STORE_DIR": str(tmp_path / "stores")}
     moments = sorted(random.Random(11).sample(range(200, len(events) - 200), 5))
     asyncio.run(pipeline.send_keyed(events, history_ends=True))
     for moment in moments:
