@@ -21,6 +21,7 @@ from stream.events.consent import is_consent, preferences_of
 from stream.events.decoded import Decoded
 from stream.events.erasures import ErasureAskedError, asked, is_erasure
 from stream.events.event_time import event_time
+from stream.events.field_names import FIELD_NAMES, UNSAID
 from stream.events.identity import Links, identify
 from stream.events.labels import label
 from stream.events.messages import campaign_name
@@ -303,7 +304,9 @@ def _lone_surrogate(content: Any, path: str) -> str | None:
         if isinstance(found, dict):
             if any(_LONE.search(name) for name in found):
                 return path
-            waiting.extend((f"{path}.{name}", inner) for name, inner in found.items())
+            for name, inner in found.items():
+                said = f".{name}" if name in FIELD_NAMES else UNSAID
+                waiting.append((path + said, inner))
         elif isinstance(found, list):
             waiting.extend((f"{path}[{index}]", inner) for index, inner in enumerate(found))
     return None

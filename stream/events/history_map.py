@@ -151,13 +151,24 @@ def parse_map(text: str, source: str) -> ColumnMap:
     return column_map
 
 
+MAP_CHARACTERS_MAX = 64 << 10
+VALUES_MAX = 2_000
+"""Values of a map, each alias counted: one has some dozens. Aliases of aliases double with each
+line, and would take hours to look at."""
+
+
 def _load(text: str, source: str, places: dict[str, int]) -> Any:
+    if len(text) > MAP_CHARACTERS_MAX:
+        message = f"is longer than {MAP_CHARACTERS_MAX:,} characters; a map is not the data"
+        raise ColumnMapError(source, 1, "$", message)
     try:
         node = yaml.compose(text, yaml.SafeLoader)
         if node is None:
             raise ColumnMapError(source, 1, "$", "the file is empty")
         _place(node, "$", places, source)
         return yaml.safe_load(text)
+    except RecursionError:
+        raise ColumnMapError(source, 1, "$", "is nested too deep; make it flat") from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
@@ -171,6 +182,9 @@ def _load(text: str, source: str, places: dict[str, int]) -> Any:
 def _place(node: yaml.Node, path: str, places: dict[str, int], source: str) -> None:
     """Note on which line each field stands, and refuse a field that stands there twice."""
     places.setdefault(path, node.start_mark.line + 1)
+    if len(places) > VALUES_MAX:
+        message = f"is one of more than {VALUES_MAX:,} values; write fewer aliases"
+        raise ColumnMapError(source, node.start_mark.line + 1, "$", message)
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             field = f"{path}.{key.value}"

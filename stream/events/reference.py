@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 
 from stream.clock import NEVER_MS, InvalidTimeError, instant_ms
+from stream.events.identity import ID_BYTES_MAX
 from stream.events.labels import text_label
 from stream.events.money import micros
 from stream.events.reference_record import Facts, ReferenceRecord
@@ -142,16 +143,26 @@ class ReferenceBook:
 _valid_from_ms: Final = attrgetter("valid_from_ms")
 
 
+REFERENCE_BYTES_MAX: Final = 32 * 1024
+"""Bytes of one record, as many as of an event; and of its id as many as of a customer's."""
+
 _decode_record: Final = msgspec.json.Decoder(ReferenceRecord, strict=False).decode
 
 
 def _decode(value: bytes) -> ReferenceRecord:
+    if len(value) > REFERENCE_BYTES_MAX:
+        raise InvalidReferenceError(
+            f"Reference record: Expected at most {REFERENCE_BYTES_MAX} bytes"
+        )
     try:
         record = _decode_record(value)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidReferenceError(f"Reference record: {error}") from None
     if not str(record.id).strip():
         raise InvalidReferenceError("Reference record: Expected an id - at `$.id`")
+    if len(str(record.id).encode()) > ID_BYTES_MAX:
+        message = f"Reference record: Expected at most {ID_BYTES_MAX} bytes - at `$.id`"
+        raise InvalidReferenceError(message)
     return record
 
 

@@ -42,6 +42,10 @@ NODES_MAX = 50_000
 """Values in a file, each alias counted: 200 segments have a few thousand."""
 
 
+DEFINITIONS_BYTES_MAX = 1 << 20
+"""Bytes of a file: what one record of the topic of definitions holds."""
+
+
 class DefinitionError(ValueError):
     """A definitions file that does not hold; says file, line and field."""
 
@@ -127,6 +131,12 @@ class Source:
         self.file = file
         self.lines: dict[tuple[str | int, ...], int] = {}
         self.origins: list[int] = []
+        if len(content) > DEFINITIONS_BYTES_MAX:
+            most = f"{DEFINITIONS_BYTES_MAX:,}"
+            raise DefinitionError(
+                f"{file}:1: has {len(content):,} bytes, and may have {most}; take comments or "
+                "segments out"
+            )
         try:
             loader = _Loader(content)
             root = loader.get_single_node()
