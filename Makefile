@@ -12,7 +12,7 @@ ARGS ?=
 
 COMPILED := build/compiled
 
-.PHONY: help demo found test test-compiled compiled check lint types schemas bench bench-baseline bench-compare profile chaos chaos-kafka clean lock format
+.PHONY: help demo found test test-compiled compiled check lint types schemas bench bench-baseline bench-compare profile chaos chaos-kafka soak clean lock format
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -86,6 +86,9 @@ profile: $(STAMP) ## where a worker's time goes: flame graph and tables in build
 chaos: $(STAMP) ## seeded rounds of faults over the worker's own code, in memory (SEED=7 ROUNDS=1000 EVENTS=200)
 	@$(BIN)/python -m tests.simulation.chaos $(if $(SEED),--seed $(SEED)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
 		$(if $(EVENTS),--events $(EVENTS)) $(ARGS)
+
+soak: $(STAMP) ## a worker and the simulated shop for long: memory, files, threads, latency by minute (MINUTES=20 RATE=60)
+	@$(BIN)/python -m tests.kafka.soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(RATE),--rate $(RATE)) $(ARGS)
 
 chaos-kafka: $(STAMP) ## seeded rounds of faults on a real broker with real workers, and their table (ROUNDS=100 SEED=1 KIND=kill)
 	@$(BIN)/python -m tests.kafka.faults $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SEED),--seed $(SEED)) $(if $(KIND),--kind "$(KIND)") $(ARGS)

@@ -15,6 +15,7 @@ from stream.events.topics import (
     ACTIONS,
     CHANGES,
     CUSTOMER_EVENTS,
+    DEAD_LETTERS,
     DEFINITIONS,
     EVENTS,
     MEMBERSHIPS,
@@ -51,7 +52,8 @@ class Role:
 def roles(settings: Settings) -> tuple[Role, ...]:
     """Every role of an installation."""
     changes = _topics(settings, (CHANGES, ACTIONS, MEMBERSHIPS), "Read")
-    operated = (CUSTOMER_EVENTS, DEFINITIONS, EVENTS)
+    operated = (CUSTOMER_EVENTS, DEAD_LETTERS, DEFINITIONS, EVENTS)
+    retrying = tuple(transactional_ids(settings) + name for name in ("dead-letters", "probe"))
     return (
         Role("worker", "shoal worker", worker_acls(settings)),
         Role(
@@ -66,10 +68,12 @@ def roles(settings: Settings) -> tuple[Role, ...]:
         ),
         Role(
             "operator",
-            "shoal customer, segments, topics dump and plan: reads all, writes what they announce",
+            "shoal customer, segments, dead-letters, topics dump and plan: reads all, writes what "
+            "they announce or send again",
             (
                 *_topics(settings, TOPICS, "Read", "DescribeConfigs"),
                 *_topics(settings, operated, "Write"),
+                *(Acl("transactional-id", name, "Write") for name in retrying),
             ),
         ),
         Role(

@@ -14,7 +14,7 @@ from stream.events.cloudevent import (
 from stream.events.partitioner import partition_of
 from stream.events.receipts import encode_receipt
 from stream.events.records import encode_record
-from stream.shell.dead_letters import dead_letter_headers
+from stream.shell.dead_letters import dead_letter_content, dead_letter_headers
 from stream.shell.outbox import NO_HEADERS, Headers, Outbox
 from stream.shell.settings import Settings
 
@@ -105,6 +105,6 @@ class Poster:
 
     def _post_dead(self, outbox: Outbox, dead: list[DeadRecord], topic: str, stage: str) -> None:
         for each in dead:
-            record = each.record
-            headers = dead_letter_headers(each, topic, self._partition, stage)
-            outbox.put(self._dead_letters, self._partition, record.key, record.value, headers)
+            key, value, more = dead_letter_content(each)
+            headers = [*dead_letter_headers(each, topic, self._partition, stage), *more]
+            outbox.put(self._dead_letters, self._partition, key, value, headers)

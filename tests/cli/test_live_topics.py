@@ -20,6 +20,8 @@ pytestmark = pytest.mark.skipif(
 
 COMMANDS = [
     ("customer", "c-1"),
+    ("dead-letters", "list"),
+    ("dead-letters", "retry", "--all"),
     ("segments", "forecast"),
     ("segments", "backfill"),
     ("segments", "publish", "FILE", "--yes"),
