@@ -46,6 +46,11 @@ SHARE_MIN = 0.02
 """A handful of odd customers is no segment: a k that gives a cluster less than this share of the
 weight is passed over, and where every k does, the odd ones are set aside."""
 
+CLUSTER_WEIGHT_MIN = 30.0
+"""A cluster weighs more than any one customer can, so that nobody is told apart by it: with points
+all day long 0.69 a day (`news`) fade with a half-life of 30 days, to a sum of 0.69 x 43. Who was
+erased fades at that rate too; no id stands in what is learned."""
+
 ODD_ROUNDS_MAX = 5
 """How often odd ones are set aside before a model is given up for now; each time at most 5 times 2%
 of the weight."""
@@ -168,10 +173,11 @@ def _clustered(pool: Pool, former: ClusterModel | None) -> tuple[Pool, Fit] | No
         if not fits:
             return None
         shares = {k: _held(pool, one) / pool.weights.sum() for k, one in fits.items()}
-        substantial = {k: one for k, one in fits.items() if shares[k].min() >= SHARE_MIN}
+        least = max(SHARE_MIN, CLUSTER_WEIGHT_MIN / float(pool.weights.sum()))
+        substantial = {k: one for k, one in fits.items() if shares[k].min() >= least}
         if substantial:
             return pool, substantial[_number(pool, substantial, former)]
-        usual = shares[K_MIN][fits[K_MIN].labels] >= SHARE_MIN
+        usual = shares[K_MIN][fits[K_MIN].labels] >= least
         pool = Pool(pool.centres[usual], pool.weights[usual], pool.scatters[usual], pool.as_of_ms)
     return None
 

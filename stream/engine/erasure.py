@@ -180,6 +180,8 @@ class Erasure:
         """Let the numbers of an erased id that comes again go on."""
         found = self._find(key) if self.markers else None
         if found is not None:
+            # Its own time is past the erasure: what is not late needs no look at the marker.
+            row.time_ms = found[1].time_ms + 1
             row.sequence = found[1].sequence
             if found[1].said:
                 row.voice = Voice(sequence=found[1].said)

@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.clock import DAY_MS
-from stream.clustering.macro import MICRO_MIN, MOVED_MIN, WEIGHT_MIN, merge
+from stream.clustering.macro import CLUSTER_WEIGHT_MIN, MICRO_MIN, MOVED_MIN, WEIGHT_MIN, merge
 from stream.clustering.micro import MicroLearner
 from stream.clustering.model import ClusterModel, UnreadableModelError, decode_model, encode_model
+from stream.clustering.news import news
 from stream.clustering.summary import HALF_LIFE_MS, UnreadableSummaryError
 from tests.clustering.mixtures import FEATURES, START_MS, Vector, shoppers, spheres, vectors
 
@@ -177,6 +178,26 @@ def test_one_odd_customer_is_no_cluster():
     model = merged(learned(points))
     assert len(model.ids) == 4
     assert min(model.weights) > 0.02 * len(points)
+
+
+@pytest.mark.parametrize(("visits", "is_cluster"), [(20, False), (60, True)])
+def test_a_cluster_weighs_more_than_one_customer_can(visits: int, is_cluster: bool):
+    """Nobody is told apart by a model: one customer's points weigh 30 at most, whatever they do."""
+    corners = dict.fromkeys(CORNERS, 100)
+    model = merged(learned(around({**corners, (3.0, 3.0): visits})))
+    alone = [weight for weight in model.weights if weight < CLUSTER_WEIGHT_MIN]
+    assert alone == []
+    near = [c for c in model.centroids if abs(c[0] - 3.0) < 0.5 and abs(c[1] - 3.0) < 0.5]
+    assert bool(near) == is_cluster
+
+
+def test_what_one_customer_can_weigh_is_less_than_a_cluster():
+    """A point a minute for two years, each worth what is new in it, fading by half in 30 days."""
+    step_ms, half_ms = DAY_MS // 1_440, 30 * DAY_MS
+    weight = 0.0
+    for _ in range(730 * 1_440):
+        weight = weight * 2.0 ** (-step_ms / half_ms) + news(step_ms)
+    assert 29 < weight < CLUSTER_WEIGHT_MIN
 
 
 def test_the_number_of_clusters_does_not_flap():
