@@ -17,11 +17,14 @@ from unittest import mock
 
 from stream.clustering.model import ClusterModel, encode_model
 from stream.engine.meta import META_KEY, Meta, unpack_meta
+from stream.events.partitioner import partition_of
+from stream.events.records import Erase, encode_record
 from stream.events.topics import CHANGELOG, CUSTOMER_EVENTS, DEFINITIONS, EVENTS, MODELS
 from stream.features.vector import DIMENSIONS
 from stream.shell.definitions import COMMAND_KEY
 from stream.shell.merging import CLUSTERS_KEY
 from stream.shell.settings import Settings
+from tests.simulation.chaos.after_erasure import Erased
 from tests.simulation.chaos.expected import Rules, definitions_of
 from tests.simulation.chaos.fault_plan import FaultPlan
 from tests.simulation.chaos.fleet import Fleet
@@ -39,7 +42,7 @@ LIVE_S = 12.0
 SETTLE_S = 8.0
 """After the last event: longer than any time in the definitions that a live customer waits for."""
 
-DRAIN_S_MAX = 400.0
+DRAIN_S_MAX = 200.0
 
 
 class StuckError(AssertionError):
@@ -54,6 +57,7 @@ class Lived:
     settings: Settings
     broker: MemoryBroker
     rules: Rules
+    erased: dict[str, Erased]
     happened: Counter[str]
     failures: list[BaseException]
     workers: list[WorkerProcess] = field(default_factory=list)
@@ -87,6 +91,7 @@ class Round:
         self.plan = FaultPlan(Random(f"faults {seed}"))
         self.happened: Counter[str] = Counter()
         self.rules = Rules()
+        self.erased: dict[str, Erased] = {}
         self.workers: dict[str, WorkerProcess] = {}
         self.settings = Settings(
             partitions=self.partitions,
@@ -152,6 +157,7 @@ class Round:
             self.settings,
             self.broker,
             self.rules,
+            self.erased,
             self.happened,
             failures,
             list(self.workers.values()),
@@ -173,6 +179,8 @@ class Round:
             self._redefine,
             self._publish_nonsense,
             self._announce_model,
+            self._erase,
+            self._erase,
             self._compact,
             self._compact,
         ]
@@ -210,6 +218,24 @@ class Round:
         self.happened["model changed"] += 1
         place = (self.settings.topic(MODELS.name), 0)
         self.broker.append(place, [(CLUSTERS_KEY, _model(self.random), ())])
+
+    def _erase(self) -> None:
+        """Ask to forget somebody, as `shoal forget` does: by a record in the log of their id."""
+        customer = f"u{self.random.randrange(self.story.people)}"
+        if customer in self.erased:
+            return
+        self.happened["customer erased"] += 1
+        now_ms = self.broker.now_ms()
+        asked = self.erased[customer] = Erased(now_ms, self.random.random() < 0.5)
+        record = Erase(
+            time_ms=now_ms,
+            received_ms=now_ms,
+            request=f"r-{customer}",
+            refuses=asked.refuses,
+        )
+        key = customer.encode()
+        place = (self.settings.topic(CUSTOMER_EVENTS.name), partition_of(key, self.partitions))
+        self.broker.append(place, [(key, encode_record(record), ())])
 
     def _compact(self) -> None:
         partition = self.random.randrange(self.partitions)

@@ -9,7 +9,7 @@ was found to be whom at what time.
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -55,10 +55,17 @@ class Facts(NamedTuple):
 
 
 class Told(NamedTuple):
-    """The raw records, read; `copies` says how many messages came once, twice, ..."""
+    """The raw records, read.
+
+    copies    how many messages came once, twice, ...
+    linked    other ids that are said to be a customer's
+    messages  of events that name the customer themselves: event time, and the message's id
+    """
 
     customers: dict[str, Facts]
     copies: Counter[int]
+    linked: dict[str, set[str]]
+    messages: dict[str, list[tuple[int, str]]]
     good: int
     broken: int
     markers: int
@@ -82,7 +89,15 @@ def read_raw(values: Iterable[bytes]) -> Told:
     }
     records = (e for e in events if e["type"] != "alias")
     copies = Counter(Counter(event["messageId"] for event in records).values())
-    return Told(customers, copies, len(events), broken, markers)
+    linked: dict[str, set[str]] = defaultdict(set)
+    messages: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    for event in events:
+        customer, *others = ids_of(event)
+        linked[customer].update(others)
+        time_ms = event_time_ms(event)
+        assert time_ms is not None
+        messages[customer].append((time_ms, event["messageId"]))
+    return Told(customers, copies, linked, messages, len(events), broken, markers)
 
 
 def _read(value: bytes) -> dict[str, Any] | None:

@@ -33,6 +33,7 @@ FAULTS = {
     "statistics changed": ("statistics announced",),
     "ids merged": ("merge", "record forwarded"),
     "shared device, ids in a circle": ("shared device", "ids in a circle"),
+    "customer erased": ("customer erased", "record of an erased customer refused"),
     "store lost, rows rebuilt from the changelog": ("rows rebuilt",),
     "changelog compacted": ("changelog compacted",),
 }

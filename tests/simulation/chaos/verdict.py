@@ -22,7 +22,7 @@ from stream.engine.partition import PartitionEngine
 from stream.engine.settings import EngineSettings
 from stream.events.cloudevent import encode_action, encode_change, encode_membership
 from stream.events.partitioner import partition_of
-from stream.events.records import Link, Merge, Tick, Version, decode_record
+from stream.events.records import Erase, Link, Merge, Tick, Version, decode_record
 from stream.events.topics import (
     ACTIONS,
     CHANGELOG,
@@ -34,51 +34,13 @@ from stream.events.topics import (
 )
 from stream.state.codec import unpack
 from stream.state.row import Row
+from tests.simulation.chaos.after_erasure import expect_erased
 from tests.simulation.chaos.chaos_round import Lived
+from tests.simulation.chaos.differences import expect
 from tests.simulation.chaos.expected import JUDGED, read_raw, segments_of
+from tests.simulation.chaos.worker_process import SECRETS
 
 Forward = tuple[int, bytes, str]
-
-
-class WrongError(AssertionError):
-    """A round ended otherwise than it must."""
-
-
-def _expect(claim: str, found: Any, wanted: Any) -> None:
-    if found != wanted:
-        raise WrongError(f"{claim}: {_difference(found, wanted)}")
-
-
-def _difference(found: Any, wanted: Any) -> str:
-    """A few of the things that differ."""
-    if isinstance(found, Counter) and isinstance(wanted, Counter):
-        return f"too many {_few(found - wanted)}, missing {_few(wanted - found)}"
-    if isinstance(found, dict) and isinstance(wanted, dict):
-        # What is in one of them alone, or in both and another thing.
-        keys = [k for k in {**found, **wanted} if found.get(k) != wanted.get(k)]
-        return "; ".join(_pair(k, found.get(k), wanted.get(k)) for k in keys[:3])
-    if isinstance(found, list) and isinstance(wanted, list):
-        pairs = enumerate(zip(found, wanted, strict=False))
-        at, (one, other) = next(
-            (n, p) for n, p in (*pairs, (-1, (None, None))) if p[0] != p[1] or n < 0
-        )
-        return f"{len(found)}, not {len(wanted)} of them; at {at}: {one!r}, not {other!r}"
-    return f"{found!r}, not {wanted!r}"
-
-
-def _pair(key: Any, found: Any, wanted: Any) -> str:
-    """Two things that differ; of two rows, the fields that do."""
-    if isinstance(found, Row) and isinstance(wanted, Row):
-        names = [n for n in Row.__struct_fields__ if getattr(found, n) != getattr(wanted, n)]
-        parts = [f"{n} {getattr(found, n)!r}, not {getattr(wanted, n)!r}" for n in names]
-        return f"{key!r}: {'; '.join(parts)}"
-    if isinstance(found, list) and isinstance(wanted, list):
-        return f"{key!r}: {_difference(found, wanted)}"
-    return f"{key!r}: {found!r}, not {wanted!r}"
-
-
-def _few(counter: Counter[Any]) -> list[Any]:
-    return list(counter.items())[:3]
 
 
 class Verdict:
@@ -97,7 +59,7 @@ class Verdict:
         ------
         WrongError
         """
-        _expect("no worker fails by itself", self.lived.failures, [])
+        expect("no worker fails by itself", self.lived.failures, [])
         engines = self._folded_again()
         self._raw_is_in_the_log_once()
         self._control_is_alike()
@@ -135,7 +97,9 @@ class Verdict:
 
     def _engine_settings(self) -> EngineSettings:
         settings = self.lived.settings
-        return EngineSettings(shop=settings.shop, incarnation=settings.incarnation)
+        return EngineSettings(
+            shop=settings.shop, incarnation=settings.incarnation, erasure_secrets=SECRETS
+        )
 
     def _same_as_told(
         self, partition: int, whole: Effects, changelog: dict[bytes | None, bytes | None]
@@ -143,21 +107,21 @@ class Verdict:
         lived, shop = self.lived, self.lived.settings.shop
         told = _by_customer((r.key, r.value) for r in lived.records(CHANGES.name, partition))
         again = ((c.customer.encode(), encode_change(c, shop)) for c in whole.changes)
-        _expect(f"changes of partition {partition}", told, _by_customer(again))
+        expect(f"changes of partition {partition}", told, _by_customer(again))
         told_actions = _by_customer(
             (r.key, r.value) for r in lived.records(ACTIONS.name, partition)
         )
         again = ((a.customer.encode(), encode_action(a, shop)) for a in whole.actions)
-        _expect(f"actions of partition {partition}", told_actions, _by_customer(again))
+        expect(f"actions of partition {partition}", told_actions, _by_customer(again))
         members = {
             r.key: r.value for r in lived.records(MEMBERSHIPS.name, partition) if r.key is not None
         }
-        _expect(
+        expect(
             f"memberships of partition {partition}",
             {key: value for key, value in members.items() if value is not None},
             {c.encode(): encode_membership(m) for c, m in whole.memberships.items() if m},
         )
-        _expect(f"rows of partition {partition}", _rows(changelog), _rows(whole.rows))
+        expect(f"rows of partition {partition}", _rows(changelog), _rows(whole.rows))
         self.compared["changes"] += sum(map(len, told.values()))
         self.compared["actions"] += sum(map(len, told_actions.values()))
         self.compared["rows"] += len(whole.rows)
@@ -166,11 +130,13 @@ class Verdict:
         """The ends of all records of a partition's log (law 4)."""
         counts = whole.counts
         ends = counts.applied + counts.duplicate + counts.forwarded + counts.control + counts.dead
-        _expect("records of the log have one end each", ends, log_count)
+        ends += counts.erased + counts.quarantined
+        expect("records of the log have one end each", ends, log_count)
         self.compared["records"] += log_count
         self.happened["duplicate left out"] += counts.duplicate
         self.happened["late event folded"] += counts.late
         self.happened["record forwarded"] += counts.forwarded
+        self.happened["record of an erased customer refused"] += counts.erased
 
     def _forwards_arrive_once(self, sent: Counter[Forward]) -> None:
         """What rows sent on stands in the log once, and nothing else has gone a way."""
@@ -182,7 +148,7 @@ class Verdict:
                     if getattr(decoded, "path", ()):
                         found[partition, record.key, _forwarded(decoded)] += 1
                     self.happened["merge"] += isinstance(decoded, Merge)
-        _expect("forwarded records", found, sent)
+        expect("forwarded records", found, sent)
 
     # -- the topics --------------------------------------------------------------------------
 
@@ -196,11 +162,14 @@ class Verdict:
         for partition in self.partitions:
             for record in lived.records(CUSTOMER_EVENTS.name, partition):
                 decoded = decode_record(record.value or b"")
-                if not isinstance(decoded, Tick | Version | Link | Merge) and not decoded.path:
+                if (
+                    not isinstance(decoded, Tick | Version | Link | Merge | Erase)
+                    and not decoded.path
+                ):
                     logged[decoded.message_id] += 1  # type: ignore[union-attr]
-        _expect("routed records by message", Counter(logged.values()), raw.copies)
+        expect("routed records by message", Counter(logged.values()), raw.copies)
         dead = sum(len(lived.records(DEAD_LETTERS.name, p)) for p in self.partitions)
-        _expect("dead letters", dead, raw.broken + self._dead_by_path())
+        expect("dead letters", dead, raw.broken + self._dead_by_path())
         self.raw = raw
         self.compared["raw records"] += raw.good + raw.broken
 
@@ -216,9 +185,9 @@ class Verdict:
         """All partitions hear the same ticks and versions in the same order, and time goes on."""
         heard = [list(self._control_of(partition)) for partition in self.partitions]
         for partition in self.partitions:
-            _expect(f"control records of partition {partition}", heard[partition], heard[0])
+            expect(f"control records of partition {partition}", heard[partition], heard[0])
         clocks = [record.clock_ms for record in heard[0] if isinstance(record, Tick)]
-        _expect("the clock goes on", clocks, sorted(set(clocks)))
+        expect("the clock goes on", clocks, sorted(set(clocks)))
         kinds = [record.kind for record in heard[0] if isinstance(record, Version)]
         self.happened["statistics announced"] += kinds.count("population")
         self.happened["model in force"] += kinds.count("clusters")
@@ -242,16 +211,14 @@ class Verdict:
                 customer, segment = change["subject"], change["data"]["segment"]
                 ids[change["id"]] += 1
                 sequence, time = latest.get(customer, (0, ""))
-                _expect(f"sequence of {customer}", int(change["sequence"]), sequence + 1)
-                _expect(f"time of {customer} goes on", change["time"] >= time, True)
+                expect(f"sequence of {customer}", int(change["sequence"]), sequence + 1)
+                expect(f"time of {customer} goes on", change["time"] >= time, True)
                 latest[customer] = (sequence + 1, change["time"])
                 entered = change["type"] == "shoal.segment.entered"
-                _expect(f"{customer} {segment} by turns", segment in held[customer], not entered)
+                expect(f"{customer} {segment} by turns", segment in held[customer], not entered)
                 (held[customer].add if entered else held[customer].discard)(segment)
-                _expect(
-                    f"{customer}'s segments", change["data"]["segments"], sorted(held[customer])
-                )
-        _expect("changes told twice", {i: n for i, n in ids.items() if n > 1}, {})
+                expect(f"{customer}'s segments", change["data"]["segments"], sorted(held[customer]))
+        expect("changes told twice", {i: n for i, n in ids.items() if n > 1}, {})
         self.held = held
 
     def _aborted_changes_are_told_again(self) -> None:
@@ -263,7 +230,7 @@ class Verdict:
                 for entry in self.lived.broker.partition(place).entries:
                     if entry is not None and not entry.is_committed:
                         self.happened["change in an aborted transaction"] += 1
-                        _expect("an aborted change is told later", entry.value in told, True)
+                        expect("an aborted change is told later", entry.value in told, True)
 
     def _metrics_add_up(self) -> None:
         """Law 4's identity, of every worker's own counts."""
@@ -275,29 +242,36 @@ class Verdict:
                 + sample("shoal_records_duplicate_total")
                 + sample("shoal_records_forwarded_total")
                 + sample("shoal_records_control_total", at="log")
+                + sample("shoal_records_erased_total")
+                + sample("shoal_records_quarantined_total")
                 + sample("shoal_dead_letters_total", at="log")
             )
-            _expect("a worker's counts of the log add up", ends, log)
+            expect("a worker's counts of the log add up", ends, log)
             raw = sample("shoal_records_consumed_total", at="raw")
             ends = (
                 sample("shoal_records_routed_total")
                 + sample("shoal_records_control_total", at="raw")
                 + sample("shoal_dead_letters_total", at="raw")
             )
-            _expect("a worker's counts of the raw topic add up", ends, raw)
+            expect("a worker's counts of the raw topic add up", ends, raw)
 
     # -- the rules ---------------------------------------------------------------------------
 
     def _customers_are_as_expected(self, engines: list[PartitionEngine]) -> None:
         rows = {key.decode(): row for engine in engines for key, row in engine.store.rows()}
         clock = {p: engine.clock_ms for p, engine in enumerate(engines)}
+        self.compared["messages of the erased"] += expect_erased(
+            self.lived.erased, self.raw, rows, self.held
+        )
         for customer, facts in self.raw.customers.items():
+            if customer in self.lived.erased:
+                continue
             row = rows.get(customer)
-            _expect(f"{customer} has a row", row is not None, True)
+            expect(f"{customer} has a row", row is not None, True)
             assert row is not None
-            _expect(f"row of {customer}", _facts_of(row), facts._asdict())
+            expect(f"row of {customer}", _facts_of(row), facts._asdict())
             now_ms = clock[partition_of(customer.encode(), len(self.partitions))]
-            _expect(
+            expect(
                 f"segments of {customer}",
                 self.held[customer] & JUDGED,
                 segments_of(facts, now_ms, self.lived.rules),

@@ -34,6 +34,9 @@ HEARTBEAT_S = 1.0
 IDLE_POLL_S = 0.1
 BUSY_POLL_S = 0.002
 
+SECRETS = (b"a secret of sixteen",)
+"""By which erased ids are known."""
+
 
 class Intake:
     """Fetches for a group's owners, in whatever order, and knows where partitions end."""
@@ -138,6 +141,7 @@ class WorkerProcess:
             shop=self.settings.shop,
             incarnation=self.settings.incarnation,
             hot_rows_max=self._hot_rows_max,
+            erasure_secrets=SECRETS,
         )
         return PartitionEngine(partition, told, *below)
 
