@@ -146,6 +146,9 @@ class Metrics:
             "restore_seconds", "Restore of one partition", RESTORE_BUCKETS_S
         )
         self.restore_rows = self._counter("restore_rows", "Rows read by restores")
+        self.standby = self._gauge(
+            "standby_partitions", "Other workers' partitions whose stores are kept up here"
+        )
         self.stores_set_aside = self._counter(
             "stores_set_aside", "Local stores that could not be used, by why", "reason"
         )

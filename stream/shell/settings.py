@@ -122,6 +122,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     folder = read.optional("STORE_DIR", Path)
     if store == ROCKSDB and folder is None:
         raise SettingError("SHOAL_STORE_DIR", "SHOAL_STORE=rocksdb needs a folder of its own")
+    if store == MEMORY and read.flag("STANDBY"):
+        raise SettingError("SHOAL_STANDBY", "keeps local stores up: set SHOAL_STORE=rocksdb")
     return Settings(
         broker=read.text("BROKER", usual.broker, _addresses),
         app=read.text("APP", usual.app, _name),

@@ -36,6 +36,7 @@ from stream.shell.reconnects import calm_reconnects
 from stream.shell.reference_tail import ReferenceTail
 from stream.shell.row_keeping import RowKeeper
 from stream.shell.settings import MEMORY, SettingError, Settings
+from stream.shell.standby import Standby
 from stream.shell.time_keeper import TimeKeeper
 from stream.shell.topic_admin import create_topics, require_topics
 from stream.shell.watchdog import Watchdog
@@ -102,6 +103,10 @@ class Worker:
             await self._until(self._app.start())
             self._spawn("watchdog", self._watchdog.run())
             self._spawn("lag", self._lag.run())
+            if self._stores is not None and self.settings.standby:
+                owned = self._group.owners
+                standby = Standby(self.settings, self._stores, self.metrics, lambda: owned)
+                self._spawn("standby", standby.run())
             self._spawn("group", self._app.until_crashed())
             await self._stopping.wait()
         if self._failure is not None:

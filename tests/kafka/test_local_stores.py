@@ -109,3 +109,36 @@ def test_a_folder_belongs_to_one_worker(pipeline: Pipeline) -> None:
     assert second.wait() == 1
     assert f"process {first.pid} has" in second.log
     assert "give every worker a folder of its own" in second.log
+
+
+def test_a_standby_takes_over_without_reading_it_all(pipeline: Pipeline, tmp_path: Path) -> None:
+    first = pipeline.work(SHOAL_STORE_DIR=str(tmp_path / "first"))
+    ready(first)
+    second = pipeline.work(SHOAL_STORE_DIR=str(tmp_path / "second"), SHOAL_STANDBY="1")
+    ready(second)
+    send(pipeline, 0, 4)
+    folded(pipeline)
+    owned = {"first": 0.0, "second": 0.0}
+
+    def kept_up() -> bool:
+        """One partition each, and the second worker copies the first one's."""
+        owned["first"] = first.metrics()["shoal_partitions_owned"]
+        found = second.metrics()
+        owned["second"] = found["shoal_partitions_owned"]
+        return (
+            owned["first"] == 1 and owned["second"] == 1 and found["shoal_standby_partitions"] == 1
+        )
+
+    asyncio.run(until(kept_up))
+    before = second.metrics()["shoal_restore_rows_total"]
+    first.signal(signal.SIGKILL)
+    first.wait()
+
+    def taken_over() -> bool:
+        return second.metrics()["shoal_partitions_owned"] == 2 and second.is_ready()
+
+    asyncio.run(until(taken_over))
+    assert second.metrics()["shoal_restore_rows_total"] - before < CUSTOMERS / 2
+    send(pipeline, 4, 1)
+    folded(pipeline)
+    assert second.terminate() == 0, second.log

@@ -55,6 +55,20 @@ def test_a_wrong_value_names_its_variable_and_what_it_may_be(variable, value, sa
     assert str(caught.value).startswith(f"{variable}: ")
 
 
+def test_rows_on_disk_need_a_folder(tmp_path):
+    with pytest.raises(SettingError, match="SHOAL_STORE_DIR: SHOAL_STORE=rocksdb needs a folder"):
+        read_settings({"SHOAL_STORE": "rocksdb"})
+    found = read_settings({"SHOAL_STORE": "rocksdb", "SHOAL_STORE_DIR": str(tmp_path)})
+    assert found.store_folder == tmp_path
+    assert found.store_cache_bytes == 256 << 20
+    assert read_settings({"SHOAL_STORE_DIR": str(tmp_path)}).store_folder is None
+
+
+def test_a_standby_keeps_stores_and_so_needs_them():
+    with pytest.raises(SettingError, match="SHOAL_STANDBY: keeps local stores up"):
+        read_settings({"SHOAL_STANDBY": "1"})
+
+
 def test_sasl_needs_a_name_and_a_password():
     with pytest.raises(SettingError, match="SHOAL_SASL_USERNAME and SHOAL_SASL_PASSWORD"):
         read_settings({"SHOAL_SECURITY_PROTOCOL": "SASL_SSL", "SHOAL_SASL_USERNAME": "u"})
