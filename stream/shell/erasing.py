@@ -6,6 +6,7 @@ whether one still names an id of the erased: rows of former builds do not say wh
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
@@ -22,6 +23,7 @@ from stream.shell.customer_rows import find_customer
 from stream.shell.delivery import close_producer
 from stream.shell.log_reader import LogReader
 from stream.shell.settings import Settings
+from stream.shell.topic_admin import runs_of
 from stream.state.codec import unpack
 from stream.state.row import Row
 
@@ -63,6 +65,14 @@ async def erase(
     async with LogReader(settings, [place]) as reader:
         await reader.seek(place, reader.ends[place])
         wait = _Wait(reader, template.request, timeout_s)
+        for run, partitions in (await runs_of(settings)).items():
+            if run != settings.incarnation:
+                tell(
+                    f"incarnation {run} has topics as well and is asked, too; where it works no "
+                    "more, delete them"
+                )
+                other = dataclasses.replace(settings, incarnation=run, partitions=partitions)
+                await _write(other, dict.fromkeys(identities, template))
         await _write(settings, dict.fromkeys(identities, template))
         await wait.until(len(identities))
         for _ in range(0 if template.lifts or wait.missing else ROUNDS_MAX):

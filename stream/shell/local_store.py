@@ -66,6 +66,10 @@ held, heartbeats included; a restore of the whole changelog piles up a few dozen
 REWRITTEN_WITHIN_S = 86_400
 """What was deleted or written over is gone from the files after that."""
 
+MANIFEST_BYTES = 64 << 10
+"""It names the files, each with its first and last key. Beyond this, and at each opening, it is
+written anew: the key of an erased customer goes with it."""
+
 INFO_LOG_BYTES = 1 << 20
 INFO_LOGS = 2
 
@@ -268,6 +272,7 @@ def _options(memory: StoreMemory) -> Options:
     options.set_max_background_jobs(BACKGROUND_JOBS)
     options.set_level_zero_slowdown_writes_trigger(SLOWDOWN_FILES)
     options.set_level_zero_stop_writes_trigger(STOP_FILES)
+    options.set_max_manifest_file_size(MANIFEST_BYTES)
     options.set_max_log_file_size(INFO_LOG_BYTES)
     options.set_keep_log_file_num(INFO_LOGS)
     options.set_stats_dump_period_sec(0)

@@ -25,7 +25,8 @@ _CHANGE_HEADERS: Headers = [("content-type", CONTENT_TYPE)]
 class Poster:
     """Addresses the effects of one partition.
 
-    tells  whether changes, actions and memberships go out; not those of a run that catches up
+    tells  whether changes, actions, memberships and receipts go out: not those of a run that is
+           catching up
     """
 
     def __init__(self, settings: Settings, partition: int) -> None:
@@ -61,8 +62,6 @@ class Poster:
             outbox.put(self._log, partition_of(key, self._partitions), key, value)
         if self.tells:
             self._post_told(outbox, effects)
-        for receipt in effects.receipts:
-            outbox.put(self._erasures, 0, receipt.subject.encode(), encode_receipt(receipt))
         self._post_dead(outbox, effects.dead, self._log, FOLD)
         outbox.put_all(
             self._changelog, here, ((key, row, NO_HEADERS) for key, row in effects.rows.items())
@@ -94,6 +93,9 @@ class Poster:
                 for customer, now in effects.memberships.items()
             ),
         )
+
+        for receipt in effects.receipts:
+            outbox.put(self._erasures, 0, receipt.subject.encode(), encode_receipt(receipt))
 
     def post_report(self, outbox: Outbox, key: bytes, report: bytes) -> None:
         """How far this partition's source is."""

@@ -22,6 +22,8 @@ COMMANDS = [
     ("customer", "c-1"),
     ("dead-letters", "list"),
     ("dead-letters", "retry", "--all"),
+    ("export", "c-1"),
+    ("forget", "c-1", "--yes"),
     ("segments", "forecast"),
     ("segments", "backfill"),
     ("segments", "publish", "FILE", "--yes"),
