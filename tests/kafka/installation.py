@@ -239,11 +239,11 @@ class WorkerProcess:
         port = self.port()
         return port is not None and self._get(port, "/readyz")[0] == 200
 
-    def get(self, path: str) -> tuple[int, str]:
-        """Status and body of a page of its health server."""
+    def get(self, path: str, token: str | None = None) -> tuple[int, str]:
+        """Status and body of a page of its health server, for who shows this token."""
         port = self.port()
         assert port is not None, self.log
-        return self._get(port, path)
+        return self._get(port, path, token)
 
     def metrics(self) -> dict[str, float]:
         """Samples by name with labels."""
@@ -272,9 +272,11 @@ class WorkerProcess:
         self._log.unlink(missing_ok=True)
 
     @staticmethod
-    def _get(port: int, path: str) -> tuple[int, str]:
+    def _get(port: int, path: str, token: str | None = None) -> tuple[int, str]:
+        shown = {} if token is None else {"Authorization": f"Bearer {token}"}
+        asked = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers=shown)
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+            with urllib.request.urlopen(asked, timeout=5) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             with contextlib.closing(error):

@@ -1,9 +1,7 @@
 """TLS, passwords, tokens, certificates and ACLs on a real broker: whole workers, and commands."""
 
 import dataclasses
-import json
 import subprocess
-import sys
 import time
 
 import pytest
@@ -21,41 +19,14 @@ from stream.shell.delivery_choice import has_transactions
 from stream.shell.permissions import PermissionsError, require_permissions
 from stream.shell.settings import Settings, read_settings
 from stream.shell.topic_admin import inspect_topics, require_topics
-from tests.kafka.installation import Installation, WorkerProcess, event, until
-from tests.kafka.secured import (
-    PASSWORD,
-    USER,
-    WORKER,
-    SecuredBroker,
-    discard_folder,
-    grant,
-    new_secured_broker,
-    revoke,
-    unsecured_token,
-)
+from tests.kafka.installation import Installation, event, until
+from tests.kafka.secured import PASSWORD, WORKER, SecuredBroker, grant, revoke, unsecured_token
 from tests.kafka.token_endpoint import TokenEndpoint
+from tests.kafka.ways import CUSTOMERS, command, kafka, place, planned, secure, told
+
+__all__ = ["kafka", "place"]
 
 pytestmark = pytest.mark.kafka
-
-CUSTOMERS = 40
-
-
-@pytest.fixture(scope="module")
-def kafka():
-    broker = new_secured_broker()
-    try:
-        yield broker.start()
-    finally:
-        discard_folder(broker)
-
-
-@pytest.fixture
-def place(kafka):
-    installation = Installation(kafka)
-    try:
-        yield installation
-    finally:
-        installation.end()
 
 
 @pytest.fixture
@@ -67,73 +38,14 @@ def endpoint(kafka):
         served.close()
 
 
-def secure(kafka: SecuredBroker, way: str, endpoint=None, **changes: str) -> dict[str, str]:
-    """The environment of a process that comes this way, as User:shoal."""
-    variables = {
-        "SHOAL_BROKER": kafka.sasl_address,
-        "SHOAL_SECURITY_PROTOCOL": "SASL_SSL",
-        "SHOAL_SASL_MECHANISM": way.split(" ", maxsplit=1)[0],
-        "SHOAL_TLS_CA_FILE": str(kafka.ca_file),
-    }
-    certificate, key = kafka.client_certificate()
-    file = kafka.folder / "secret"
-    if way == "mTLS":
-        variables |= {
-            "SHOAL_BROKER": kafka.mtls_address,
-            "SHOAL_SECURITY_PROTOCOL": "SSL",
-            "SHOAL_SASL_MECHANISM": "",
-            "SHOAL_TLS_CERTIFICATE_FILE": str(certificate),
-            "SHOAL_TLS_KEY_FILE": str(key),
-        }
-    elif way == "OAUTHBEARER file":
-        file.write_text(unsecured_token(600))
-        variables |= {"SHOAL_OAUTH_TOKEN_FILE": str(file)}
-    elif way == "OAUTHBEARER endpoint":
-        file.write_text(PASSWORD)
-        variables |= {
-            "SHOAL_OAUTH_TOKEN_URL": endpoint.url,
-            "SHOAL_OAUTH_CLIENT_ID": USER,
-            "SHOAL_OAUTH_CLIENT_SECRET_FILE": str(file),
-            "SHOAL_OAUTH_CA_FILE": str(kafka.ca_file),
-        }
-    else:
-        file.write_text(PASSWORD + "\n")
-        variables |= {"SHOAL_SASL_USERNAME": USER, "SHOAL_SASL_PASSWORD_FILE": str(file)}
-    return variables | changes
-
-
-def command(place: Installation, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "stream.cli.main", *words],
-        env=place.environment(**variables),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-
-def planned(place: Installation, role: str) -> list[dict[str, str]]:
-    """The ACLs that the plan has for a role."""
-    done = command(place, "topics", "plan", "--offline", "--json")
-    assert done.returncode == 0, done.stderr
-    (found,) = (r for r in json.loads(done.stdout)["access"] if r["role"] == role)
-    return found["acls"]
-
-
-async def told(place: Installation, worker: WorkerProcess) -> bool:
-    assert worker.is_alive, worker.log
-    return len({r.key for r in await place.read("segment-changes")}) == CUSTOMERS
-
-
-MORE_WAYS = ("PLAIN", "SCRAM-SHA-256", "OAUTHBEARER file")
-"""What clients do these ways is tested below; the whole worker only where there is time."""
+MORE_WAYS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER file")
+"""What clients do these ways is tested below, and a worker by SCRAM-SHA-512 in test_secrets.py; all
+of them only where there is time."""
 
 
 @pytest.mark.parametrize(
     "way",
     [
-        "SCRAM-SHA-512",
         "OAUTHBEARER endpoint",
         "mTLS",
         *(pytest.param(way, marks=pytest.mark.chaos) for way in MORE_WAYS),
