@@ -30,6 +30,7 @@ from tests.simulation.chaos.fault_plan import FaultPlan
 from tests.simulation.chaos.fleet import Fleet
 from tests.simulation.chaos.memory_broker import Held, MemoryBroker
 from tests.simulation.chaos.memory_clients import MemoryConsumer, MemoryProducer
+from tests.simulation.chaos.memory_disk import MemoryDisk
 from tests.simulation.chaos.story import DAY, LIVE_BEGINS_S, Story
 from tests.simulation.chaos.virtual_time import BEGIN_S, VirtualLoop, run_virtually
 from tests.simulation.chaos.worker_process import WorkerProcess
@@ -101,6 +102,8 @@ class Round:
             tick_interval_ms=random.choice((250, 700)),
             session_timeout_ms=3_000,
         )
+        self.has_disks = random.random() < 0.5
+        self.disks: list[MemoryDisk] = []
         live_s = LIVE_S
         self.story = Story(random, self.partitions, self.epoch_ms, events, live_s)
         self.ends_s = BEGIN_S + LIVE_BEGINS_S + live_s
@@ -111,9 +114,22 @@ class Round:
         """A worker, whose clients know by its address whose they are."""
         name = f"memory:{len(self.workers) + 1}"
         settings = replace(self.settings, broker=name)
-        worker = WorkerProcess(settings, self.broker, Random(f"{name} {self.seed}"), self.plan)
+        worker = WorkerProcess(
+            settings, self.broker, Random(f"{name} {self.seed}"), self.plan, self._free_disk()
+        )
         self.workers[name] = worker
         return worker
+
+    def _free_disk(self) -> MemoryDisk | None:
+        """The disk of a machine whose worker has ended, or a new one; None: rows are in memory."""
+        if not self.has_disks:
+            return None
+        taken = {id(w.disk) for w in self.workers.values() if not w.machine.is_dead}
+        for disk in self.disks:
+            if id(disk) not in taken:
+                return disk
+        self.disks.append(MemoryDisk(Random(f"disk {len(self.disks)} {self.seed}")))
+        return self.disks[-1]
 
     def new_producer(self, **told: Any) -> MemoryProducer:
         """Stands for aiokafka's producer."""
@@ -148,6 +164,8 @@ class Round:
         self.happened += self.story.happened + self.plan.happened + self.broker.noted
         failures = fleet.failures()
         self.happened += fleet.happened
+        for disk in self.disks:
+            self.happened += disk.happened
         for worker in self.workers.values():
             self.happened["partition read before an older one"] += worker.intake.reordered
             sample = worker.metrics.registry.get_sample_value

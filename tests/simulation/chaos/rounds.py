@@ -34,7 +34,9 @@ FAULTS = {
     "ids merged": ("merge", "record forwarded"),
     "shared device, ids in a circle": ("shared device", "ids in a circle"),
     "customer erased": ("customer erased", "record of an erased customer refused"),
-    "store lost, rows rebuilt from the changelog": ("rows rebuilt",),
+    "rows rebuilt from the changelog": ("rows rebuilt",),
+    "local store behind after a crash": ("store behind after a crash", "store brought up"),
+    "local store lost": ("store lost",),
     "changelog compacted": ("changelog compacted",),
 }
 """What the table calls a fault, and all that must have happened for it to be claimed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from itertools import count
 from typing import Any
@@ -17,6 +18,10 @@ from stream.timers.queue import TimerQueue
 from tests.simulation.chaos.rounds import run_round
 
 ROUNDS_MAX = 40
+
+pytestmark = pytest.mark.skipif(
+    bool(os.environ.get("SHOAL_TEST_COMPILED")), reason="nothing is put into an extension module"
+)
 
 
 def no_fencing(patch: pytest.MonkeyPatch) -> None:

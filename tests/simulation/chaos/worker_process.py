@@ -29,6 +29,7 @@ from stream.shell.workshop import Workshop
 from tests.simulation.chaos.fault_plan import AT_OTHER, FaultPlan
 from tests.simulation.chaos.machine import Machine
 from tests.simulation.chaos.memory_broker import MemoryBroker
+from tests.simulation.chaos.memory_disk import MemoryDisk
 
 HEARTBEAT_S = 1.0
 IDLE_POLL_S = 0.1
@@ -100,9 +101,14 @@ class WorkerProcess:
     """One worker, from its start to its death."""
 
     def __init__(
-        self, settings: Settings, broker: MemoryBroker, random: Random, plan: FaultPlan
+        self,
+        settings: Settings,
+        broker: MemoryBroker,
+        random: Random,
+        plan: FaultPlan,
+        disk: MemoryDisk | None,
     ) -> None:
-        self.settings, self.random = settings, random
+        self.settings, self.disk = settings, disk
         self.machine = Machine(random, plan, self._died)
         self.metrics = Metrics()
         self.intake = Intake(broker, self.machine)
@@ -127,6 +133,7 @@ class WorkerProcess:
             read_from=self.intake.read_from,
             owned_count=lambda: len(self.group.owners),
             heartbeats_s=3 * HEARTBEAT_S,
+            keeper=self.disk,
         )
         return Group(
             settings,
@@ -151,6 +158,8 @@ class WorkerProcess:
 
     def _died(self) -> None:
         self._pump.cancel()
+        if self.disk is not None:
+            self.disk.crash()
         group = self.group
         for task in (*group._tasks.values(), group._clock_task):
             if task is not None:
@@ -170,3 +179,5 @@ class WorkerProcess:
         """End in good order."""
         await self.group.stop()
         self._pump.cancel()
+        if self.disk is not None:
+            await self.disk.stop()
