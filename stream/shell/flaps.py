@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from xxhash import xxh3_64_intdigest
 
 from stream.clock import DAY_MS
-from stream.engine.context import CLUSTER_PREFIX
+from stream.engine.context import CLUSTER_PREFIX, QUARANTINE
 from stream.events.changes import SegmentChanged
 from stream.segments.rules import CUSTOMER
 
@@ -24,6 +24,9 @@ EXITS_MAX = 16_384
 
 CLUSTER_LABEL = CLUSTER_PREFIX.rstrip(":")
 """All learned segments under one: their ids come and go."""
+
+_NOT_DEFINED = frozenset({CUSTOMER, QUARANTINE})
+"""Who sends too much all day is held apart each hour anew: nothing that a definition could mend."""
 
 
 class Flaps:
@@ -49,7 +52,7 @@ class Flaps:
         found: Counter[str] = Counter()
         for change in changes:
             segment = change.segment
-            if change.initial or segment == CUSTOMER:
+            if change.initial or segment in _NOT_DEFINED:
                 continue
             key = xxh3_64_intdigest(f"{segment}\0{change.customer}".encode())
             if key & (self._weight - 1):

@@ -90,6 +90,14 @@ def test_another_customer_or_another_segment_is_no_flap():
     assert Flaps().count(changes) == {}
 
 
+def test_who_is_held_apart_each_hour_does_not_flap():
+    changes = [
+        change("quarantine:rate", "bot", hour * HOUR_MS, entered=hour % 2 == 0)
+        for hour in range(24)
+    ]
+    assert Flaps().count(changes) == {}
+
+
 def test_without_room_a_sample_tells_how_many_there_are():
     changes = history(2_000, 8, seed=5)
     expected = backtested(changes, "cart")
