@@ -25,6 +25,7 @@ from stream.events.reference import InvalidReferenceError, ReferenceBook
 from stream.segments.source import DefinitionError
 from stream.shell.definition_file import read_definitions
 from stream.simulation.dumped import DumpedRecord
+from stream.simulation.offline import LogReplay, ReplayError
 
 REJECTED_SHOWN_MAX = 5
 LOG_BATCH_MAX = 2_000
@@ -184,10 +185,13 @@ def fail_if_all_were_rejected(rejected: int, lines: int) -> None:
         raise CommandFailedError("no line could be read as an event", then, 2)
 
 
-def log_batches(paths: Iterable[str]) -> Iterator[tuple[int, list[StoredRecord]]]:
+def log_batches(
+    paths: Iterable[str], replay: LogReplay | None = None
+) -> Iterator[tuple[int, list[StoredRecord]]]:
     """Records of dumps of the customer log in log order, as (partition, batch).
 
-    Batches of a partition follow each other in the order of its offsets.
+    Batches of a partition follow each other in the order of its offsets. A snapshot in a dump goes
+    to `replay`; who has none looks at what happened, of which a snapshot says nothing.
     """
     batches: dict[int, list[StoredRecord]] = {}
     for path in paths:
@@ -198,12 +202,35 @@ def log_batches(paths: Iterable[str]) -> Iterator[tuple[int, list[StoredRecord]]
                 raise CommandFailedError(
                     f"{path}:{number}: {error}", "dump the log with shoal topics dump", 2
                 ) from None
+            if found.state:
+                if found.partition in batches:
+                    yield found.partition, batches.pop(found.partition)
+                _take_state(replay, found, f"{path}:{number}")
+                continue
             batch = batches.setdefault(found.partition, [])
             batch.append(StoredRecord(found.offset, found.timestamp, found.key, found.value))
             if len(batch) >= LOG_BATCH_MAX:
                 yield found.partition, batches.pop(found.partition)
     for partition in sorted(batches):
         yield partition, batches[partition]
+
+
+def _take_state(replay: LogReplay | None, found: DumpedRecord, place: str) -> None:
+    if replay is None and found.key is None:
+        return
+    if replay is None:
+        raise CommandFailedError(
+            f"{place}: the dump begins with a snapshot, and what was before it is gone",
+            "give it to shoal replay --log, which goes on from one",
+            2,
+        )
+    try:
+        if found.key is None:
+            replay.begins(found.partition, found.offset)
+        else:
+            replay.restore(found.partition, found.key, found.value)
+    except ReplayError as error:
+        raise CommandFailedError(f"{place}: {error}", "see shoal topics dump --help", 2) from None
 
 
 def given_instant(option: str, text: str | None) -> int | None:

@@ -81,7 +81,7 @@ def _of_events(args: argparse.Namespace, until_ms: int | None, hear: Hear) -> li
 
 def _of_log(paths: list[str], until_ms: int | None, hear: Hear) -> list[PartitionEngine]:
     replay = LogReplay(EngineSettings())
-    for partition, batch in log_batches(paths):
+    for partition, batch in log_batches(paths, replay):
         records = batch if until_ms is None else _before(batch, until_ms)
         if records:
             hear(replay.apply(partition, records))

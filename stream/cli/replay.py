@@ -26,7 +26,7 @@ from stream.cli.event_files import (
 )
 from stream.cli.failure import CommandFailedError
 from stream.clock import rfc3339
-from stream.engine.effects import Counts
+from stream.engine.effects import Counts, EngineStateError
 from stream.engine.settings import EngineSettings
 from stream.events.actions import ActionTurned
 from stream.events.changes import Membership, SegmentChanged
@@ -44,7 +44,8 @@ def add_parser(subparsers: Any) -> None:
         help=__doc__,
         description="Replays events in the order of their time, then file, then line, through the "
         "same core as the live worker. With --log it replays a dump of the customer log in log "
-        "order instead (shoal topics dump), which is the exact oracle of a live run.",
+        "order instead (shoal topics dump), which is the exact oracle of a live run; a dump that "
+        "begins with a snapshot goes on from there.",
         epilog="example: shoal replay events.jsonl.gz --changes changes.jsonl --members m.jsonl",
     )
     parser.add_argument("file", nargs="+", help="JSONL, .gz or - for standard input")
@@ -73,7 +74,10 @@ def run(args: argparse.Namespace) -> int:
     settings = EngineSettings(shop=args.shop, incarnation=args.incarnation)
     with ExitStack() as stack:
         out = _Output(stack, args)
-        summary = _replay_log(args, settings, out) if args.log else _replay(args, settings, out)
+        try:
+            summary = _replay_log(args, settings, out) if args.log else _replay(args, settings, out)
+        except EngineStateError as error:
+            raise CommandFailedError(str(error), "see shoal replay --help", 2) from error
     summary["seconds"] = round(time.monotonic() - began, 3)
     summary["changes"] = sum(out.kinds.values())
     summary["actions"] = out.action_count
@@ -171,7 +175,7 @@ def _replay_log(args: argparse.Namespace, settings: EngineSettings, out: _Output
     lines = 0
     with progress_bar() as progress:
         task = progress.add_task("replay log", total=None)
-        for partition, batch in log_batches(args.file):
+        for partition, batch in log_batches(args.file, replay):
             lines += len(batch)
             out.changes(replay.apply(partition, batch))
             out.actions(replay.actions)

@@ -8,6 +8,7 @@ import dataclasses
 import json
 import os
 import sys
+from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any
@@ -19,7 +20,7 @@ from stream.cli.broker_failure import broker_failure
 from stream.cli.failure import CommandFailedError
 from stream.events.topics import TOPICS
 from stream.shell.access import commands, roles
-from stream.shell.log_dump import folded_log
+from stream.shell.log_dump import folded_log, log_beginnings, snapshot
 from stream.shell.settings import SettingError, Settings, read_settings
 from stream.shell.topic_admin import TopicsError, create_topics, inspect_topics
 from stream.simulation.dumped import DumpedRecord
@@ -59,7 +60,17 @@ def add_parser(subparsers: Any) -> None:
     dump = actions.add_parser(
         "dump",
         help="write the customers' log as far as it was folded, one record a line",
+        description="Where retention has cut the log, a snapshot of the rows stands in for what is "
+        "gone. Take one now and then (--snapshot), and later what the log still has (--retained): "
+        "shoal replay --log goes on from the one with the other.",
         epilog="example: shoal topics dump --out log.jsonl && shoal replay --log log.jsonl",
+    )
+    part = dump.add_mutually_exclusive_group()
+    part.add_argument(
+        "--snapshot", action="store_true", help="rows as they are now instead of the log"
+    )
+    part.add_argument(
+        "--retained", action="store_true", help="the log that there is, and no snapshot"
     )
     dump.add_argument("--out", metavar="F", default="-", help="default: standard output")
     for each in (create, plan):
@@ -74,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
         raise CommandFailedError(str(error), "correct it and try again", 2) from error
     try:
         if args.action == "dump":
-            return _dump(settings, args.out)
+            return _dump(settings, args)
         return _create(settings, args) if args.action == "create" else _plan(settings, args)
     except TopicsError as error:
         raise CommandFailedError(str(error), "see `shoal topics plan`") from error
@@ -97,7 +108,8 @@ def _create(settings: Settings, args: argparse.Namespace) -> int:
     return EXIT_DIFFERENT if problems else 0
 
 
-def _dump(settings: Settings, path: str) -> int:
+def _dump(settings: Settings, args: argparse.Namespace) -> int:
+    path: str = args.out
     with ExitStack() as stack:
         try:
             out = sys.stdout.buffer if path == "-" else stack.enter_context(Path(path).open("wb"))
@@ -105,17 +117,32 @@ def _dump(settings: Settings, path: str) -> int:
             raise CommandFailedError(
                 f"cannot write {path}: {error.strerror}", "name another file", 2
             ) from None
-        asyncio.run(_write_log(settings, out))
+        asyncio.run(_write_log(settings, args, out))
     return 0
 
 
-async def _write_log(settings: Settings, out: IO[bytes]) -> None:
-    async for partition, records in folded_log(settings):
-        for record in records:
-            line = DumpedRecord(
-                partition, record.offset, record.timestamp, record.key, record.value
-            )
+async def _write_log(settings: Settings, args: argparse.Namespace, out: IO[bytes]) -> None:
+    def write(records: Iterable[Any], *, state: bool) -> None:
+        for r in records:
+            line = DumpedRecord(r.partition, r.offset, r.timestamp, r.key, r.value, state)
             out.write(msgspec.json.encode(line) + b"\n")
+
+    begins = await log_beginnings(settings)
+    cut = [p for p, begin in begins.items() if (begin > 0 or args.snapshot) and not args.retained]
+    async for records in snapshot(settings, cut):
+        write(records, state=True)
+    for partition in begins.keys() - cut:
+        if begins[partition]:
+            said = DumpedRecord(partition, begins[partition], 0, None, None, state=True)
+            out.write(msgspec.json.encode(said) + b"\n")
+    async for _, found in folded_log(settings, begins.keys() - cut):
+        write(found, state=False)
+    if cut and not args.snapshot:
+        print(
+            f"the log of {len(cut)} of {len(begins)} partitions was cut by retention: their rows "
+            "as they are now stand in for it",
+            file=sys.stderr,
+        )
     out.flush()
 
 

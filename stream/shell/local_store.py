@@ -64,7 +64,9 @@ STOP_FILES = 120
 held, heartbeats included; a restore of the whole changelog piles up a few dozen."""
 
 REWRITTEN_WITHIN_S = 86_400
-"""What was deleted or written over is gone from the files after that."""
+"""Files are written anew after that. What was deleted or written over is in them as long at most, and
+before that as long as it takes to write the deletion out: the clock alone fills a memory table in
+hours."""
 
 MANIFEST_BYTES = 64 << 10
 """It names the files, each with its first and last key. Beyond this, and at each opening, it is

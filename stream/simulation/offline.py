@@ -183,6 +183,10 @@ class Offline:
         return changes
 
 
+class ReplayError(ValueError):
+    """The records given do not follow each other."""
+
+
 class LogReplay:
     """A run over the records of `customer-events`, in log order: the oracle of a live run.
 
@@ -196,12 +200,63 @@ class LogReplay:
         self.dead: list[DeadRecord] = []
         self.actions: list[ActionTurned] = []
         self.keep_actions = False
+        self._restoring: set[int] = set()
+        self._snapshots: set[int] = set()
 
-    def apply(self, partition: int, records: Sequence[LogRecord]) -> list[SegmentChanged]:
-        """Fold the next records of a partition; the changes that they make."""
+    def restore(self, partition: int, key: bytes, value: bytes | None) -> None:
+        """Take a record of the changelog: the partition is replayed from where that stands.
+
+        Raises
+        ------
+        ReplayError
+            Records of the partition were applied before.
+        """
+        if partition in self.engines and partition not in self._restoring:
+            raise ReplayError(
+                f"the snapshot of partition {partition} comes after records of its log; give the "
+                "file with the snapshot first, and after it logs without one"
+            )
+        self._restoring.add(partition)
+        self._engine(partition).restore(key, value)
+
+    def begins(self, partition: int, offset: int) -> None:
+        """Hear that what follows of a partition's log begins at an offset.
+
+        Raises
+        ------
+        ReplayError
+            Something lies between it and what was applied before.
+        """
+        self.stand()
+        reached = self._engine(partition).next_offset
+        if reached < offset:
+            raise ReplayError(
+                f"the log of partition {partition} begins at offset {offset}, and what goes before "
+                f"it ends at {reached}: what lies between was deleted; take snapshots more often"
+            )
+
+    def stand(self) -> None:
+        """Take what was restored for whole."""
+        for partition in self._restoring:
+            self.engines[partition].restored()
+        self._snapshots |= self._restoring
+        self._restoring = set()
+
+    def _engine(self, partition: int) -> PartitionEngine:
         engine = self.engines.get(partition)
         if engine is None:
             engine = self.engines[partition] = PartitionEngine(partition, self.settings)
+        return engine
+
+    def apply(self, partition: int, records: Sequence[LogRecord]) -> list[SegmentChanged]:
+        """Fold the next records of a partition; the changes that they make.
+
+        Those that a snapshot has in it are passed over.
+        """
+        self.stand()
+        engine = self._engine(partition)
+        if partition in self._snapshots:
+            records = [record for record in records if record.offset >= engine.next_offset]
         effects = engine.fold(records)
         self.counts.add(effects.counts)
         self.dead += effects.dead
@@ -211,6 +266,7 @@ class LogReplay:
 
     def members(self) -> Iterator[Membership]:
         """Every customer's segments as they now are, by customer id."""
+        self.stand()
         yield from members_of(self.engines.values())
 
 

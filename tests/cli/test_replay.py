@@ -15,7 +15,7 @@ import pytest
 from stream.cli import main as cli
 from stream.clock import rfc3339
 from stream.simulation.traffic import TrafficConfig, generate
-from tests.cli.dumps import dump
+from tests.cli.dumps import dump, dump_snapshot
 from tests.engine.recorded import recording
 from tests.state.shopping import DAY, HOUR, MINUTE, START_MS
 
@@ -223,6 +223,36 @@ def test_a_dump_of_the_log_replays_to_the_changes_of_the_run(shop: Path):
     assert replayed(shop, "--log", "--shop", "s", files=("log.jsonl",)) == 0
     found = (shop / "changes.jsonl").read_bytes().splitlines()
     assert sorted(found) == sorted(run.changes)
+
+
+def test_a_snapshot_and_the_log_after_it_replay_to_the_rest_of_the_changes(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+):
+    run = recording(1, 3)
+    told = dump_snapshot(run, [len(log) // 2 for log in run.logs], shop / "snapshot.jsonl")
+    dump(run, shop / "log.jsonl")
+    files = ("snapshot.jsonl", "log.jsonl")
+    assert replayed(shop, "--log", "--shop", "s", "--json", files=files) == 0
+    found = (shop / "changes.jsonl").read_bytes().splitlines()
+    assert told
+    assert found
+    assert sorted(told + found) == sorted(run.changes)
+    summary = json.loads(capsys.readouterr().out)
+    assert summary["lines"] == sum(map(len, run.logs))
+    assert replayed(shop, "--log", "--shop", "s", files=("log.jsonl", "snapshot.jsonl")) == 2
+    assert "comes after records of its log" in capsys.readouterr().err
+
+
+def test_a_log_that_begins_after_the_snapshot_ends_is_refused(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+):
+    run = recording(1, 3)
+    dump_snapshot(run, [5, 5, 5], shop / "snapshot.jsonl")
+    begins = {"partition": 1, "timestamp": 0, "key": None, "value": None, "state": True}
+    for offset, code in ((5, 0), (6, 2)):
+        (shop / "retained.jsonl").write_text(json.dumps(begins | {"offset": offset}) + "\n")
+        assert replayed(shop, "--log", files=("snapshot.jsonl", "retained.jsonl")) == code
+    assert "begins at offset 6, and what goes before it ends at 5" in capsys.readouterr().err
 
 
 def test_two_hash_seeds_write_the_same_bytes(tmp_path: Path):
