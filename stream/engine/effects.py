@@ -144,6 +144,11 @@ class Effects:
         self.timer_lag_ms = 0
         self.withheld: list[tuple[str, str]] = []
 
+    def keep_quiet(self) -> None:
+        """Tell nobody what has changed: another run does."""
+        self.changes, self.shadow_changes, self.actions, self.withheld = [], [], [], []
+        self.memberships, self.receipts = {}, []
+
     def bury(self, record: LogRecord, error: Exception) -> None:
         """Note a record that cannot be applied; its bytes are for the dead letters."""
         self.counts.dead += 1

@@ -162,11 +162,14 @@ class PartitionOwner:
         self._learner.resume(await self._shop.newest_summary(self.partition))
         self._shop.topics.check(self.partition, engine.source)
         self._engine = engine
-        self._poster.tells = engine.mark is None
         self._source.resume(self._shop.topics.remembered(engine.source))
         self._meter.restored(engine)
         self._reporter.restart()
         logger.info("partition %d restored from %d rows", partition, restore.row_count)
+        if engine.mark is not None:
+            logger.info(
+                "partition %d catches up beside the run that serves: it tells nothing", partition
+            )
         await self._read_on()
 
     def _progressed(self) -> None:
@@ -302,6 +305,8 @@ class PartitionOwner:
             self._log.drop(len(folded))
             batch.oldest_logged_ms = folded[0].timestamp if folded else None
             effects = batch.effects = self._engine.fold(folded, self._source.state())
+            if self._engine.mark is not None:
+                effects.keep_quiet()
             await asyncio.sleep(0)
             if routed is not None:
                 self._poster.post_routed(batch.outbox, routed)

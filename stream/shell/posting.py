@@ -23,14 +23,9 @@ _CHANGE_HEADERS: Headers = [("content-type", CONTENT_TYPE)]
 
 
 class Poster:
-    """Addresses the effects of one partition.
-
-    tells  whether changes, actions, memberships and receipts go out: not those of a run that is
-           catching up
-    """
+    """Addresses the effects of one partition."""
 
     def __init__(self, settings: Settings, partition: int) -> None:
-        self.tells = True
         self._partition = partition
         self._partitions = settings.partitions
         self._shop = settings.shop
@@ -60,8 +55,7 @@ class Poster:
             key = customer.encode()
             value = encode_record(record)
             outbox.put(self._log, partition_of(key, self._partitions), key, value)
-        if self.tells:
-            self._post_told(outbox, effects)
+        self._post_told(outbox, effects)
         self._post_dead(outbox, effects.dead, self._log, FOLD)
         outbox.put_all(
             self._changelog, here, ((key, row, NO_HEADERS) for key, row in effects.rows.items())

@@ -25,7 +25,7 @@ from stream.engine.succession import Succession
 from stream.events.cloudevent import encode_change, encode_membership
 from stream.events.partitioner import partition_of
 from stream.events.published import decode_membership
-from stream.events.topics import CHANGELOG, CHANGES, CUSTOMER_EVENTS, MEMBERSHIPS
+from stream.events.topics import CHANGELOG, CHANGES, CUSTOMER_EVENTS, FIRST_RUN, MEMBERSHIPS
 from stream.shell.broker_time import BrokerTime
 from stream.shell.customer_rows import restored
 from stream.shell.delivery import OwnershipLostError, TransactionalDelivery
@@ -116,7 +116,8 @@ async def begin(settings: Settings) -> list[str]:
     """
     runs = await runs_of(settings)
     others = [name for name in runs if name != settings.incarnation]
-    if not settings.incarnation.isdecimal() or any(
+    nameless = settings.incarnation == FIRST_RUN or not settings.incarnation.isdecimal()
+    if nameless or any(
         name.isdecimal() and int(name) >= int(settings.incarnation) for name in others
     ):
         raise RunsError(

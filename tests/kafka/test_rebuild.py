@@ -15,6 +15,8 @@ import pytest
 
 from stream.clock import rfc3339
 from stream.events.partitioner import partition_of
+from stream.shell.runs import RunsError, begin, former_run, switch
+from stream.shell.topic_admin import TopicsError, create_topics, require_topics
 from tests.kafka.broker import Broker
 from tests.kafka.installation import until
 from tests.kafka.pipeline import Pipeline
@@ -123,8 +125,8 @@ async def test_partitions_grow_under_load_and_readers_miss_nothing(shop):
     new = grown.work()
 
     async def feed() -> None:
-        for at in range(1_000, 2_500, 50):
-            await former.send_keyed(raw[at : at + 50], history_ends=False)
+        for at in range(1_000, 2_500, 100):
+            await former.send_keyed(raw[at : at + 100], history_ends=False)
             await asyncio.sleep(0.05)
 
     feeding = asyncio.create_task(feed())
@@ -159,3 +161,22 @@ async def test_partitions_grow_under_load_and_readers_miss_nothing(shop):
     refused = former.work()
     assert refused.wait() == 1
     assert "SHOAL_INCARNATION=2" in refused.log
+
+
+async def test_a_run_is_begun_beside_another_in_one_way_and_in_its_order(shop):
+    former, grown = shop
+    await former.create()
+    with pytest.raises(TopicsError, match=r"incarnation 1 is on this broker.*shoal rebuild start"):
+        await create_topics(grown.settings)
+    with pytest.raises(TopicsError, match=r"incarnation 1 is on this broker"):
+        await require_topics(grown.settings)
+    for name in ("1", "blue"):
+        with pytest.raises(RunsError, match="needs a whole number above"):
+            await begin(dataclasses.replace(former.settings, incarnation=name))
+    await begin(grown.settings)
+    await require_topics(grown.settings)
+    serving = await former_run(grown.settings)
+    assert serving is not None
+    assert (serving.incarnation, serving.partitions) == ("1", 4)
+    with pytest.raises(RunsError, match="has not begun in 8 partitions; start its workers"):
+        await switch(grown.settings, serving, 1.0, print)
