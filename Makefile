@@ -12,7 +12,7 @@ ARGS ?=
 
 COMPILED := build/compiled
 
-.PHONY: help demo found test test-compiled compiled check lint types schemas bench bench-baseline bench-compare profile chaos chaos-kafka soak clean lock format
+.PHONY: help demo found test test-compiled compiled check lint types schemas bench bench-baseline bench-compare profile chaos chaos-kafka soak audit sbom clean lock format
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -103,6 +103,19 @@ lock: $(STAMP) ## resolve the dependencies anew into deploy/*.lock
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		--no-emit-index-url --no-emit-find-links --upgrade --extra dev --constraint deploy/requirements.lock \
 		pyproject.toml --output-file $(LOCK)
+
+# Each in an environment of its own, at a version of its own: they are no dependencies of Shoal.
+TOOL = $(BIN)/uv tool run --quiet --from
+
+audit: $(STAMP) ## known weaknesses of the code (bandit) and of the locked dependencies (pip-audit asks PyPI)
+	@$(TOOL) bandit==1.8.6 bandit --quiet --configfile pyproject.toml --recursive stream
+	@for lock in deploy/*.lock; do $(TOOL) pip-audit==2.9.0 pip-audit --require-hashes --disable-pip --strict -r $$lock || exit 1; done
+
+sbom: $(STAMP) ## what is shipped, as a CycloneDX bill of materials: build/sbom.json
+	@mkdir -p build
+	@PYTHONWARNINGS=ignore $(TOOL) cyclonedx-bom==7.5.0 cyclonedx-py requirements deploy/requirements.lock --pyproject pyproject.toml \
+		--output-reproducible --of JSON -o build/sbom.json
+	@echo build/sbom.json
 
 clean: ## remove everything that the other targets made
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist
