@@ -56,7 +56,9 @@ the part of a small cache where it goes, and every read would bring it anew (0.1
 FILTER_BITS = 10
 """A key: one in a hundred new customers costs a look into a file."""
 
-OPEN_FILES_MAX = 64
+OPEN_FILES_MAX = 512
+"""Of one store: 32 GB. Beyond it files are opened for a read: 0.15 ms instead of 0.02."""
+
 BACKGROUND_JOBS = 2
 SLOWDOWN_FILES = 60
 STOP_FILES = 120
@@ -64,9 +66,9 @@ STOP_FILES = 120
 held, heartbeats included; a restore of the whole changelog piles up a few dozen."""
 
 REWRITTEN_WITHIN_S = 86_400
-"""Files are written anew after that. What was deleted or written over is in them as long at most, and
-before that as long as it takes to write the deletion out: the clock alone fills a memory table in
-hours."""
+"""Files are written anew after that. What was deleted or written over is in them as long at most,
+and before that as long as it takes to write the deletion out: the clock alone fills a memory table
+in hours."""
 
 MANIFEST_BYTES = 64 << 10
 """It names the files, each with its first and last key. Beyond this, and at each opening, it is
