@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from stream.state.codec import RowFormatError, pack, unpack
-from stream.state.row import Cart, CartLine, Row
+from stream.state.row import Row
 from stream.state.row_head import unpack_held
+from stream.state.row_parts import Cart, CartLine
 
 
 @pytest.mark.parametrize(
