@@ -28,8 +28,9 @@ SHOAL_BATCH_RECORDS_MAX, SHOAL_STALL_S, SHOAL_SOURCE_STALL_S, SHOAL_DELIVERY (au
 plain), SHOAL_ERASURE_KEY or SHOAL_ERASURE_KEY_FILE, SHOAL_AFTER_ERASURE (admit, refuse),
 SHOAL_RETENTION_DAYS (TOPIC=DAYS,...), SHOAL_COMPRESSION, SHOAL_CREATE_TOPICS, SHOAL_REPLICATION,
 SHOAL_LOG_LEVEL, SHOAL_STORE (memory, rocksdb), SHOAL_STORE_DIR, SHOAL_STORE_CACHE_BYTES,
-SHOAL_STANDBY, SHOAL_SECURITY_PROTOCOL, SHOAL_SASL_*, SHOAL_TLS_*, SHOAL_ALLOW_PLAINTEXT_PASSWORD.
-Ends on SIGTERM or Ctrl-C after the running batches are committed. One process uses one core: with
+SHOAL_STANDBY, SHOAL_HTTP_TOKENS_FILE (see shoal tokens create), SHOAL_SECURITY_PROTOCOL,
+SHOAL_SASL_*, SHOAL_TLS_*, SHOAL_OAUTH_*, SHOAL_ALLOW_PLAINTEXT_PASSWORD. Ends on SIGTERM or Ctrl-C
+after the running batches are committed. One process uses one core: with
 --processes a parent keeps several at work, starts those that die again, and serves metrics and
 health of all of them on the one port. Exit codes: 0 ended as asked; 1 something else ended it; 2 a
 wrong setting or definitions file."""

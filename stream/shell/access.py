@@ -81,6 +81,16 @@ def roles(settings: Settings) -> tuple[Role, ...]:
             "shoal topics create",
             _topics(settings, TOPICS, "Create", "Describe", "DescribeConfigs"),
         ),
+        Role(
+            "rebuilder",
+            "shoal rebuild, of this incarnation; it needs those of the former one's worker as well",
+            (
+                *worker_acls(settings),
+                *_topics(settings, (MEMBERSHIPS,), "Read"),
+                *_topics(settings, TOPICS, "Create"),
+                *_topics(settings, (t for t in TOPICS if t.access == "write"), "Alter"),
+            ),
+        ),
     )
 
 
