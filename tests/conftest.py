@@ -14,12 +14,6 @@ SHARED_DATA = ROOT.parent / "shared" / "data"
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--rounds", type=int, default=None, help="rounds of a chaos test; its own default if absent"
-    )
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip, with its reason, what this machine lacks the means for; in CI nothing is skipped."""
     absent = [tool for tool in ("java", "mvn") if shutil.which(tool) is None]
