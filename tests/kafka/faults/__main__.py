@@ -1,8 +1,8 @@
 """`make chaos-kafka`: seeded rounds of faults on a real broker, and their table.
 
 It ends with 0 where every round was clean, with 1 where one was not, and then prints how to repeat
-it: the seed of a round chooses its traffic and its moments; what the machine does in between is its
-own. 2: called wrongly.
+it: the seed of a round chooses its kind, its traffic and its moments; what the machine does in
+between is its own. 2: called wrongly.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ async def _run(kinds: Sequence[Kind], rounds: int, seed: int) -> list[Outcome]:
             broker.start()
             proxy.target_port = broker.port_behind_proxy
             for number in range(rounds):
-                kind = kinds[number % len(kinds)]
+                kind = kinds[(seed + number) % len(kinds)]
                 outcome = await run_round(kind, broker, proxy, seed + number)
                 outcomes.append(outcome)
                 results.write(msgspec.json.encode(outcome) + b"\n")

@@ -13,8 +13,15 @@ from tests.kafka.installation import WorkerProcess
 ZOMBIE_S = SESSION_MS / 1000 + 1.5
 """Frozen for so long: the session has ended, and its partitions have been dealt to another."""
 
-SPARE_BYTES = 6 << 20
+SPARE_BYTES = 256 << 10
 """Of address space that a starved worker may still take."""
+
+
+SLOW_S = 0.02
+"""Of delay for each answer and request: a transaction then takes a tenth of a second."""
+
+STARVED_S = SESSION_MS / 1000 + 2.0
+"""For the group to deal the partitions of the other one to it."""
 
 
 async def kill(round_: Round) -> None:
@@ -46,7 +53,11 @@ async def terminate(round_: Round) -> None:
 
 
 async def freeze(round_: Round) -> None:
-    """One is frozen beyond its session, and wakes up as a zombie that its successor shut out."""
+    """One is frozen beyond its session, and wakes up as a zombie that its successor shut out.
+
+    On a slow network, where most moments are within a transaction.
+    """
+    round_.proxy.slow(SLOW_S)
     await round_.sent(round_.random.uniform(0.1, 0.5))
     zombie = round_.pick()
     zombie.signal(signal.SIGSTOP)
@@ -79,8 +90,15 @@ async def starve_memory(round_: Round) -> None:
     await round_.sent(round_.random.uniform(0.1, 0.4))
     victim = round_.pick()
     _limit(victim, resource.RLIMIT_AS, _address_space(victim) + SPARE_BYTES)
-    # Whoever works for a new generation needs more than it has.
+    # Whoever takes over a partition needs more than it has.
+    others = [w for w in round_.workers if w is not victim]
+    round_.kill(others[0])
+    await round_.sent(0.9)
+    await asyncio.sleep(STARVED_S)
+    round_.note_if_said("MemoryError")
     await round_.start()
+    if victim.is_alive:
+        round_.kill(victim)
 
 
 async def starve_descriptors(round_: Round) -> None:
@@ -90,6 +108,7 @@ async def starve_descriptors(round_: Round) -> None:
     _limit(victim, resource.RLIMIT_NOFILE, _open_count(victim))
     round_.proxy.reset()
     await round_.sent(0.9)
+    round_.note_if_said("Too many open files")
     if victim.is_alive:
         round_.kill(victim)
 
@@ -113,10 +132,10 @@ KINDS = (
     Kind("kill", "SIGKILL of one of two workers, another joins", kill),
     Kind("kill all", "SIGKILL of all workers at once, twice", kill_all),
     Kind("terminate", "SIGTERM of a worker, another joins, SIGTERM of one more", terminate),
-    Kind("freeze", "SIGSTOP beyond the session timeout, then SIGCONT", freeze),
+    Kind("freeze", "SIGSTOP beyond the session timeout, then SIGCONT", freeze, proxied=2),
     Kind("blink", "SIGSTOP for less than the session timeout, six times", blink),
     Kind("scale", "1 to 3 to 2 workers", scale, workers=1),
-    Kind("memory", "no more memory for one of two workers (RLIMIT_AS)", starve_memory),
+    Kind("memory", "no more memory for one worker, SIGKILL of the other", starve_memory),
     Kind(
         "descriptors",
         "no more file descriptors, and connections reset",
