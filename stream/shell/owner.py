@@ -136,14 +136,13 @@ class PartitionOwner:
                 fruitless = 1 if self._meter.batches > committed else fruitless + 1
                 await self._begin_anew(error, fruitless)
             except StoreBrokenError as error:
+                fruitless += 1
+                if fruitless >= FRUITLESS_MAX:
+                    raise _disk_failed(self.partition, error) from error
                 logger.warning("partition %d begins anew without its store", self.partition)
                 await self._forget(Refusal("corrupt", f"it cannot be read: {error}"))
             except (StoreFailedError, StoreLockedError) as error:
-                raise OwnerFailedError(
-                    f"the local store of partition {self.partition} cannot be used ({error}); see "
-                    "to the disk of SHOAL_STORE_DIR, or set SHOAL_STORE=memory, and start again: "
-                    "the changelog has everything"
-                ) from error
+                raise _disk_failed(self.partition, error) from error
 
     # Its life
 
@@ -339,6 +338,13 @@ def may_have_moved(silent_s: float, settings: Settings) -> bool:
     not answer, for longer than a session may have been left out.
     """
     return silent_s * 1000 >= settings.session_timeout_ms
+
+
+def _disk_failed(partition: int, error: Exception) -> OwnerFailedError:
+    return OwnerFailedError(
+        f"the local store of partition {partition} cannot be used ({error}); see to the disk of "
+        "SHOAL_STORE_DIR, or set SHOAL_STORE=memory, and start again: the changelog has everything"
+    )
 
 
 async def _wait(event: asyncio.Event, timeout_s: float) -> None:

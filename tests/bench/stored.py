@@ -7,7 +7,6 @@ finds them. Both then work as in the part about rows in memory.
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
 
 from tests.bench import memory, musts, restore
 from tests.bench.parts import Context
@@ -33,7 +32,7 @@ async def measure(context: Context, shop: Shop, parts: list[str]) -> list[Figure
             filled = await restore.measure(shop, worker)
             if memory.NAME in parts:
                 held = await memory.measure(context, shop, worker, shop.rows)
-                figures.append(await _resident(shop, held, worker, folder))
+                figures.append(await _resident(context, shop, held, worker))
         if restore.NAME in parts:
             async with running_worker(shop.bench, APP, settings, "stored-again") as worker:
                 found = await restore.measure(shop, worker)
@@ -51,16 +50,17 @@ async def measure(context: Context, shop: Shop, parts: list[str]) -> list[Figure
     return figures
 
 
-async def _resident(shop: Shop, held: memory.Held, worker: Worker, folder: Path) -> Figure:
+async def _resident(context: Context, shop: Shop, held: memory.Held, worker: Worker) -> Figure:
     metrics = await worker.metrics()
     above_mb = held.worked_mb - shop.empty_mb
     return Figure(
         section=memory.NAME,
-        name=musts.stored_name(shop.rows),
+        name=musts.stored_name(context.options.stored),
         does=f"the same with rows on disk and {CACHE_BYTES >> 20} MiB of cache",
         unit="MB",
         value=held.worked_mb,
         facts={
+            "customers": shop.rows,
             "MB when ready": held.ready_mb,
             "MB at most": held.peak_mb,
             "MB of an empty worker": shop.empty_mb,
