@@ -5,16 +5,21 @@ from __future__ import annotations
 import asyncio
 import resource
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
-from tests.kafka.faults.round import SESSION_MS, Kind, Round
-from tests.kafka.installation import WorkerProcess
+from stream.clock import HOUR_MS
+from tests.kafka.faults.round import SESSION_MS, WEEK_END_MS, Kind, Round
+from tests.kafka.installation import WorkerProcess, event
 
 ZOMBIE_S = SESSION_MS / 1000 + 1.5
 """Frozen for so long: the session has ended, and its partitions have been dealt to another."""
 
 SPARE_BYTES = 256 << 10
 """Of address space that a starved worker may still take."""
+
+LARGE_EVENTS, LARGE_BYTES = 1_500, 30_000
+"""45 MB, of which a worker with all partitions fetches what its backlogs take."""
 
 
 SLOW_S = 0.02
@@ -90,6 +95,7 @@ async def starve_memory(round_: Round) -> None:
     await round_.sent(round_.random.uniform(0.1, 0.4))
     victim = round_.pick()
     _limit(victim, resource.RLIMIT_AS, _address_space(victim) + SPARE_BYTES)
+    await round_.shop.send("events", _large_events())
     # Whoever takes over a partition needs more than it has.
     others = [w for w in round_.workers if w is not victim]
     round_.kill(others[0])
@@ -111,6 +117,14 @@ async def starve_descriptors(round_: Round) -> None:
     round_.note_if_said("Too many open files")
     if victim.is_alive:
         round_.kill(victim)
+
+
+def _large_events() -> Iterator[bytes]:
+    """Of the week's last hour: they wait in memory until the clock has come there."""
+    padded = b'"properties": {"pad": "' + b"x" * LARGE_BYTES + b'", '
+    for number in range(LARGE_EVENTS):
+        plain = event(f"large-{number}", number, WEEK_END_MS - HOUR_MS)
+        yield plain.replace(b'"properties": {', padded)
 
 
 def _address_space(worker: WorkerProcess) -> int:
