@@ -250,7 +250,8 @@ def _explained(error: Exception) -> Exception:
         return StoreBrokenError("it was closed")
     if words.startswith("IO error") and "lock" in words.lower():
         return StoreLockedError(words)
-    if words.startswith("IO error") and "No such file" not in words:
+    # What the system refuses to the binding itself, such as space, has the system's number instead.
+    if (words.startswith("IO error") or "(os error " in words) and "No such file" not in words:
         return StoreFailedError(words)
     return StoreBrokenError(words)
 

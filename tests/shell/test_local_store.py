@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from stream.engine.settings import EngineSettings
 from stream.engine.store import RowStore
 from stream.events.records import ProductViewed, encode_record
 from stream.shell.local_store import LocalStore, StoreMemory
-from stream.shell.row_keeping import StoreLockedError, take_committed
+from stream.shell.row_keeping import StoreFailedError, StoreLockedError, take_committed
 from stream.shell.store_header import StoreHeader
 from stream.state.codec import pack
 from stream.state.row import Row
@@ -157,3 +158,13 @@ def test_memory_is_bounded_by_what_was_allowed(tmp_path: Path) -> None:
     # 18 MB of rows were written and read.
     assert memory.used_bytes <= (8 << 20) * 1.25
     store.close()
+
+
+def test_a_disk_that_takes_nothing_is_no_damage(tmp_path: Path) -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        with pytest.raises(StoreFailedError):
+            opened(tmp_path / "rows")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))

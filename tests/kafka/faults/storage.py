@@ -11,7 +11,7 @@ from stream.events.topics import TOPICS
 from stream.shell.connection import new_admin
 from tests.kafka.faults.round import Kind, Round
 from tests.kafka.faults.verdict import judge
-from tests.kafka.installation import until
+from tests.kafka.installation import POLL_S, until
 
 COMPACTED = ("customers-changelog", "memberships", "clock", "learned", "models")
 
@@ -72,6 +72,8 @@ async def lose_topic(round_: Round) -> None:
     await admin.start()
     try:
         await admin.delete_topics([name])
+        while name in await admin.list_topics():
+            await asyncio.sleep(POLL_S)
     finally:
         await admin.close()
     await round_.refuses(f"topics are missing: {name}; create them with `shoal topics create`")
