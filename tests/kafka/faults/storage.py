@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 
 from aiokafka import AIOKafkaProducer, TopicPartition
-from aiokafka.admin import NewPartitions
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 
 from stream.events.topics import TOPICS
 from stream.shell.connection import new_admin
 from tests.kafka.faults.round import Kind, Round
 from tests.kafka.faults.verdict import judge
-from tests.kafka.installation import POLL_S, until
+from tests.kafka.installation import until
 
 COMPACTED = ("customers-changelog", "memberships", "clock", "learned", "models")
 
@@ -72,12 +72,15 @@ async def lose_topic(round_: Round) -> None:
     await admin.start()
     try:
         await admin.delete_topics([name])
-        while name in await admin.list_topics():
-            await asyncio.sleep(POLL_S)
+        await until(lambda: _is_gone(admin, name))
     finally:
         await admin.close()
     await round_.refuses(f"topics are missing: {name}; create them with `shoal topics create`")
     await round_.shop.create()
+
+
+async def _is_gone(admin: AIOKafkaAdminClient, name: str) -> bool:
+    return name not in await admin.list_topics()
 
 
 async def wrong_count(round_: Round) -> None:
