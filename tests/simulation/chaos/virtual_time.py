@@ -20,6 +20,11 @@ BEGIN_S = 1_000.0
 """What the monotonic clock shows at first: not 0, which programs take for "never"."""
 
 
+STEP_S = 1e-6
+"""What is done takes at least that. Otherwise who sleeps for what is left by the last bits of a sum
+would wake at the same instant again, for ever."""
+
+
 class DeadlockError(AssertionError):
     """Everybody waits, and nothing will ever happen."""
 
@@ -34,7 +39,7 @@ class _Selector(selectors.SelectSelector):
     def select(self, timeout: float | None = None) -> list[Any]:
         if timeout is None:
             raise DeadlockError("everybody waits, and nothing will ever happen")
-        self.now_s += max(0.0, timeout)
+        self.now_s += max(STEP_S, timeout)
         return []
 
 
