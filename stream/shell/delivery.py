@@ -16,6 +16,7 @@ from aiokafka.errors import (
     InvalidProducerEpoch,
     InvalidProducerIdMapping,
     InvalidTxnState,
+    KafkaConnectionError,
     KafkaError,
     MessageSizeTooLargeError,
     OutOfOrderSequenceNumber,
@@ -103,6 +104,10 @@ class TransactionalDelivery:
         self._producer = new_producer(self._settings, self._id)
         try:
             await asyncio.wait_for(self._producer.start(), OPEN_TIMEOUT_S)
+        except AssertionError as error:
+            # A cluster whose brokers are all out for the moment, as after a pause, names none.
+            await self.close()
+            raise KafkaConnectionError(f"the cluster names no broker ({error})") from error
         except BaseException:
             await self.close()
             raise
