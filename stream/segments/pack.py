@@ -35,7 +35,7 @@ from stream.state.fold import PAST, TIME
 from stream.state.room import ROW_BYTES_MAX, bytes_max
 from stream.state.row import Row
 
-ENGINE_VERSION = 2
+ENGINE_VERSION = 3
 """Version of the rules' meaning; a change of it is a new version of every definition."""
 
 
