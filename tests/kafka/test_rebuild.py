@@ -1,4 +1,7 @@
-"""A live shop grows from 4 partitions to 8: a new run beside the one that serves, and a switch."""
+"""A live shop grows from 4 partitions to 8, and gets a history that it did not have.
+
+By a new run beside the one that serves, and a switch.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.admin import NewPartitions
 
-from stream.clock import rfc3339
+from stream.clock import DAY_MS, rfc3339
+from stream.events.envelope import HISTORY_ENDS
 from stream.events.partitioner import partition_of
+from stream.shell.connection import new_admin
 from stream.shell.runs import RunsError, begin, former_run, switch
 from stream.shell.topic_admin import TopicsError, create_topics, require_topics
 from tests.kafka.broker import Broker
@@ -41,15 +48,15 @@ def shopping() -> list[Event]:
     return [(f"c-{n * n % CUSTOMERS}", NAMES[n * 7 % 11 % 4]) for n in range(COUNT)]
 
 
-def encoded(events: list[Event], begin_ms: int) -> list[tuple[bytes, bytes]]:
+def encoded(events: list[Event], begin_ms: int, kind: str = "m") -> list[tuple[bytes, bytes]]:
     return [
         (
             customer.encode(),
             json.dumps(
                 {
-                    "type": "track", "messageId": f"m-{n}", "userId": customer, "event": name,
+                    "type": "track", "messageId": f"{kind}-{n}", "userId": customer, "event": name,
                     "timestamp": rfc3339(begin_ms + 10 * n),
-                    "properties": {"product_id": "P1", "price": 9.5, "order_id": f"o{n}"},
+                    "properties": {"product_id": "P1", "price": 9.5, "order_id": f"{kind}{n}"},
                 }
             ).encode(),
         )
@@ -100,11 +107,11 @@ def shop(kafka: Broker, tmp_path: Path) -> Iterator[tuple[Pipeline, Pipeline]]:
     former = Pipeline(kafka)
     grown = Pipeline(kafka)
     grown.settings = dataclasses.replace(
-        former.settings, incarnation="2", partitions=8, events_partitions=4
+        former.settings, incarnation="2", partitions=8, events_partitions=6
     )
     former.variables = {"SHOAL_SEGMENTS": str(segments), "SHOAL_CLUSTERS": "off"}
     grown.variables = {
-        **former.variables, "SHOAL_INCARNATION": "2", "SHOAL_EVENTS_PARTITIONS": "4"
+        **former.variables, "SHOAL_INCARNATION": "2", "SHOAL_EVENTS_PARTITIONS": "6"
     }  # fmt: skip
     try:
         yield former, grown
@@ -124,14 +131,45 @@ async def done_at_last(place: Pipeline, action: str, tries: int = 5) -> str:
     return await asyncio.to_thread(place.shoal, "rebuild", action)
 
 
+async def add_history(place: Pipeline, raw: list[tuple[bytes, bytes]]) -> None:
+    """Give the raw topic two more partitions, and write what is old there."""
+    topic = place.topic("events")
+    admin = new_admin(place.settings)
+    await admin.start()
+    try:
+        await admin.create_partitions({topic: NewPartitions(total_count=6)})
+    finally:
+        await admin.close()
+    producer = AIOKafkaProducer(bootstrap_servers=place.settings.broker)
+    await producer.start()
+    try:
+
+        async def is_there() -> bool:
+            await producer.client.force_metadata_update()
+            return len(await producer.partitions_for(topic)) == 6
+
+        await until(is_there)
+        for key, value in raw:
+            await producer.send_and_wait(topic, value, key, partition=4 + partition_of(key, 2))
+        marker = json.dumps({"type": HISTORY_ENDS}).encode()
+        for partition in (4, 5):
+            await producer.send_and_wait(topic, marker, partition=partition)
+    finally:
+        await producer.stop()
+
+
 async def test_partitions_grow_under_load_and_readers_miss_nothing(shop):
     former, grown = shop
     await former.create()
     events = shopping()
-    raw = encoded(events, int(time.time() * 1000) - 60_000)
+    now_ms = int(time.time() * 1000)
+    raw = encoded(events, now_ms - 60_000)
     old = former.work()
     await former.send_keyed(raw[:1_000], history_ends=False)
     await former.until(former.routed(1_000))
+    # Of customers whom the shop has seen since, and of others.
+    past = [(f"{who}-{n}", "Order Completed") for n in range(20) for who in ("c", "h", "h")]
+    await add_history(former, encoded(past, now_ms - 3 * DAY_MS, "past"))
     assert "may begin" in await done_at_last(grown, "start")
     new = grown.work()
 
@@ -141,7 +179,7 @@ async def test_partitions_grow_under_load_and_readers_miss_nothing(shop):
             await asyncio.sleep(0.05)
 
     feeding = asyncio.create_task(feed())
-    await grown.until(grown.routed(1_000))
+    await grown.until(grown.routed(1_000 + len(past) + 2))
     await until(lambda: "catching up" in grown.shoal("rebuild", "status"))
     before = len(await former.changes())
     assert "incarnation 2 serves" in await done_at_last(grown, "switch")
@@ -149,9 +187,9 @@ async def test_partitions_grow_under_load_and_readers_miss_nothing(shop):
     assert "incarnation 1 has ended, 2 serves in its place" in old.log
     await feeding
     await former.send_keyed(raw[2_500:], history_ends=False)
-    await grown.until(grown.routed(COUNT))
+    await grown.until(grown.routed(COUNT + len(past) + 2))
 
-    wanted = expected(events)
+    wanted = expected(past + events)
 
     async def memberships() -> dict[str, set[str]]:
         latest = {(r.partition, r.key): r.value for r in await grown.read("memberships")}
@@ -167,10 +205,13 @@ async def test_partitions_grow_under_load_and_readers_miss_nothing(shop):
     changes = await grown.changes()
     assert len(changes) > before
     assert followed(changes) == wanted
+    known = [c for c in changes if c["data"]["cause"] == "definition"]
+    assert {c["subject"] for c in known} >= {f"h-{n}" for n in range(20)}
+    assert all(c["data"]["historic"] and not c["data"]["action"] for c in known)
     assert new.terminate() == 0, new.log
     refused = former.work()
     assert refused.wait() == 1
-    assert "SHOAL_INCARNATION=2" in refused.log
+    assert "has 6 partitions, the settings say 4" in refused.log
 
 
 async def test_a_run_is_begun_beside_another_in_one_way_and_in_its_order(shop):
