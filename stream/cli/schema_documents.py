@@ -17,8 +17,8 @@ from stream.events.records import Record
 from stream.events.reference_record import ReferenceRecord
 from stream.events.tracked import CANONICAL
 from stream.segments.definition import Document
+from stream.state.codec import PackedRow
 from stream.state.dedupe import MessageIds
-from stream.state.row import Row
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -39,7 +39,7 @@ def schemas() -> dict[str, Schema]:
             "An array: the tag of its type, then its fields. What Shoal decides by." + _MESSAGEPACK,
         ),
         "customer-row.json": _schema(
-            Row,
+            PackedRow,
             "A customer's row",
             "A value of the changelog, an array that begins with its format." + _MESSAGEPACK,
         ),
