@@ -203,10 +203,10 @@ class Decider(Teller):
         for decide in decides:
             flip_ms = decide(row, now_ms, thresholds, row.bits, flips, turned, about)
             earliest_ms = min(earliest_ms, flip_ms)
-        if self.arbiter.heard is row:
-            earliest_ms = min(earliest_ms, self.speak(about))
         earliest_ms = min(earliest_ms, self._again_ms)
         row.flip_ms = min(row.flip_ms, earliest_ms)
+        if self.arbiter.heard is row:  # its wake-ups are the voice's own, and turn nothing
+            earliest_ms = min(earliest_ms, self.speak(about))
         return earliest_ms
 
     def speak(self, about: About) -> int:

@@ -282,14 +282,14 @@ class Verdict:
 def _rows(changelog: dict[Any, bytes | None]) -> dict[bytes, Row]:
     """Customers' rows, without what is no part of a decision.
 
-    `activation` lags where a version changed nothing for the row, and `flip_ms` is how far a timer
-    can do without asking: both depend on which rows were in memory, and nothing depends on them.
+    `activation` lags where a version changed nothing for the row: that depends on which rows were
+    in memory, and nothing depends on it.
     """
     found = {}
     for key, value in changelog.items():
         if not key.startswith(b"\0") and value is not None:
             row = found[key] = unpack(value)
-            row.activation = row.flip_ms = 0
+            row.activation = 0
     return found
 
 
