@@ -48,6 +48,10 @@ FRUITLESS_MAX = 5
 """Lives in a row that commit nothing before the worker gives up: what was tried so often, with a
 new producer and restored state each time, a restart by hand has to look at."""
 
+TAKEN_MAX = 3
+"""Times that another worker took the partition, and the group never said so. One that was away
+hears of it at the first; where two both go on, each restores for nothing, for ever."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -82,6 +86,7 @@ class PartitionOwner:
         self._working = asyncio.Event()
         self._batch = asyncio.Lock()
         self._offsets_s = 0.0
+        self._taken = 0
         self.progressed_s = time.monotonic()
         self.restoring = RestoreProgress(partition, shop.metrics, self._progressed)
 
@@ -98,7 +103,8 @@ class PartitionOwner:
         self._wake.set()
 
     async def suspend(self) -> None:
-        """Finish the running batch and touch nothing after it."""
+        """Finish the running batch and touch nothing after it: the group deals anew."""
+        self._taken = 0
         self._working.clear()
         async with self._batch:
             self._source.backlog.restart()
@@ -124,7 +130,8 @@ class PartitionOwner:
         Raises
         ------
         OwnerFailedError
-            Nothing commits, or the disk of the local store fails.
+            Nothing commits, another worker takes the partition over and over while the group says
+            that it is ours, or the disk of the local store fails.
         """
         fruitless = 0
         while True:
@@ -210,6 +217,13 @@ class PartitionOwner:
         else:
             logger.warning("partition %d: a batch was aborted (%r)", self.partition, error)
             self._shop.metrics.aborts.inc()
+        self._taken += lost
+        if self._taken >= TAKEN_MAX:
+            raise OwnerFailedError(
+                f"partition {self.partition} was taken {self._taken} times by another worker, and "
+                "the group says that it is this one's: one of the two has lost touch with the "
+                "group; this worker ends, and joins anew when it is started again"
+            ) from error
         if fruitless >= FRUITLESS_MAX:
             raise OwnerFailedError(
                 f"partition {self.partition} has begun {fruitless} times in a row and committed "

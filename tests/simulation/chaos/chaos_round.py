@@ -343,7 +343,7 @@ def _model(random: Random) -> bytes:
 
 
 @contextmanager
-def _stage(play: Round) -> Iterator[None]:
+def on_memory(play: Round) -> Iterator[None]:
     """Put the clients in memory where the shell makes its own."""
     with (
         mock.patch("stream.shell.connection.AIOKafkaProducer", play.new_producer),
@@ -358,7 +358,7 @@ def live_round(seed: int, events: int = EVENTS_USUAL) -> Lived:
 
     async def play(loop: VirtualLoop) -> Lived:
         this = Round(seed, events, loop)
-        with _stage(this):
+        with on_memory(this):
             return await this.live()
 
     # The clocks' epoch is the round's; it is drawn first of all.
