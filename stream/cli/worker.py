@@ -19,7 +19,7 @@ from stream.shell.settings import SettingError, Settings, read_settings
 from stream.state.codec import RowFormatError
 
 _DESCRIPTION = """Settings come from the environment: SHOAL_BROKER (host:port), SHOAL_APP (group and
-transactional ids), SHOAL_PARTITIONS, SHOAL_SHOP, SHOAL_SEGMENTS (definitions file),
+transactional ids), SHOAL_PARTITIONS, SHOAL_EVENTS_PARTITIONS, SHOAL_SHOP, SHOAL_SEGMENTS (a file),
 SHOAL_SEGMENTS_AT_START (yield to definitions that a command published, or publish nevertheless),
 SHOAL_HTTP_HOST and SHOAL_HTTP_PORT (/metrics, /livez, /readyz), SHOAL_TOPIC_PREFIX and
 SHOAL_EVENTS_TOPIC, SHOAL_CLUSTERS (on, off) and SHOAL_CLUSTER_INTERVAL_S, SHOAL_INCARNATION,

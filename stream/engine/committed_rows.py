@@ -6,17 +6,18 @@ from collections.abc import Iterator
 from typing import Protocol
 
 
-class StoreBrokenError(RuntimeError):
-    """The local store cannot be read. It is not the record's fault: nothing may be buried for it.
+class StoreError(RuntimeError):
+    """The local store cannot be used. No record is at fault, and none may be buried for it."""
 
-    Whoever owns the partition sets the store aside and restores from the changelog.
-    """
+
+class StoreBrokenError(StoreError):
+    """What was kept cannot be read: it is set aside, and restored from the changelog."""
 
 
 class CommittedRows(Protocol):
     """Packed rows of the last commit, for reading alone: the engine never writes to it.
 
-    All of it raises `StoreBrokenError` where what was kept cannot be read.
+    All of it raises a `StoreError` where the store cannot be used.
     """
 
     def get(self, key: bytes) -> bytes | None:

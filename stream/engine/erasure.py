@@ -25,6 +25,7 @@ import msgspec
 
 from stream.engine.decider import Decider
 from stream.engine.effects import EngineStateError
+from stream.engine.identity import unpack_moved
 from stream.engine.meta import ERASED_PREFIX
 from stream.engine.store import RowStore
 from stream.engine.telling import Moment
@@ -189,16 +190,22 @@ class Erasure:
     def _send_back(
         self, customer: str, marker: Marker, record: CustomerEvent | Merge | Alias | Backfill
     ) -> None:
-        """Erase the id that sent it on: it still points here."""
+        """Erase the id that sent it on, which still points here, and those that point to it.
+
+        Who sent its row on has no list of them any more: it is in the row.
+        """
         erase = Erase(
             time_ms=marker.time_ms,
             received_ms=record.received_ms,
             request="",
             refuses=marker.refuses,
-            of=(customer,),
+            of=(customer, *record.path),
             path=(customer,),
         )
-        self.decider.effects.forwards.append((record.path[-1], erase))
+        names = [record.path[-1]]
+        if isinstance(record, Merge):
+            names += unpack_moved(record).aliases
+        self.decider.effects.forwards += [(name, erase) for name in names if name != customer]
 
     # -- erasing ------------------------------------------------------------------------------
 
@@ -288,12 +295,10 @@ class Erasure:
         names = tuple(dict.fromkeys((*record.of, *record.path, customer, *row.aliases)))
         path = (*record.path[1 - PATH_MAX :], customer)
         down = msgspec.structs.replace(record, of=names, path=path)
-        told = dict.fromkeys(row.aliases)
+        told = dict.fromkeys((*row.aliases, *_once(row)))
         if row.forward_to is not None and not record.of:
             up = msgspec.structs.replace(record, path=path)
             self.decider.effects.forwards.append((row.forward_to, up))
-        else:
-            told |= dict.fromkeys(_once(row))
         passed_on = [name for name in told if name not in (*record.of, *record.path, customer)]
         self.decider.effects.forwards += [(name, down) for name in passed_on]
         return len(passed_on) + (row.forward_to is not None and not record.of)

@@ -169,10 +169,7 @@ class Identity:
         if row.forward_to is not None and self.forward(key, row, record):
             counts.forwarded += 1
             return
-        try:
-            other = unpack(record.state)
-        except NewerRowError as error:
-            raise UnreadableVersionError(f"a merge: {error}") from error
+        other = unpack_moved(record)
         counts.applied += 1
         decider.advance(key, row, record.time_ms)
         stays = unfinished(other)
@@ -194,6 +191,20 @@ class Identity:
             settle(row, stays, context.pack.units, row.time_ms)
         wake_ms = decider.speak((key, row, context, row.time_ms, "merge", None))
         row.timer_ms = min(row.timer_ms, flip_ms, wake_ms)
+
+
+def unpack_moved(record: Merge) -> Row:
+    """The row that a merge brings.
+
+    Raises
+    ------
+    UnreadableVersionError
+        A newer build packed it.
+    """
+    try:
+        return unpack(record.state)
+    except NewerRowError as error:
+        raise UnreadableVersionError(f"a merge: {error}") from error
 
 
 def _point(row: Row, target: str | None, time_ms: int) -> None:

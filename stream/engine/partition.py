@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from stream.clock import day_of
-from stream.engine.committed_rows import CommittedRows, StoreBrokenError
+from stream.engine.committed_rows import CommittedRows, StoreError
 from stream.engine.days import Days, Histograms
 from stream.engine.decider import Decider
 from stream.engine.effects import (
@@ -203,7 +203,7 @@ class PartitionEngine:
                 good += 1
             self.meta.next_offset = records[-1].offset + 1
             self._settle(part)
-        except (UnreadableVersionError, StoreBrokenError, MemoryError):
+        except (UnreadableVersionError, StoreError, MemoryError):
             raise
         except Exception as error:  # noqa: BLE001 put back and dead-lettered, with its reason
             self._rollback(*before)

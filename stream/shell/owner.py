@@ -49,8 +49,9 @@ FRUITLESS_MAX = 5
 new producer and restored state each time, a restart by hand has to look at."""
 
 TAKEN_MAX = 3
-"""Times that another worker took the partition, and the group never said so. One that was away
-hears of it at the first; where two both go on, each restores for nothing, for ever."""
+TAKEN_WITHIN_S = 3_600.0
+"""So often within the time the partition may be taken, and the group says nothing. A worker that
+was away hears of it at the first; where two both go on, each restores for nothing, for ever."""
 
 logger = logging.getLogger(__name__)
 
@@ -86,7 +87,7 @@ class PartitionOwner:
         self._working = asyncio.Event()
         self._batch = asyncio.Lock()
         self._offsets_s = 0.0
-        self._taken = 0
+        self._taken_s: list[float] = []
         self.progressed_s = time.monotonic()
         self.restoring = RestoreProgress(partition, shop.metrics, self._progressed)
 
@@ -104,7 +105,7 @@ class PartitionOwner:
 
     async def suspend(self) -> None:
         """Finish the running batch and touch nothing after it: the group deals anew."""
-        self._taken = 0
+        self._taken_s = []
         self._working.clear()
         async with self._batch:
             self._source.backlog.restart()
@@ -217,12 +218,15 @@ class PartitionOwner:
         else:
             logger.warning("partition %d: a batch was aborted (%r)", self.partition, error)
             self._shop.metrics.aborts.inc()
-        self._taken += lost
-        if self._taken >= TAKEN_MAX:
+        if lost:
+            now_s = time.monotonic()
+            self._taken_s = [*(s for s in self._taken_s if now_s - s < TAKEN_WITHIN_S), now_s]
+        if len(self._taken_s) >= TAKEN_MAX:
             raise OwnerFailedError(
-                f"partition {self.partition} was taken {self._taken} times by another worker, and "
-                "the group says that it is this one's: one of the two has lost touch with the "
-                "group; this worker ends, and joins anew when it is started again"
+                f"partition {self.partition} was taken {TAKEN_MAX} times within an hour, the last "
+                f"time with {error!r}, and the group says that it is this worker's: another worker "
+                "may have lost touch with the group; this one ends, and joins anew when it is "
+                "started again"
             ) from error
         if fruitless >= FRUITLESS_MAX:
             raise OwnerFailedError(

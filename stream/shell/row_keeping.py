@@ -11,18 +11,18 @@ from typing import Any, Protocol
 
 import msgspec
 
-from stream.engine.committed_rows import CommittedRows
+from stream.engine.committed_rows import CommittedRows, StoreError
 from stream.shell.store_header import Refusal, StoreHeader
 
 Records = Iterable[tuple[bytes, bytes | None]]
 """Of the changelog: keys and values, None for one that is gone."""
 
 
-class StoreLockedError(RuntimeError):
+class StoreLockedError(StoreError):
     """Somebody else has the store open."""
 
 
-class StoreFailedError(RuntimeError):
+class StoreFailedError(StoreError):
     """The disk does not do as it is told. The store itself may be sound: it is kept."""
 
 

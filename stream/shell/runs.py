@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -24,7 +24,7 @@ from stream.engine.run_mark import RUN_KEY, RunMark, pack_mark, read_mark
 from stream.engine.succession import Succession
 from stream.events.cloudevent import encode_change, encode_membership
 from stream.events.partitioner import partition_of
-from stream.events.published import decode_membership
+from stream.events.published import PublishedMembership, decode_membership
 from stream.events.topics import CHANGELOG, CHANGES, CUSTOMER_EVENTS, FIRST_RUN, MEMBERSHIPS
 from stream.shell.broker_time import BrokerTime
 from stream.shell.customer_rows import restored
@@ -58,14 +58,16 @@ class Progress(msgspec.Struct):
     folded    partition -> next offset of its log
     clock_ms  of the partition that is furthest behind; -1: not begun
     marks     partition -> its mark, where it has one
-    erased    changelog records of the markers of erased ids
+    erased    newest changelog records of the markers of erased ids, None for one that is gone
+    erased_ms  when the broker got each of them
     """
 
     routed: dict[int, int] = {}
     folded: dict[int, int] = {}
     clock_ms: int = -1
     marks: dict[int, RunMark] = {}
-    erased: dict[bytes, bytes] = {}
+    erased: dict[bytes, bytes | None] = {}
+    erased_ms: dict[bytes, int] = {}
 
     def lacks(self, former: Progress) -> int:
         """Raw records that the former run has routed and this one has not."""
@@ -129,7 +131,8 @@ async def begin(settings: Settings) -> list[str]:
         raise RunsError(f"incarnation {settings.incarnation} has begun; see shoal rebuild status")
     made = await create_topics(settings, beside=True) + await grow_told_topics(settings)
     former = await former_run(settings)
-    erased = {} if former is None else (await progress_of(former)).erased
+    known = {} if former is None else (await progress_of(former)).erased
+    erased = {key: marker for key, marker in known.items() if marker is not None}
     for partition in range(settings.partitions):
         # A hash does not say whose it is, so every partition refuses all who were erased.
         await _mark(settings, partition, RunMark("catching-up"), erased)
@@ -142,7 +145,7 @@ async def progress_of(settings: Settings) -> Progress:
         progress = Progress()
         metas: dict[int, Meta] = {}
         async for records in reader.to_end():
-            _hear(progress, metas, records)
+            hear(progress, metas, records)
     return _at(settings, progress, metas)
 
 
@@ -198,7 +201,7 @@ async def _caught_up(settings: Settings, former: Progress, ends_s: float) -> Non
     async with _changelog(settings) as reader:
         progress, metas = Progress(), dict[int, Meta]()
         async for records in reader.to_end():
-            _hear(progress, metas, records)
+            hear(progress, metas, records)
 
         async def until(reached: Callable[[Progress], bool], what: str) -> None:
             while not reached(_at(settings, progress, metas)):
@@ -207,7 +210,7 @@ async def _caught_up(settings: Settings, former: Progress, ends_s: float) -> Non
                         f"incarnation {settings.incarnation} did not {what} in time; see to its "
                         "workers, then switch again: it goes on where it was"
                     )
-                _hear(progress, metas, await reader.poll(POLL_MS))
+                hear(progress, metas, await reader.poll(POLL_MS))
 
         await until(lambda at: not at.lacks(former), "route what the former one had routed")
         await until(lambda at: at.clock_ms >= former.clock_ms, "reach the former one's time")
@@ -226,16 +229,30 @@ async def _told(settings: Settings) -> dict[bytes, tuple[int, Mapping[str, objec
     """Customer -> the partition of its memberships, and they, as the former run told them."""
     name = settings.topic(MEMBERSHIPS.name)
     count = (await partition_counts(settings))[name]
-    found: dict[bytes, tuple[int, Mapping[str, object]]] = {}
-    async with LogReader(settings, [TopicPartition(name, p) for p in range(count)]) as reader:
+    places: dict[int, dict[bytes, PublishedMembership]] = {p: {} for p in range(count)}
+    async with LogReader(settings, [TopicPartition(name, p) for p in places]) as reader:
         async for records in reader.to_end():
             for record in records:
-                if record.value is not None:
-                    told = decode_membership(record.value).since
-                    found[record.key] = (record.partition, told)
-                elif record.key in found and found[record.key][0] == record.partition:
-                    del found[record.key]
-    return found
+                if record.value is None:
+                    places[record.partition].pop(record.key, None)
+                else:
+                    places[record.partition][record.key] = decode_membership(record.value)
+    return newest_of(places)
+
+
+def newest_of(
+    places: Mapping[int, Mapping[bytes, PublishedMembership]],
+) -> dict[bytes, tuple[int, Mapping[str, object]]]:
+    """Of each customer the newest memberships, and the partition in which they are.
+
+    A former growth has moved customers, and their old partition may be read first or last.
+    """
+    found: dict[bytes, tuple[int, PublishedMembership]] = {}
+    for partition, members in places.items():
+        for key, membership in members.items():
+            if key not in found or int(found[key][1].sequence) < int(membership.sequence):
+                found[key] = (partition, membership)
+    return {key: (partition, one.since) for key, (partition, one) in found.items()}
 
 
 async def _take_over(
@@ -317,13 +334,16 @@ def _changelog(settings: Settings) -> LogReader:
     return LogReader(settings, [TopicPartition(topic, p) for p in range(settings.partitions)])
 
 
-def _hear(progress: Progress, metas: dict[int, Meta], records: list[Any]) -> None:
+def hear(progress: Progress, metas: dict[int, Meta], records: Iterable[Any]) -> None:
+    """Take in what a changelog says of its run."""
     for record in records:
         key, value, partition = record.key, record.value, record.partition
         if key == META_KEY and value is not None:
             metas[partition] = unpack_meta(value)
-        elif key.startswith(ERASED_PREFIX) and value is not None:
-            progress.erased[key] = value
+        elif key.startswith(ERASED_PREFIX):
+            # Every partition was given a copy, and only the id's own has what came later.
+            if record.timestamp >= progress.erased_ms.get(key, record.timestamp):
+                progress.erased[key], progress.erased_ms[key] = value, record.timestamp
         elif key == RUN_KEY:
             mark = read_mark(value)
             progress.marks.pop(partition, None)

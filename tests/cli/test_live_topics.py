@@ -93,5 +93,6 @@ def test_a_broker_that_is_not_there_is_one_line(
     assert called(words, tmp_path) == 1
     err = capsys.readouterr().err
     assert err.count("\n") == 1
-    assert "check SHOAL_BROKER" in err
+    assert "does not answer" in err
+    assert "start it, or set SHOAL_BROKER" in err
     assert caplog.records == []

@@ -4,6 +4,7 @@ import json
 
 from stream.cli.readable import readable
 from stream.clock import rfc3339
+from stream.state.codec import stored
 from stream.state.dedupe import remember
 from stream.state.fold import fold
 from stream.state.row import Row
@@ -26,7 +27,7 @@ def test_a_row_is_readable_by_people():
     ):
         remember(row, event.message_id, event.time_ms)
         fold(row, event)
-    said = json.loads(json.dumps(readable(row)))
+    said = json.loads(json.dumps(readable(stored(row))))
     assert said["segments"] == {"loyal": rfc3339(START_MS)}
     assert said["targets"] == [{"id": "kim", "at": rfc3339(START_MS)}]
     assert said["ways"] == [{"id": "", "since": rfc3339(START_MS)}]

@@ -166,6 +166,30 @@ def test_a_merge_still_on_its_way_is_refused_and_its_sender_erased():
     assert b"kim" not in bytes_kept(lane)
 
 
+def test_ids_behind_the_sender_of_a_merge_on_its_way_are_erased_too():
+    lane = Lane(CART)
+    live(lane, "first", added(START_MS), link("device", START_MS + 1))
+    lane.put("device", link("kim", START_MS + 2))
+    ((_, merge),) = lane.effects[-1].forwards
+    lane.put("kim", erase())
+    lane.put("kim", merge)
+    lane.deliver()
+    assert customers(lane) == set()
+    kept = bytes_kept(lane)
+    assert all(name not in kept for name in (b"kim", b"device", b"first"))
+
+
+def test_an_erasure_that_begins_at_a_device_reaches_whom_it_belonged_to_before():
+    lane = Lane(CART)
+    live(lane, "device", page(START_MS), link("kim", START_MS + 1))
+    live(lane, "kim", added(START_MS + 2))
+    live(lane, "device", link("lee", START_MS + 2 * DAY))
+    live(lane, "device", erase(START_MS + 3 * DAY))
+    assert customers(lane) == {"kim"}
+    assert b"device" not in bytes_kept(lane)
+    assert lane.segments("kim").keys() == {"cart"}
+
+
 def test_a_link_still_on_its_way_leaves_no_address():
     lane = Lane(CART)
     live(lane, "device", added(START_MS))

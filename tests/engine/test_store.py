@@ -1,8 +1,16 @@
 from __future__ import annotations
 
+import pytest
+
+from stream.engine.committed_rows import StoreError
+from stream.engine.effects import StoredRecord
+from stream.engine.partition import PartitionEngine
+from stream.engine.settings import EngineSettings
 from stream.engine.store import RowStore
+from stream.events.records import encode_record
 from stream.state.codec import pack, unpack
 from stream.state.row import Row
+from tests.state.shopping import START_MS, page
 
 
 def stored(*keys: bytes) -> RowStore:
@@ -108,3 +116,21 @@ def test_a_batch_that_touches_everything_leaves_no_more_live_rows_than_are_allow
     live = [number for number, row in first.items() if store.peek(b"%d" % number) is row]
     assert live == [95, 96, 97, 98, 99]
     assert [row.events for row in first.values()] == list(range(100))
+
+
+def test_a_store_that_cannot_be_used_ends_the_batch_and_buries_no_record():
+    class Failing:
+        def get(self, key: bytes) -> bytes | None:
+            raise StoreError("the disk does not answer")
+
+        def keys(self):
+            return iter(())
+
+        def items(self):
+            return iter(())
+
+    engine = PartitionEngine(0, EngineSettings(), Failing())
+    record = StoredRecord(0, START_MS, b"kim", encode_record(page(START_MS)))
+    with pytest.raises(StoreError, match="does not answer"):
+        engine.fold([record])
+    assert engine.next_offset == 0

@@ -25,6 +25,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from stream.clock import rfc3339
 from stream.events.topics import TOPICS
 from stream.shell.connection import new_admin
+from stream.shell.embedded import EmbeddedBroker
 from stream.shell.log_reader import LogReader
 from stream.shell.settings import Settings
 from stream.shell.topic_admin import create_topics
@@ -78,6 +79,7 @@ class Installation:
             session_timeout_ms=changes.pop("session_timeout_ms", 3_000),
             **changes,
         )
+        self.is_embedded = isinstance(broker, EmbeddedBroker)
         self._workers: list[WorkerProcess] = []
 
     def topic(self, name: str) -> str:

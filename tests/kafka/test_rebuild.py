@@ -216,6 +216,7 @@ async def test_partitions_grow_under_load_and_readers_miss_nothing(shop):
 
 async def test_a_run_is_begun_beside_another_in_one_way_and_in_its_order(shop):
     former, grown = shop
+    grown.settings = dataclasses.replace(grown.settings, events_partitions=4)
     await former.create()
     with pytest.raises(TopicsError, match=r"incarnation 1 is on this broker.*shoal rebuild start"):
         await create_topics(grown.settings)

@@ -8,6 +8,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import NewTopic
 
 from stream.events.records import ProductViewed, Tick, Version, decode_record
+from stream.events.topics import TOPICS
 from stream.shell.connection import new_admin
 from stream.shell.topic_admin import TopicsError, create_topics, inspect_topics, require_topics
 from tests.kafka.installation import event, until
@@ -175,10 +176,10 @@ async def test_a_worker_refuses_a_setting_that_cannot_be_with_another_code(place
 async def test_topics_are_created_once_and_are_then_as_they_must_be(place):
     with pytest.raises(TopicsError, match="shoal topics create"):
         await require_topics(place.settings)
-    assert len(await create_topics(place.settings)) == 12
+    assert len(await create_topics(place.settings)) == len(TOPICS)
     assert await create_topics(place.settings) == []
     await require_topics(place.settings)
-    assert [f.problem for f in await inspect_topics(place.settings)] == [None] * 12
+    assert [f.problem for f in await inspect_topics(place.settings)] == [None] * len(TOPICS)
 
 
 async def test_a_topic_with_the_senders_time_is_refused_by_name(place):
