@@ -23,6 +23,11 @@ SUSPEND_TIMEOUT_S = 10.0
 """A batch that has not committed after that is left to the broker's time-out; the group would
 wait for this member no longer than its rebalance time-out."""
 
+CANCEL_AGAIN_S = 0.2
+"""`AIOKafkaClient.close` waits for a task of its own and suppresses the cancellation that it asked
+for, and with it one of whoever called. An owner that lived on would take the partition back from
+whoever has it now, and while it is waited for no heartbeat is sent."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -178,7 +183,7 @@ class Group:
 
 
 async def _cancel(task: asyncio.Task[None] | None) -> None:
-    if task is None or task.done():
-        return
-    task.cancel()
-    await asyncio.wait([task])
+    """Cancel until it has ended: aiokafka's clients swallow what comes while they are closed."""
+    while task is not None and not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=CANCEL_AGAIN_S)
