@@ -8,6 +8,7 @@ after a crash, nothing claims to be; a second run adds nothing twice.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -37,6 +38,9 @@ BATCH = 500
 """Backfills on their way to the broker at once: one of 64 windows has 20 KB, so 10 MB."""
 
 POLL_MS = 200
+
+AGREE_TRIES, AGREE_PAUSE_S = 20, 0.5
+"""What was just announced reaches the partitions one after the other, each with a batch."""
 
 
 class BackfillError(RuntimeError):
@@ -72,7 +76,7 @@ async def backfill(settings: Settings, timeout_s: float, tell: Tell) -> Filled:
     BackfillError
         Where no worker has worked, or none works now; running it again goes on.
     """
-    standing = await _standing(settings)
+    standing = await _agreed(settings)
     if not standing.kept_ms:
         return Filled(0, 0, 0, 0)
     tell(f"{len(standing.kept_ms)} measures lack their past; reading where they begin")
@@ -108,8 +112,21 @@ def _places(settings: Settings, topic: Topic) -> list[TopicPartition]:
     return [TopicPartition(name, p) for p in range(settings.partitions)]
 
 
-async def _standing(settings: Settings) -> _Standing:
-    """What is in force in all partitions, by their changelogs."""
+async def _agreed(settings: Settings) -> _Standing:
+    """What is in force in all partitions, once it is the same."""
+    for _ in range(AGREE_TRIES):
+        standing = await _standing(settings)
+        if standing is not None:
+            return standing
+        await asyncio.sleep(AGREE_PAUSE_S)
+    raise BackfillError(
+        "not all partitions have the same definitions in force; see that workers run and have "
+        "caught up, and try again"
+    )
+
+
+async def _standing(settings: Settings) -> _Standing | None:
+    """What is in force in all partitions, by their changelogs; None: not the same."""
     metas: dict[int, Meta] = {}
     contents: dict[str, bytes] = {}
     prefix = VERSION_PREFIX + DEFINITIONS_KIND.encode()
@@ -127,10 +144,7 @@ async def _standing(settings: Settings) -> _Standing:
     ]
     names = {each.name for found in announced for each in found}
     if len(metas) < settings.partitions or not all(announced) or len(names) != 1:
-        raise BackfillError(
-            "not all partitions have the same definitions in force; see that workers run and have "
-            "caught up, and try again"
-        )
+        return None
     newest = max((*metas[0].base, *metas[0].versions), key=lambda each: each.number)
     return _Standing(load_pack(contents[names.pop()]), dict(newest.kept_ms))
 
