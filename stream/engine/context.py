@@ -67,7 +67,7 @@ class Context:
             name = self.model_name
         elif segment == QUARANTINE and self.pack is not None:
             name = self.pack.name
-        return Told(name, {}, 0, is_drawn=False, is_counted=False)
+        return Told(name, {}, 0)
 
     def stamp_of(self, customer: str, segment: str) -> Assignment:
         """The control group and the variant of a customer, where the segment has an action."""

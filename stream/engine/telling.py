@@ -17,7 +17,6 @@ from stream.engine.settings import HISTORIC_AFTER_MS, VALIDITY_MS, EngineSetting
 from stream.events.changes import Leaf, Membership, SegmentChanged
 from stream.features.population import bucket_of
 from stream.features.vector import vector
-from stream.outcomes.assignment import TREATED
 from stream.segments.unit import Unit
 from stream.state.row import Row
 
@@ -82,11 +81,9 @@ class Teller:
             row.changed_ms = now_ms
             self.changed[key] = row
         customer = key.decode()
-        told = None if context.pack is None else context.pack.told.get(segment)
-        if told is None:
-            told = context.told_of(segment)
+        told = context.told_of(segment)
         version = told.version
-        stamp = context.stamp_of(customer, segment) if told.is_drawn else TREATED
+        stamp = context.stamp_of(customer, segment)
         action, withheld = offered(row, context, segment) if entered and told.action else ({}, None)
         change = SegmentChanged(
             id=self._change_id(customer, row.sequence, segment, entered, now_ms, version),
@@ -114,7 +111,7 @@ class Teller:
         (self.effects.shadow_changes if silent else self.effects.changes).append(change)
         if not silent:
             self.arbiter.hear(row, context, change)
-            if told.is_counted:
+            if context.pack is not None and segment in context.pack.sizes:
                 self.count_population(row, context, now_ms)
 
     def tell_memberships(self) -> None:

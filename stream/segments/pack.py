@@ -51,16 +51,11 @@ _WORD = re.compile(r"[A-Za-z_]\w*")
 
 
 class Told(NamedTuple):
-    """What the changes of a segment carry besides the customer.
-
-    `is_drawn`: by control group or variant; `is_counted`: its size decides whether it acts.
-    """
+    """What the changes of a segment carry, whoever the customer is."""
 
     version: str
     action: dict[str, Any]
     jitter_ms: int
-    is_drawn: bool
-    is_counted: bool
 
 
 class Pack:
@@ -97,8 +92,6 @@ class Pack:
                 self.versions[d.name],
                 msgspec.to_builtins(d.action) if d.action.enabled else {},
                 jitters.get(d.name, 0),
-                bool(d.action.channels),
-                bool(d.action.min_size),
             )
             for d in document.segments
         }
