@@ -7,9 +7,10 @@ from stream.engine.erasure import marker_of
 from stream.engine.meta import ERASED_PREFIX, META_KEY
 from stream.engine.partition import PartitionEngine
 from stream.engine.settings import EngineSettings
-from stream.events.records import Alias, Erase, Link
+from stream.events.records import Alias, Erase
 from stream.state.merge import ALIASES_MAX
 from tests.engine.lane import Lane, Turn, definitions, expect_counts_to_add_up
+from tests.engine.linked import link, live
 from tests.state.shopping import DAY, HOUR, MINUTE, START_MS, added, order, page
 
 CART = definitions(
@@ -21,17 +22,6 @@ ERASED_MS = START_MS + 10 * HOUR
 
 def erase(at_ms: int = ERASED_MS, *, refuses: bool = False, lifts: bool = False) -> Erase:
     return Erase(time_ms=at_ms, received_ms=at_ms, request="r1", refuses=refuses, lifts=lifts)
-
-
-def link(target: str, at_ms: int = START_MS) -> Link:
-    return Link(target=target, time_ms=at_ms, received_ms=at_ms)
-
-
-def live(lane: Lane, customer: str, *records) -> None:
-    """Put records, and what they send on, into the one partition."""
-    for record in records:
-        lane.put(customer, record)
-        lane.deliver()
 
 
 def bytes_kept(lane: Lane) -> bytes:

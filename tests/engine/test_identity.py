@@ -3,26 +3,16 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.events.records import PATH_MAX, Alias, Link, Merge
+from stream.events.records import PATH_MAX, Alias, Merge
 from stream.state.codec import unpack
 from tests.engine.lane import BUILT_IN, Lane, Turn, definitions, expect_counts_to_add_up
+from tests.engine.linked import link, live
 from tests.state.shopping import DAY, HOUR, MINUTE, START_MS, added, order, page, product
 
 CART = definitions(
     "name: cart, enter: cart.items > 0",
     "name: buyer, enter: orders.count >= 1",
 )
-
-
-def link(target: str, at_ms: int = START_MS) -> Link:
-    return Link(target=target, time_ms=at_ms, received_ms=at_ms)
-
-
-def live(lane: Lane, customer: str, *records) -> None:
-    """Put records, and what they send on, into the one partition."""
-    for record in records:
-        lane.put(customer, record)
-        lane.deliver()
 
 
 def test_a_linked_row_leaves_its_segments_and_sends_its_state():

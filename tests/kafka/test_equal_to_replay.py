@@ -13,15 +13,15 @@ from typing import Any
 
 import pytest
 
-from stream.clock import DAY_MS, instant_ms
+from stream.clock import instant_ms
 from stream.engine.settings import EngineSettings
 from stream.events.cloudevent import encode_change
 from stream.shell.embedded import EmbeddedBroker
 from stream.simulation.offline import LogReplay
-from stream.simulation.traffic import TrafficConfig, generate
 from tests.kafka.broker import Broker
 from tests.kafka.installation import until
 from tests.kafka.pipeline import Pipeline
+from tests.kafka.weeks import simulated
 
 pytestmark = pytest.mark.kafka
 
@@ -96,17 +96,7 @@ def test_an_imported_history_gives_the_changes_of_its_replay(
 
 
 def week(customers: int) -> list[tuple[bytes, bytes]]:
-    """A simulated week with logins, duplicates, late and malformed events."""
-    config = TrafficConfig(
-        seed=7,
-        customers=customers,
-        start_ms=WEEK_END_MS - 7 * DAY_MS,
-        days=7,
-        duplicates=0.02,
-        late=0.02,
-        malformed=0.01,
-    )
-    return [(event.key, event.value) for event in generate(config)]
+    return simulated(7, customers, WEEK_END_MS)
 
 
 def assert_equal_to_own_log(pipeline: Pipeline) -> list[dict[str, Any]]:

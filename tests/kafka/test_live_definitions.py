@@ -12,7 +12,7 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import RecordsToDelete
 
-from stream.clock import DAY_MS, FUTURE_TOLERANCE_MS, instant_ms
+from stream.clock import FUTURE_TOLERANCE_MS, instant_ms
 from stream.engine.effects import StoredRecord
 from stream.engine.settings import EngineSettings
 from stream.engine.versions import DEFINITIONS, PAST
@@ -22,12 +22,12 @@ from stream.segments.pack import load_pack
 from stream.shell.connection import new_admin
 from stream.shell.definitions import write_definitions
 from stream.simulation.offline import LogReplay
-from stream.simulation.traffic import TrafficConfig, generate
 from stream.state.kept import Tally
 from tests.engine.lane import definitions
 from tests.kafka.broker import Broker
 from tests.kafka.installation import until
 from tests.kafka.pipeline import Pipeline
+from tests.kafka.weeks import simulated
 
 pytestmark = pytest.mark.kafka
 
@@ -60,17 +60,8 @@ def pipeline(kafka: Broker, tmp_path: Path) -> Iterator[Pipeline]:
 
 
 def traffic() -> list[tuple[bytes, bytes]]:
-    """Six days of four hundred customers: logins, duplicates, late and malformed events."""
-    config = TrafficConfig(
-        seed=11,
-        customers=400,
-        start_ms=END_MS - 6 * DAY_MS,
-        days=6,
-        duplicates=0.02,
-        late=0.02,
-        malformed=0.01,
-    )
-    return [(event.key, event.value) for event in generate(config)]
+    """Six days of four hundred customers."""
+    return simulated(11, 400, END_MS, days=6)
 
 
 async def meanwhile(pipeline: Pipeline, events: list[tuple[bytes, bytes]], *words: str) -> str:

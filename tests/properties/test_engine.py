@@ -12,15 +12,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from stream.clustering.model import ClusterModel, encode_model
 from stream.engine.effects import Effects, StoredRecord
 from stream.engine.partition import PartitionEngine
 from stream.events.cloudevent import encode_change
 from stream.events.records import Link, Tick, Version, encode_record
-from stream.features.vector import DIMENSIONS
 from stream.segments.leaf_code import percentile_key
 from stream.segments.rules import CUSTOMER
 from stream.state.codec import unpack
+from tests.clustering.any_model import any_model
 from tests.engine.lane import BUILT_IN, SETTINGS, definitions, expect_counts_to_add_up
 from tests.engine.recorded import fold_in_batches
 from tests.state.shopping import (
@@ -82,25 +81,13 @@ def happening(random: Random, at_ms: int) -> Any:
     )()
 
 
-def model(random: Random) -> bytes:
-    rest = (0.3,) * (len(DIMENSIONS) - 1)
-    ids = tuple(f"c{random.randrange(5)}{n}" for n in range(4))
-    return encode_model(
-        ClusterModel(
-            features=DIMENSIONS, ids=ids, names=ids, traits=((),) * 4,
-            centroids=tuple((n / 4, *rest) for n in range(4)),
-            weights=(1.0,) * 4, spreads=(0.1,) * 4, next_number=9, as_of_ms=0,
-        )
-    )  # fmt: skip
-
-
 def version(random: Random, clock_ms: int) -> Version:
     kind = random.choice(["definitions", "population", "clusters"])
     active_ms = clock_ms + random.choice([0, 0, 5 * MINUTE])
     if kind == "definitions":
         content = random.choice(PACKS)
     elif kind == "clusters":
-        content = model(random)
+        content = any_model(random)
     else:
         cut = random.choice([20, 100])
         ranks = {0.5: cut, 0.85: 2 * cut, 0.9: 3 * cut}

@@ -15,14 +15,14 @@ from random import Random
 import msgspec
 from aiokafka.errors import KafkaError
 
-from stream.clock import DAY_MS, instant_ms
+from stream.clock import instant_ms
 from stream.shell.connection import new_admin
-from stream.simulation.traffic import TrafficConfig, generate
 from tests.kafka.broker import Broker
 from tests.kafka.faults.proxy import Proxy
 from tests.kafka.faults.verdict import Verdict, judge
 from tests.kafka.installation import WorkerProcess, until
 from tests.kafka.pipeline import Pipeline
+from tests.kafka.weeks import simulated
 
 SESSION_MS = 3_000
 TRAFFIC_S = 5.0
@@ -234,7 +234,9 @@ async def _play(kind: Kind, round_: Round, seed: int) -> None:
         if kind.own_traffic:
             await kind.act(round_)
         else:
-            sending = shop.send_keyed(_week(seed), history_ends=True, over_s=TRAFFIC_S)
+            sending = shop.send_keyed(
+                simulated(seed, CUSTOMERS, WEEK_END_MS), history_ends=True, over_s=TRAFFIC_S
+            )
             tasks.append(asyncio.create_task(sending))
             await kind.act(round_)
             if not kind.is_final:
@@ -245,20 +247,6 @@ async def _play(kind: Kind, round_: Round, seed: int) -> None:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
     shop.stop_workers()
-
-
-def _week(seed: int) -> list[tuple[bytes, bytes]]:
-    """A simulated week with logins, duplicates, late and malformed events."""
-    config = TrafficConfig(
-        seed=seed,
-        customers=CUSTOMERS,
-        start_ms=WEEK_END_MS - 7 * DAY_MS,
-        days=7,
-        duplicates=0.02,
-        late=0.02,
-        malformed=0.01,
-    )
-    return [(event.key, event.value) for event in generate(config)]
 
 
 def _remove(folder: Path, *, is_mounted: bool) -> None:

@@ -15,15 +15,14 @@ from random import Random
 from typing import Any
 from unittest import mock
 
-from stream.clustering.model import ClusterModel, encode_model
 from stream.engine.meta import META_KEY, Meta, unpack_meta
 from stream.events.partitioner import partition_of
 from stream.events.records import Erase, encode_record
 from stream.events.topics import CHANGELOG, CUSTOMER_EVENTS, DEFINITIONS, EVENTS, MODELS
-from stream.features.vector import DIMENSIONS
 from stream.shell.definitions import COMMAND_KEY
 from stream.shell.merging import CLUSTERS_KEY
 from stream.shell.settings import Settings
+from tests.clustering.any_model import any_model
 from tests.simulation.chaos.after_erasure import Erased
 from tests.simulation.chaos.expected import Rules, definitions_of
 from tests.simulation.chaos.fault_plan import FaultPlan
@@ -235,7 +234,7 @@ class Round:
     def _announce_model(self) -> None:
         self.happened["model changed"] += 1
         place = (self.settings.topic(MODELS.name), 0)
-        self.broker.append(place, [(CLUSTERS_KEY, _model(self.random), ())])
+        self.broker.append(place, [(CLUSTERS_KEY, any_model(self.random), ())])
 
     def _erase(self) -> None:
         """Ask to forget somebody, as `shoal forget` does: by a record in the log of their id."""
@@ -328,18 +327,6 @@ def _metas(broker: MemoryBroker, settings: Settings) -> dict[int, Meta]:
                 found[partition] = unpack_meta(entry.value or b"")
                 break
     return found
-
-
-def _model(random: Random) -> bytes:
-    rest = (0.3,) * (len(DIMENSIONS) - 1)
-    ids = tuple(f"c{random.randrange(5)}{n}" for n in range(4))
-    return encode_model(
-        ClusterModel(
-            features=DIMENSIONS, ids=ids, names=ids, traits=((),) * 4,
-            centroids=tuple((n / 4, *rest) for n in range(4)),
-            weights=(1.0,) * 4, spreads=(0.1,) * 4, next_number=9, as_of_ms=0,
-        )
-    )  # fmt: skip
 
 
 @contextmanager
