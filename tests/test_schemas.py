@@ -179,7 +179,7 @@ def test_asyncapi_names_every_topic_and_its_parts_exist():
 
 def test_asyncapi_declares_the_headers_that_dead_letters_carry():
     dead = DeadRecord(StoredRecord(4, 0, None, b"x"), "not_json", "$", "Expected JSON")
-    headers = {name for name, _ in dead_letter_headers(dead, "events", 3, "decode")}
+    headers = {name for name, _ in dead_letter_headers(dead, "events", 3, "decode", "2")}
     declared = schema("asyncapi.json")["components"]["messages"]["DeadLetter"]["headers"]
     assert headers == set(declared["properties"])
     assert len(headers) == len(DEAD_LETTER_HEADERS)

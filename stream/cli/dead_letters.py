@@ -23,7 +23,7 @@ from stream.shell.retrying import (
     RETRIES_MAX,
     Done,
     Wanted,
-    letters,
+    letters_once,
     retried_letters,
     send_again,
 )
@@ -109,12 +109,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _list(settings: Settings, wanted: Wanted, args: argparse.Namespace) -> int:
-    found, retried = asyncio.run(_found(settings, wanted))
+    found = asyncio.run(_found(settings, wanted))
     groups: dict[tuple[str, str, str], Counter[str]] = {}
     ends: dict[tuple[str, str, str], tuple[int, int]] = {}
-    for letter in found:
+    for letter, is_retried in found:
         kind = (letter.stage, letter.topic, letter.reason)
-        is_retried = (letter.place, letter.offset) in retried
         count = groups.setdefault(kind, Counter())
         count.update(("letters", "retried" if is_retried else "waiting"))
         count["came back"] += letter.retries > 0
@@ -132,7 +131,7 @@ def _list(settings: Settings, wanted: Wanted, args: argparse.Namespace) -> int:
     ]
     if args.json:
         total = {n.replace(" ", "_"): sum(count[n] for count in groups.values()) for n in names}
-        each = {"each": [msgspec.to_builtins(letter) for letter in found]} if args.each else {}
+        each = {"each": [msgspec.to_builtins(letter) for letter, _ in found]} if args.each else {}
         print(json.dumps({**total, "by_reason": rows, **each}))
         return 0
     console = Console()
@@ -143,15 +142,18 @@ def _list(settings: Settings, wanted: Wanted, args: argparse.Namespace) -> int:
     for row in rows:
         table.add_row(*map(str, row.values()))
     console.print(table)
-    for letter in found if args.each else ():
+    for letter, _ in found if args.each else ():
         console.print(_line(letter), highlight=False, markup=False, soft_wrap=True)
     return 0
 
 
-async def _found(settings: Settings, wanted: Wanted) -> tuple[list[Letter], set[tuple[int, int]]]:
+async def _found(settings: Settings, wanted: Wanted) -> list[tuple[Letter, bool]]:
+    """Letters, one of each record, and whether it was sent again."""
     retried = await retried_letters(settings)
-    known = {(place, offset) for place, offsets in retried.items() for offset in offsets}
-    return [letter async for letter, _ in letters(settings, wanted)], known
+    return [
+        (letter, retried.have(letter, source))
+        async for letter, _, source in letters_once(settings, wanted)
+    ]
 
 
 def _line(letter: Letter) -> str:

@@ -52,6 +52,7 @@ DEAD_LETTER_HEADERS = {
     "field": "path of the field that is wrong, `$` for the record",
     "stage": "decode or fold",
     "message": "what is wrong, without the payload",
+    "run": "incarnation that gave it up; not on letters of older builds",
     "version": "of Shoal",
     "failed-at": "RFC 3339, when it was given up",
 }
@@ -140,7 +141,7 @@ def _messages() -> dict[str, Any]:
                 _PREFIX + suffix: {"type": "string", "description": meaning}
                 for suffix, meaning in DEAD_LETTER_HEADERS.items()
             },
-            "required": [_PREFIX + suffix for suffix in DEAD_LETTER_HEADERS],
+            "required": [_PREFIX + suffix for suffix in DEAD_LETTER_HEADERS if suffix != "run"],
         },
     }
     return messages

@@ -35,6 +35,7 @@ class Letter(msgspec.Struct, frozen=True):
 
     retries  how often it had been sent again before it died this time
     is_whole  its bytes are here; else they were too large, and are where it came from
+    run  the incarnation that wrote it; nothing where an older build did
     """
 
     place: int
@@ -49,19 +50,27 @@ class Letter(msgspec.Struct, frozen=True):
     message: str
     retries: int
     is_whole: bool
+    run: str = ""
 
 
 class Retried(msgspec.Struct, frozen=True):
-    """Offsets of letters, in the partition of this record, that were sent again."""
+    """Offsets of letters, in the partition of this record, that were sent again.
+
+    `sources` are what they were letters of, see `source_of`: a run that catches up later writes a
+    letter of the same record, perhaps when the first one is gone. Older notes have none.
+    """
 
     offsets: list[int]
+    sources: list[str] = []
 
 
 pack_retried = msgspec.json.Encoder().encode
 unpack_retried = msgspec.json.Decoder(Retried).decode
 
 
-def dead_letter_headers(dead: DeadRecord, topic: str, partition: int, stage: str) -> Headers:
+def dead_letter_headers(
+    dead: DeadRecord, topic: str, partition: int, stage: str, run: str
+) -> Headers:
     """Headers of a dead letter, after the record's own; `stage` is decode or fold."""
     values = {
         "topic": topic,
@@ -71,6 +80,7 @@ def dead_letter_headers(dead: DeadRecord, topic: str, partition: int, stage: str
         "field": dead.field,
         "stage": stage,
         "message": dead.message[:MESSAGE_CHARACTERS_MAX],
+        "run": run,
         "version": __version__,
         "failed-at": rfc3339(int(time.time() * 1000)),
     }
@@ -120,17 +130,29 @@ def read_letter(place: int, record: object) -> Letter | None:
         message=told.get("message", ""),
         retries=retries,
         is_whole="left-out" not in told,
+        run=told.get("run", ""),
     )
 
 
-def read_retried(record: object) -> list[int] | None:
-    """Offsets of the letters that a record says were sent again; None where it is a letter."""
+def source_of(letter: Letter, record: object) -> str:
+    """What a letter is of, the same for the letters that several runs write of one record.
+
+    Where it came from, and its bytes: a topic that is deleted and made anew has other records at
+    the same places.
+    """
+    key, value = record.key or b"", record.value or b""  # type: ignore[attr-defined]
+    place = f"{letter.topic}\0{letter.partition}\0{letter.source_offset}\0{len(key)}\0".encode()
+    return blake2b(b"".join((place, key, value)), digest_size=16).hexdigest()
+
+
+def read_retried(record: object) -> Retried | None:
+    """What a record says was sent again; None where it is a letter."""
     if all(name != RETRIED for name, _ in record.headers):  # type: ignore[attr-defined]
         return None
     try:
-        return unpack_retried(record.value or b"").offsets  # type: ignore[attr-defined]
+        return unpack_retried(record.value or b"")  # type: ignore[attr-defined]
     except msgspec.DecodeError:
-        return []
+        return Retried([])
 
 
 def headers_again(record: object, retries: int) -> Headers:

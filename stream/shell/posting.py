@@ -29,6 +29,7 @@ class Poster:
         self._partition = partition
         self._partitions = settings.partitions
         self._shop = settings.shop
+        self._run = settings.incarnation
         self._events = settings.topic(topics.EVENTS.name)
         self._log = settings.topic(topics.CUSTOMER_EVENTS.name)
         self._changelog = settings.topic(topics.CHANGELOG.name)
@@ -102,5 +103,6 @@ class Poster:
     def _post_dead(self, outbox: Outbox, dead: list[DeadRecord], topic: str, stage: str) -> None:
         for each in dead:
             key, value, more = dead_letter_content(each)
-            headers = [*dead_letter_headers(each, topic, self._partition, stage), *more]
+            told = dead_letter_headers(each, topic, self._partition, stage, self._run)
+            headers = [*told, *more]
             outbox.put(self._dead_letters, self._partition, key, value, headers)

@@ -5,6 +5,10 @@ message id is the same, and who was applied already is a duplicate. In the same 
 record in the topic of dead letters says which letters were sent: none is sent twice, however often
 the command is run, or killed. What dies again is a new letter, with its count; past the bound it
 stays where it is.
+
+A run that catches up beside the one that serves reads the raw events again, and writes a letter of
+each that it cannot decode: two letters of one record. They count as one, and one is sent. That
+holds for as long as the note of the sending is kept, as long as letters are.
 """
 
 from __future__ import annotations
@@ -25,6 +29,7 @@ from stream.shell.dead_letters import (
     pack_retried,
     read_letter,
     read_retried,
+    source_of,
 )
 from stream.shell.delivery import Delivery, PlainDelivery, TransactionalDelivery
 from stream.shell.delivery_choice import has_transactions
@@ -38,7 +43,8 @@ RETRIES_MAX = 3
 another attempt."""
 
 SENT_TOGETHER_MAX = 1_000
-"""Letters of one transaction: at 32 KiB for the largest usual event 32 MB."""
+"""Letters of one transaction: at 32 KiB for the largest usual event 32 MB. Their notes have 43 KB
+together."""
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -71,17 +77,33 @@ class Done(msgspec.Struct):
     nowhere: int = 0
 
 
-Retries = dict[int, set[int]]
-"""By partition, the offsets of letters that were sent again."""
+class Retries(msgspec.Struct):
+    """What was sent again: offsets of letters by partition, and what they were letters of.
+
+    sources  see `source_of`; some 100 bytes a letter
+    """
+
+    offsets: dict[int, set[int]] = {}
+    sources: set[str] = set()
+
+    def have(self, letter: Letter, source: str) -> bool:
+        """Whether a letter was sent, or another one of the same record."""
+        return source in self.sources or letter.offset in self.offsets.get(letter.place, ())
 
 
 async def retried_letters(settings: Settings) -> Retries:
     """Which letters were sent again already."""
-    found: Retries = {}
+    found = Retries()
     async for place, record in _records(settings):
-        offsets = read_retried(record)
-        if offsets:
-            found.setdefault(place, set()).update(offsets)
+        note = read_retried(record)
+        if note is not None:
+            found.offsets.setdefault(place, set()).update(note.offsets)
+            found.sources.update(note.sources)
+    if any(found.offsets.values()):
+        # Notes of older builds have offsets alone.
+        async for letter, record in letters(settings, Wanted()):
+            if letter.offset in found.offsets.get(letter.place, ()):
+                found.sources.add(source_of(letter, record))
     return found
 
 
@@ -92,6 +114,18 @@ async def letters(settings: Settings, wanted: Wanted) -> AsyncIterator[tuple[Let
             letter = read_letter(place, record)
             if letter is not None and wanted.means(letter):
                 yield letter, record
+
+
+async def letters_once(
+    settings: Settings, wanted: Wanted
+) -> AsyncIterator[tuple[Letter, Any, str]]:
+    """As `letters`, one of each record that they are of, with its `source_of`."""
+    seen: set[str] = set()
+    async for letter, record in letters(settings, wanted):
+        source = source_of(letter, record)
+        if source not in seen:
+            seen.add(source)
+            yield letter, record, source
 
 
 async def _records(settings: Settings) -> AsyncIterator[tuple[int, Any]]:
@@ -124,9 +158,9 @@ async def send_again(
         sources = await _sources(settings)
         before = await retried_letters(settings)
         outbox = Outbox()
-        sent: dict[int, list[int]] = {}
-        async for letter, record in letters(settings, wanted):
-            if letter.offset in before.get(letter.place, ()):
+        sent: dict[int, Retried] = {}
+        async for letter, record, source in letters_once(settings, wanted):
+            if before.have(letter, source):
                 done.before += 1
             elif letter.retries >= retries_max:
                 done.too_often += 1
@@ -139,7 +173,9 @@ async def send_again(
                 tell(letter)
                 headers = headers_again(record, letter.retries + 1)
                 outbox.put(letter.topic, letter.partition, record.key, record.value, headers)
-                sent.setdefault(letter.place, []).append(letter.offset)
+                note = sent.setdefault(letter.place, Retried([], []))
+                note.offsets.append(letter.offset)
+                note.sources.append(source)
             if delivery is not None and outbox.record_count >= SENT_TOGETHER_MAX:
                 await _deliver(settings, delivery, outbox, sent)
                 outbox, sent = Outbox(), {}
@@ -165,9 +201,9 @@ async def _delivery(settings: Settings) -> Delivery:
 
 
 async def _deliver(
-    settings: Settings, delivery: Delivery, outbox: Outbox, sent: dict[int, list[int]]
+    settings: Settings, delivery: Delivery, outbox: Outbox, sent: dict[int, Retried]
 ) -> None:
-    for place, offsets in sent.items():
-        note = pack_retried(Retried(offsets))
-        outbox.put(settings.topic(DEAD_LETTERS.name), place, None, note, [(RETRIED, b"1")])
+    for place, note in sent.items():
+        packed = pack_retried(note)
+        outbox.put(settings.topic(DEAD_LETTERS.name), place, None, packed, [(RETRIED, b"1")])
     await delivery.deliver(outbox, {})

@@ -93,7 +93,7 @@ def test_no_header_of_a_dead_letter_has_anything_of_the_person():
             record = Sent(number, NOW_MS, PERSON.encode(), value)
             dead = DeadRecord(record, error.reason, error.field, str(error))
             reasons.add(error.reason)
-            headers = dead_letter_headers(dead, "events", 0, "decode")
+            headers = dead_letter_headers(dead, "events", 0, "decode", "1")
             assert {name for name, _ in headers} >= {PREFIX + "reason", PREFIX + "message"}
             said = repr(headers)
             assert "canary" not in said, (value, said)

@@ -187,6 +187,39 @@ def test_a_letter_keeps_its_headers_and_its_message_id(pipeline: Pipeline) -> No
     expect_identity(worker)
 
 
+def test_letters_that_two_runs_wrote_of_one_event_are_one(pipeline: Pipeline) -> None:
+    """A run that catches up reads the raw events anew, and buries what the former one has buried.
+
+    What only the new one refuses is a letter of its own.
+    """
+    to = partition_of(KEY, pipeline.settings.partitions)
+
+    def bury(value: bytes, offset: int, run: str, reason: str) -> None:
+        told = {
+            "topic": pipeline.topic("events"), "partition": f"{to}", "offset": f"{offset}",
+            "reason": reason, "field": "$", "stage": "decode", "message": "m", "run": run,
+        }  # fmt: skip
+        headers = [(PREFIX + name, said.encode()) for name, said in told.items()]
+        asyncio.run(send(pipeline, value, headers=headers, topic="dead-letters"))
+
+    def retry(*chosen: str) -> tuple[int, int]:
+        done = json.loads(pipeline.shoal("dead-letters", "retry", *chosen, "--json"))
+        return done["sent"], done["before"]
+
+    both, only = order(1, revenue=10), order(2, revenue=10)
+    bury(both, 0, "1", "unknown_event")
+    assert retry("--all") == (1, 0)
+    bury(both, 0, "2", "unknown_event")
+    bury(both, 0, "3", "not_json")
+    bury(only, 1, "2", "unknown_event")
+    listed = json.loads(pipeline.shoal("dead-letters", "list", "--json"))
+    assert (listed["letters"], listed["retried"], listed["waiting"]) == (2, 1, 1)
+    assert retry("--reason", "not_json") == (0, 1)
+    assert retry("--all") == (1, 1)
+    raw = asyncio.run(pipeline.read("events"))
+    assert [(r.key, r.value) for r in raw] == [(KEY, both), (KEY, only)]
+
+
 def test_a_record_larger_than_shoals_topics_take_stops_nobody(pipeline: Pipeline) -> None:
     worker = pipeline.work()
     large = b"x" * ((1 << 20) + 100)

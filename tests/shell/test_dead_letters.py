@@ -19,6 +19,7 @@ from stream.shell.dead_letters import (
     pack_retried,
     read_letter,
     read_retried,
+    source_of,
 )
 from stream.shell.retrying import Wanted
 
@@ -31,13 +32,13 @@ def headers(**changes) -> dict[str, bytes]:
         field="$.properties",
         message=changes.get("message", "Expected an object"),
     )
-    return dict(dead_letter_headers(dead, "events", 3, "decode"))
+    return dict(dead_letter_headers(dead, "events", 3, "decode", "2"))
 
 
 def test_headers_say_where_from_why_and_when():
     found = headers()
     assert {name.removeprefix(PREFIX) for name in found} == {
-        "topic", "partition", "offset", "reason", "field", "stage", "message", "version",
+        "topic", "partition", "offset", "reason", "field", "stage", "message", "run", "version",
         "failed-at",
     }  # fmt: skip
     assert all(name.startswith("__shoal.errors.") for name in found)
@@ -59,11 +60,11 @@ def sent(value: bytes | None = b"v", *own: tuple[str, bytes]) -> Any:
     return SimpleNamespace(offset=17, timestamp=5, key=b"k", value=value, headers=list(own))
 
 
-def buried(record: Any) -> Any:
+def buried(record: Any, run: str = "2", topic: str = "events") -> Any:
     """The letter of a record, as the broker hands it out."""
     dead = DeadRecord(record, "not_json", "$", "Expected an object")
     key, value, more = dead_letter_content(dead)
-    told = [*dead_letter_headers(dead, "events", 3, "decode"), *more]
+    told = [*dead_letter_headers(dead, topic, 3, "decode", run), *more]
     return SimpleNamespace(offset=2, timestamp=9, key=key, value=value, headers=told)
 
 
@@ -106,9 +107,31 @@ def test_what_is_no_letter_is_none(own: list[tuple[str, bytes]]):
 
 
 def test_a_note_of_what_was_sent_again_reads_back_and_a_letter_is_none():
-    assert read_retried(sent(pack_retried(Retried([1, 5])), (RETRIED, b"1"))) == [1, 5]
-    assert read_retried(sent(b"garbage", (RETRIED, b"1"))) == []
+    note = Retried([1, 5], ["a", "b"])
+    assert read_retried(sent(pack_retried(note), (RETRIED, b"1"))) == note
+    assert read_retried(sent(b'{"offsets":[1,5]}', (RETRIED, b"1"))) == Retried([1, 5])
+    assert read_retried(sent(b"garbage", (RETRIED, b"1"))) == Retried([])
     assert read_retried(buried(sent())) is None
+
+
+def source(record: Any) -> str:
+    letter = read_letter(0, record)
+    assert letter is not None
+    return source_of(letter, record)
+
+
+def test_letters_of_two_runs_of_one_record_are_of_the_same_source():
+    first, second = buried(sent(), run="1"), buried(sent(), run="2")
+    assert [read_letter(0, one).run for one in (first, second)] == ["1", "2"]
+    assert source(first) == source(second)
+
+
+def test_letters_of_other_records_are_of_other_sources():
+    """Another log, another offset, other bytes at the offset of a topic made anew."""
+    later = sent()
+    later.offset = 18
+    others = [buried(sent(), topic="customer-events"), buried(later), buried(sent(b"w"))]
+    assert len({source(one) for one in (buried(sent()), *others)}) == 4
 
 
 def test_letters_are_chosen_by_all_that_is_asked_for():
