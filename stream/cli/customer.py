@@ -128,10 +128,10 @@ async def _live(
         raise _nobody("in the changelog")
     found = _explained(place, at_ms, args.segment)
     told: list[Told] = []
-    async for change in changes_of(settings, {found.customer, *found.aliases}):
+    for change in await changes_of(settings, {found.customer, *found.aliases}):
         data = change.data
         told.append(Told(instant_ms(change.time), data.segment, change.entered, data.cause))
-    return found, sorted(told, key=lambda each: each.time_ms)
+    return found, told
 
 
 def _nobody(where: str) -> CommandFailedError:

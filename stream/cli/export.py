@@ -98,7 +98,7 @@ async def _exported(settings: Settings, identity: str, *, with_events: bool) -> 
         "ids": sorted(ids),
         "data": readable(stored(row)),
         "decisions": as_json(explained),
-        "told": [msgspec.to_builtins(change) async for change in changes_of(settings, ids)],
+        "told": [msgspec.to_builtins(change) for change in await changes_of(settings, ids)],
     }
     if with_events:
         said["events"] = [
