@@ -33,7 +33,12 @@ from rocksdict import (
 )
 
 from stream.engine.committed_rows import StoreBrokenError
-from stream.shell.row_keeping import Records, StoreFailedError, StoreLockedError
+from stream.shell.row_keeping import (
+    Records,
+    StoreClosedError,
+    StoreFailedError,
+    StoreLockedError,
+)
 from stream.shell.store_header import StoreHeader
 
 T = TypeVar("T")
@@ -76,6 +81,10 @@ written anew: the key of an erased customer goes with it."""
 
 INFO_LOG_BYTES = 1 << 20
 INFO_LOGS = 2
+
+
+CLOSING = ("Shutdown in progress", "Operation aborted")
+"""RocksDB's words for what a close has cut off. Nothing is wrong with the files."""
 
 
 class StoreMemory:
@@ -246,8 +255,8 @@ def _tried(work: Callable[[], T]) -> T:
 def _explained(error: Exception) -> Exception:
     """The binding knows one kind of error: RocksDB's words begin with what it is."""
     words = str(error)
-    if isinstance(error, DbClosedError):
-        return StoreBrokenError("it was closed")
+    if isinstance(error, DbClosedError) or words.startswith(CLOSING):
+        return StoreClosedError("it was closed")
     if words.startswith("IO error") and "lock" in words.lower():
         return StoreLockedError(words)
     # What the system refuses to the binding itself, such as space, has the system's number instead.

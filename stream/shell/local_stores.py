@@ -19,6 +19,7 @@ from stream.engine.committed_rows import StoreBrokenError
 from stream.events.topics import CHANGELOG
 from stream.shell.local_store import LocalStore, StoreMemory, destroy
 from stream.shell.metrics import Metrics
+from stream.shell.row_keeping import StoreClosedError
 from stream.shell.settings import SettingError, Settings
 from stream.shell.store_header import ChangelogPlace, Refusal, StoreHeader, refusal
 from stream.shell.tombstones import TOMBSTONES_USUAL_MS, tombstones_ms
@@ -175,7 +176,7 @@ def _bytes_of(store: LocalStore) -> int:
     """Its files; none of one that was closed."""
     try:
         return store.file_bytes
-    except StoreBrokenError:
+    except (StoreBrokenError, StoreClosedError):
         return 0
 
 

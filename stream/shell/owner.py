@@ -32,6 +32,7 @@ from stream.shell.restore_progress import RestoreProgress
 from stream.shell.routing import Source
 from stream.shell.row_keeping import (
     KeptRows,
+    StoreClosedError,
     StoreFailedError,
     StoreLockedError,
     take_committed,
@@ -52,6 +53,15 @@ TAKEN_MAX = 3
 TAKEN_WITHIN_S = 3_600.0
 """So often within the time the partition may be taken, and the group says nothing. A worker that
 was away hears of it at the first; where two both go on, each restores for nothing, for ever."""
+
+PASSING = (
+    OwnershipLostError,
+    DeliveryAbortedError,
+    KafkaError,
+    TimeoutError,
+    StoreClosedError,
+)
+"""After these the partition is begun anew, from what was committed."""
 
 logger = logging.getLogger(__name__)
 
@@ -140,7 +150,7 @@ class PartitionOwner:
             try:
                 await self._begin()
                 await self._work()
-            except (OwnershipLostError, DeliveryAbortedError, KafkaError, TimeoutError) as error:
+            except PASSING as error:
                 fruitless = 1 if self._meter.batches > committed else fruitless + 1
                 await self._begin_anew(error, fruitless)
             except StoreBrokenError as error:

@@ -22,6 +22,10 @@ class StoreLockedError(StoreError):
     """Somebody else has the store open."""
 
 
+class StoreClosedError(StoreError):
+    """It was closed under its reader, which is no damage: its partition has come or gone."""
+
+
 class StoreFailedError(StoreError):
     """The disk does not do as it is told. The store itself may be sound: it is kept."""
 

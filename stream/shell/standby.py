@@ -18,7 +18,13 @@ from stream.engine.committed_rows import StoreBrokenError
 from stream.shell.log_reader import LogReader
 from stream.shell.metrics import Metrics
 from stream.shell.restore import changelog_place
-from stream.shell.row_keeping import KeptRows, RowKeeper, StoreLockedError, take_fetched
+from stream.shell.row_keeping import (
+    KeptRows,
+    RowKeeper,
+    StoreClosedError,
+    StoreLockedError,
+    take_fetched,
+)
 from stream.shell.settings import Settings
 from stream.shell.store_header import Refusal
 
@@ -59,6 +65,9 @@ class Standby:
             except (KafkaError, StoreLockedError, TimeoutError) as error:
                 logger.info("standby: %s; it goes on in a moment", error)
                 await asyncio.sleep(PAUSE_S)
+            except StoreClosedError:
+                # Its partition was here for less than a poll, and its owner has closed it.
+                logger.info("standby: a store was closed by its owner; it goes on from there")
             except StoreBrokenError as error:
                 logger.warning("standby: %s", error)
 

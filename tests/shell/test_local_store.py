@@ -18,7 +18,12 @@ from stream.engine.settings import EngineSettings
 from stream.engine.store import RowStore
 from stream.events.records import ProductViewed, encode_record
 from stream.shell.local_store import LocalStore, StoreMemory
-from stream.shell.row_keeping import StoreFailedError, StoreLockedError, take_committed
+from stream.shell.row_keeping import (
+    StoreClosedError,
+    StoreFailedError,
+    StoreLockedError,
+    take_committed,
+)
 from stream.shell.store_header import StoreHeader
 from stream.state.codec import pack
 from stream.state.row import Row
@@ -168,3 +173,23 @@ def test_a_disk_that_takes_nothing_is_no_damage(tmp_path: Path) -> None:
             opened(tmp_path / "rows")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+
+
+def test_what_is_closed_is_not_broken(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    take_committed(store, rows(3), 1, 1)
+    store.close()
+    store.close()
+    for use in (
+        lambda: store.get(b"c000001"),
+        lambda: list(store.keys()),
+        lambda: list(store.items()),
+        store.control,
+        lambda: take_committed(store, rows(1), 2, 2),
+        lambda: store.file_bytes,
+    ):
+        with pytest.raises(StoreClosedError):
+            use()
+    again = opened(tmp_path)
+    assert len(list(again.keys())) == 3
+    again.close()
