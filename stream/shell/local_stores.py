@@ -13,6 +13,7 @@ import logging
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from stream.engine.committed_rows import StoreBrokenError
@@ -30,6 +31,13 @@ ASIDE_MAX = 2
 
 ASIDE_KEPT_S = 7 * 86_400
 """And how long: they hold rows of people who may have asked to be erased since."""
+
+ASIDE_BYTES_MAX = 1 << 30
+"""Of all that are kept aside, once what replaces them has all that the changelog has: a partition
+of a million rows. Before that they are kept whatever they take: nothing better is there."""
+
+ASIDE_CHECKED_S = 3_600.0
+"""How often a worker that runs for weeks looks for some that are too old."""
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +59,8 @@ class LocalStores:
         self._topic_id = ""
         self._tombstones_ms = TOMBSTONES_USUAL_MS
         self._lock: int | None = None
+        self._complete: set[int] = set()
+        self._tidying: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Take the folder, and learn from the broker what makes the changelog this one.
@@ -70,10 +80,13 @@ class LocalStores:
         self._topic_id = (await topic_ids(self._settings)).get(self._topic, "")
         self._tombstones_ms = await tombstones_ms(self._settings, self._topic)
         self._metrics.store_memory.set_function(lambda: self._memory.used_bytes)
-        self.discard_old()
+        self._tidying = asyncio.create_task(self._tidy())
 
     async def stop(self) -> None:
         """Close what is open, and let go of the folder."""
+        if self._tidying is not None:
+            self._tidying.cancel()
+            self._tidying = None
         for partition in list(self._open):
             await self.close(partition)
         if self._lock is not None:
@@ -128,14 +141,27 @@ class LocalStores:
         while aside.exists():
             aside = aside.with_name(f"{aside.name}+")
         path.rename(aside)
+        os.utime(aside)
+        self._complete.discard(partition)
         self._metrics.stores_set_aside.labels(refused.word).inc()
         logger.error(
             "partition %d: its local store was set aside: %s. Its rows are restored from the "
             "changelog, nothing is lost and nothing need be done now. It is kept as %s for %d "
-            "days; look there for why if you did not expect it, or delete it",
-            partition, refused.sentence, aside, ASIDE_KEPT_S // 86_400,
+            "days, or until that is done where it takes more than %d MiB; look there for why if "
+            "you did not expect it, or delete it",
+            partition, refused.sentence, aside, ASIDE_KEPT_S // 86_400, ASIDE_BYTES_MAX >> 20,
         )  # fmt: skip
         self.discard_old()
+
+    def completed(self, partition: int) -> None:
+        """Hear that a store has all that the changelog has: what it replaces may go."""
+        self._complete.add(partition)
+        self.discard_old()
+
+    async def _tidy(self) -> None:
+        while True:
+            self.discard_old()
+            await asyncio.sleep(ASIDE_CHECKED_S)
 
     def _opened(self, partition: int) -> LocalStore:
         store = self._open.get(partition)
@@ -159,17 +185,42 @@ class LocalStores:
         )
 
     def discard_old(self) -> None:
-        """Delete stores set aside that are too many or too old, the oldest first."""
+        """Delete stores set aside that are too many, too old or too large, the oldest first."""
         aside = sorted(self.folder.glob("partition-*.aside-*"), key=_changed_s, reverse=True)
         since_s = time.time() - ASIDE_KEPT_S
+        taken = 0
         for number, path in enumerate(aside):
+            size = _bytes_in(path)
             if number >= ASIDE_MAX or _changed_s(path) < since_s:
-                destroy(path)
-                logger.info("%s was set aside long enough and is deleted", path)
+                why = "was set aside long enough"
+            elif taken + size > ASIDE_BYTES_MAX and _partition_of(path) in self._complete:
+                why = f"was set aside, is replaced and takes {size >> 20} MiB"
+            else:
+                taken += size
+                continue
+            destroy(path)
+            logger.info("%s %s: it is deleted", path, why)
+
+
+def _partition_of(aside: Path) -> int | None:
+    number = aside.name.removeprefix("partition-").partition(".")[0]
+    return int(number) if number.isdecimal() else None
+
+
+def _bytes_in(folder: Path) -> int:
+    """What its files take; somebody may be deleting them by hand."""
+    taken = 0
+    for file in folder.rglob("*"):
+        with suppress(FileNotFoundError):
+            taken += file.stat().st_size
+    return taken
 
 
 def _changed_s(path: Path) -> float:
-    return path.stat().st_mtime
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
 
 
 def _bytes_of(store: LocalStore) -> int:

@@ -112,6 +112,7 @@ class Restore:
         await reader.seek(place, max(begin, store.header.next_offset))
         await self._read(reader, _into_store(engine, store))
         take_committed(store, (), reader.ends[place], int(time.time() * 1000))
+        self._keeper.completed(self._partition)
         return engine
 
     async def _read(self, reader: LogReader, take: Callable[[list[Any]], None]) -> None:

@@ -54,6 +54,9 @@ class RowKeeper(Protocol):
     def set_aside(self, partition: int, refused: Refusal) -> None:
         """Take a partition's store out of use."""
 
+    def completed(self, partition: int) -> None:
+        """Hear that a partition's store has all that the changelog has."""
+
     async def stop(self) -> None:
         """Let go of all of them."""
 

@@ -101,6 +101,8 @@ class Standby:
                 if is_behind and await reader.remaining() == 0:
                     is_behind = False
                     self._metrics.standby.set(len(others))
+                    for partition in others:
+                        self._keeper.completed(partition)
                     logger.info("standby: partitions %s are kept up", others)
 
     def _take(self, stores: Mapping[int, KeptRows], records: Sequence[Any]) -> None:

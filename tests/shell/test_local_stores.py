@@ -15,13 +15,16 @@ import pytest
 
 from stream.clock import DAY_MS
 from stream.shell import local_stores
+from stream.shell.embedded import EmbeddedBroker
 from stream.shell.local_store import LocalStore
 from stream.shell.local_stores import ASIDE_KEPT_S, ASIDE_MAX, LocalStores, locked
 from stream.shell.metrics import Metrics
 from stream.shell.row_keeping import take_committed
 from stream.shell.settings import ROCKSDB, SettingError, Settings
-from stream.shell.store_header import STORE_FORMAT, StoreHeader
+from stream.shell.store_header import STORE_FORMAT, Refusal, StoreHeader
+from stream.shell.topic_admin import create_topics
 from stream.state.row import ROW_FORMAT
+from tests.kafka.installation import until
 
 NOW_MS = 1_760_000_000_000
 
@@ -33,8 +36,10 @@ def stores(tmp_path: Path) -> Iterator[LocalStores]:
     asyncio.run(made.stop())
 
 
-def new_stores(folder: Path) -> LocalStores:
-    settings = Settings(store=ROCKSDB, store_folder=folder, store_cache_bytes=8 << 20, partitions=4)
+def new_stores(folder: Path, broker: str = "") -> LocalStores:
+    settings = Settings(
+        broker=broker, store=ROCKSDB, store_folder=folder, store_cache_bytes=8 << 20, partitions=4
+    )
     return LocalStores(settings, Metrics(), lambda: NOW_MS)
 
 
@@ -129,6 +134,65 @@ def test_few_stores_are_kept_aside_and_not_for_ever(stores: LocalStores) -> None
     os.utime(kept[0], (old_s, old_s))
     stores.discard_old()
     assert list(stores.folder.glob("*.aside-*")) == kept[1:]
+
+
+def refused(stores: LocalStores, partition: int) -> None:
+    """A store of some rows that is set aside, and a new one in its place."""
+    store = filled(stores, partition)
+    store.write(((b"b", os.urandom(300_000)),), StoreHeader(incarnation="gone"))
+    asyncio.run(stores.close(partition))
+    stores.open(partition, 0, 10)
+
+
+def test_a_large_store_goes_when_its_replacement_is_complete_and_not_before(
+    stores: LocalStores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local_stores, "ASIDE_BYTES_MAX", 100_000)
+    refused(stores, 0)
+    refused(stores, 1)
+    stores.discard_old()
+    assert len(list(stores.folder.glob("*.aside-*"))) == 2
+    stores.completed(1)
+    [left] = stores.folder.glob("*.aside-*")
+    assert left.name.startswith("partition-0.")
+    stores.completed(0)
+    assert list(stores.folder.glob("*.aside-*")) == []
+
+
+def test_a_small_store_is_kept_to_be_looked_at(stores: LocalStores) -> None:
+    refused(stores, 0)
+    stores.completed(0)
+    assert len(list(stores.folder.glob("*.aside-*"))) == 1
+
+
+def test_a_store_is_kept_for_its_time_from_when_it_was_set_aside(stores: LocalStores) -> None:
+    """However long nothing was written to it before."""
+    path = filled(stores).path
+    asyncio.run(stores.close(0))
+    for file in path.glob("MANIFEST*"):
+        file.write_bytes(b"?")
+    old_s = path.stat().st_mtime - ASIDE_KEPT_S - 60
+    os.utime(path, (old_s, old_s))
+    stores.set_aside(0, Refusal("corrupt", "it cannot be read"))
+    assert len(list(stores.folder.glob("*.aside-corrupt-*"))) == 1
+
+
+async def test_a_worker_that_runs_on_lets_go_of_what_is_too_old(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local_stores, "ASIDE_CHECKED_S", 0.01)
+    with EmbeddedBroker() as broker:
+        stores = new_stores(tmp_path, broker.address)
+        await create_topics(Settings(broker=broker.address, partitions=4))
+        await stores.start()
+        try:
+            aside = tmp_path / "partition-0.aside-corrupt-1"
+            aside.mkdir()
+            old_s = aside.stat().st_mtime - ASIDE_KEPT_S - 60
+            os.utime(aside, (old_s, old_s))
+            await until(lambda: not aside.exists())
+        finally:
+            await stores.stop()
 
 
 def test_a_folder_is_one_process_alone(tmp_path: Path) -> None:

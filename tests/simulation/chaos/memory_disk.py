@@ -97,6 +97,9 @@ class MemoryDisk:
         self._open.discard(partition)
         self._stores.pop(partition, None)
 
+    def completed(self, _partition: int) -> None:
+        """Nothing was kept aside."""
+
     async def stop(self) -> None:
         for partition in list(self._open):
             await self.close(partition)
