@@ -35,6 +35,7 @@ from stream.engine.meta import (
     pack_meta,
     unpack_meta,
 )
+from stream.engine.newer_record import refuse_newer
 from stream.engine.passage import Passage
 from stream.engine.quarantine import watch
 from stream.engine.relations import Relations
@@ -168,8 +169,8 @@ class PartitionEngine:
         EngineStateError
             For records that were folded before.
         UnreadableVersionError
-            For a version that this build cannot read: to go on without it would decide by the
-            former one for ever.
+            For a version, or a kind of record, that this build cannot read: to go on without it
+            would decide by the former one for ever.
         """
         if records and records[0].offset < self.meta.next_offset:
             raise EngineStateError(
@@ -226,6 +227,7 @@ class PartitionEngine:
         try:
             decoded: Record = decode_record(record.value or b"")
         except msgspec.DecodeError as error:
+            refuse_newer(record)
             part.bury(record, error)
             return
         self._apply(record.key, decoded)

@@ -190,7 +190,7 @@ async def test_a_worker_that_runs_on_lets_go_of_what_is_too_old(
             aside.mkdir()
             old_s = aside.stat().st_mtime - ASIDE_KEPT_S - 60
             os.utime(aside, (old_s, old_s))
-            await until(lambda: not aside.exists())
+            assert await until(lambda: not aside.exists())
         finally:
             await stores.stop()
 
