@@ -33,7 +33,7 @@ test: $(STAMP) ## every test but the long ones (ARGS="-k cart")
 compiled: $(COMPILED)/.made ## the hot path as extension modules, in build/compiled (needs a C compiler; a wheel is beside it)
 
 # The builder renames pyproject.toml while it works, so it works on a copy.
-$(COMPILED)/.made: $(STAMP) $(shell find stream -name '*.py' -o -name '*.yaml') pyproject.toml
+$(COMPILED)/.made: $(STAMP) $(shell find stream -name '*.py' -o -name '*.yaml' -o -name '*.bin') pyproject.toml
 	@command -v cc >/dev/null || { echo "make compiled needs a C compiler. On Debian or Ubuntu: apt-get install gcc libc6-dev" >&2; exit 1; }
 	@rm -rf $(COMPILED) && mkdir -p $(COMPILED)/source $(COMPILED)/lib
 	@cp -R stream pyproject.toml README.md LICENSE $(COMPILED)/source

@@ -41,7 +41,8 @@ def schemas() -> dict[str, Schema]:
         "customer-row.json": _schema(
             PackedRow,
             "A customer's row",
-            "A value of the changelog, an array that begins with its format." + _MESSAGEPACK,
+            "A value of the changelog: an array of its format, the first three of these fields, "
+            "and an array of the others, compressed by zstd with a dictionary." + _MESSAGEPACK,
         ),
         "partition-meta.json": _schema(
             Meta,

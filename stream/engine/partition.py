@@ -144,9 +144,7 @@ class PartitionEngine:
             )
         check_mark(self.mark, self.settings.incarnation)
         self.erasure.check()
-        contexts = self.timeline.contexts.values()
-        silent = any(one.pack is not None and one.pack.has_silent for one in contexts)
-        self.decider.members = yield from index_rows(self.store, self.timers, counts_shadows=silent)
+        self.decider.members = yield from index_rows(self.store, self.timers)
 
     def _load_meta(self) -> None:
         """Stand where the committed meta record says."""

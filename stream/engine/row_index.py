@@ -6,20 +6,16 @@ from collections.abc import Generator
 
 from stream.engine.store import RowStore
 from stream.state.codec import unpack_head
-from stream.state.row_head import unpack_held
 from stream.timers.queue import TimerQueue
 
 INDEX_ROWS = 1_000
 """Rows of a step: some 2 ms, so that others on the same thread get their turn in between."""
 
 
-def index_rows(
-    store: RowStore, timers: TimerQueue, *, counts_shadows: bool
-) -> Generator[int, None, dict[str, int]]:
+def index_rows(store: RowStore, timers: TimerQueue) -> Generator[int, None, dict[str, int]]:
     """Schedule all rows, step by step: yields rows done, returns how many are in each segment.
 
-    `counts_shadows` counts silent memberships as well, for which rows are read to their middle:
-    half as much again. Nobody may change rows meanwhile.
+    Silent memberships count as well. Nobody may change rows meanwhile.
     """
     members: dict[str, int] = {}
     timers.clear()
@@ -27,14 +23,10 @@ def index_rows(
     for done, (key, packed) in enumerate(store.packed_rows()):
         if done % INDEX_ROWS == 0:
             yield done
-        if counts_shadows:
-            held = unpack_held(packed)
-            schedule(key, held.timer_ms)
-            for segment in (*held.segments, *held.shadows):
-                members[segment] = members.get(segment, 0) + 1
-        else:
-            head = unpack_head(packed)
-            schedule(key, head.timer_ms)
-            for segment in head.segments:
-                members[segment] = members.get(segment, 0) + 1
+        head = unpack_head(packed)
+        schedule(key, head.timer_ms)
+        for segment in head.segments:
+            members[segment] = members.get(segment, 0) + 1
+        for segment in head.shadows:
+            members[segment] = members.get(segment, 0) + 1
     return members

@@ -96,7 +96,6 @@ class Pack:
             for d in document.segments
         }
         self.units = units
-        self.has_silent = any(unit.is_silent for unit in units)
         self.measures = {m.key: m for unit in units for m in unit.measures}
         zone = zone_of(document.timezone)
         self.collectors = compile_collectors(self.measures.values(), zone)

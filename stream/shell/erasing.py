@@ -24,7 +24,7 @@ from stream.shell.delivery import close_producer
 from stream.shell.log_reader import LogReader
 from stream.shell.settings import Settings
 from stream.shell.topic_admin import runs_of
-from stream.state.codec import unpack
+from stream.state.codec import uncompressed, unpack
 from stream.state.row import Row
 
 POLL_MS: Final = 200
@@ -120,7 +120,10 @@ async def naming(settings: Settings, names: Collection[str]) -> list[str]:
 
 
 def _may_name(packed: bytes, needles: Iterable[bytes] | None) -> bool:
-    return needles is None or any(needle in packed for needle in needles)
+    if needles is None:
+        return True
+    content = uncompressed(packed)
+    return any(needle in content for needle in needles)
 
 
 def _names(packed: bytes, wanted: frozenset[str]) -> bool:

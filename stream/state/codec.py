@@ -1,8 +1,10 @@
-"""The row's bytes: a MessagePack array that begins with its format.
+"""The row's bytes: a MessagePack array of its format, what restores read of it, and the rest.
 
-What restores read of every row comes next: when it wants to be woken, and its memberships. Fields
-are only appended, each with a default, so a row of an older build of the same format reads as it
-is. A change of meaning takes a new format and a reader for the old one.
+What restores read is when the row wants to be woken, and its memberships, told and silent ones. The
+rest is an array of its own, compressed by zstd with a dictionary (row_dictionary.py): a row of the
+simulated shop takes 528 bytes instead of 770, for 3.4 us, and 1.2 us where it is read. Fields are only
+appended, each with a default, so a row of an older build of the same format reads as it is. A
+change of meaning, or of the dictionary, takes a new format and a reader for the old one.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from stream.clock import NEVER_MS
 from stream.state.dedupe import MessageIds, new_ids
 from stream.state.kept import Kept
 from stream.state.row import ROW_FORMAT, Row
+from stream.state.row_dictionary import ZstdError, new_compressor, new_decompressor
 from stream.state.row_parts import Browse, Cart, Checkout, Messages, Orders, Pace, Sessions, Voice
 
 FORMAT_1 = b"\x01"
@@ -27,12 +30,35 @@ _FIELDS_1 = (
     *("targets", "aliases", "traits_ms", "learned_ms", "changed_ms"),
 )
 
+_FIELDS_2 = (
+    *("timer_ms", "segments", "first_ms", "last_ms", "time_ms", "sequence", "activation", "bits"),
+    *("cluster", "buckets", "events", "ids", "ids_since_ms", "sessions", "cart", "checkout"),
+    *("browse", "orders", "messages", "traits", "channels", "forward_to", "shared", "targets"),
+    *("aliases", "traits_ms", "learned_ms", "changed_ms", "windows", "shadows", "past", "filled"),
+    *("consent", "voice", "flip_ms", "looks", "wishes", "flips", "ways", "pace"),
+)
 
-class PackedRow(msgspec.Struct, array_like=True, gc=False, tag=ROW_FORMAT):
-    """A row's bytes: the fields of `Row`, in this order; `flips` is of live rows alone."""
+
+class Head(msgspec.Struct, array_like=True, gc=False, tag=ROW_FORMAT):
+    """The beginning of a packed row, which is all that a restore reads of it."""
 
     timer_ms: int = NEVER_MS
     segments: dict[str, int] = {}
+    shadows: dict[str, int] = {}
+
+
+class _Whole(Head, array_like=True, gc=False, tag=ROW_FORMAT, kw_only=True):
+    """A packed row; `rest` are the other fields."""
+
+    rest: bytes
+
+
+class PackedRow(msgspec.Struct, array_like=True, gc=False):
+    """The fields of `Row` that are packed, in their order: those of `Head`, and the rest."""
+
+    timer_ms: int = NEVER_MS
+    segments: dict[str, int] = {}
+    shadows: dict[str, int] = {}
     first_ms: int = 0
     last_ms: int = 0
     time_ms: int = 0
@@ -60,7 +86,6 @@ class PackedRow(msgspec.Struct, array_like=True, gc=False, tag=ROW_FORMAT):
     learned_ms: int = 0
     changed_ms: int = 0
     windows: dict[str, Kept] = {}
-    shadows: dict[str, int] = {}
     past: dict[str, tuple[int, int]] = {}
     filled: dict[str, list[int]] = {}
     consent: dict[str, tuple[int, bool]] = {}
@@ -68,16 +93,22 @@ class PackedRow(msgspec.Struct, array_like=True, gc=False, tag=ROW_FORMAT):
     flip_ms: int = 0
     looks: dict[str, int] = {}
     wishes: dict[str, int] = {}
-    flips: None = None
     ways: tuple[tuple[str, int], ...] = ()
     pace: Pace | None = None
 
 
-class Head(msgspec.Struct, array_like=True, gc=False, tag=ROW_FORMAT):
-    """The beginning of a packed row, which is all that a restore reads of it."""
+_HEAD_FIELDS = len(Head.__struct_fields__)
 
-    timer_ms: int = NEVER_MS
-    segments: dict[str, int] = {}
+
+def _rest() -> Any:
+    """A struct of the fields that the head has not."""
+    fields: list[Any] = []
+    for field in msgspec.structs.fields(PackedRow)[_HEAD_FIELDS:]:
+        default = msgspec.field(default=field.default)
+        if field.default_factory is not msgspec.NODEFAULT:
+            default = msgspec.field(default_factory=field.default_factory)
+        fields.append((field.name, field.type, default))
+    return msgspec.defstruct("Rest", fields, array_like=True, gc=False)
 
 
 class RowFormatError(ValueError):
@@ -98,15 +129,25 @@ def _ids_in(_: type, generations: list[bytes]) -> MessageIds:
 
 
 _encode = msgspec.msgpack.Encoder(enc_hook=_ids_out).encode
+_compress = new_compressor().compress
 
 
 def pack(row: Row) -> bytes:
     """The row's bytes; equal rows have equal ones. `flips` is not among them."""
-    return _encode(row.values())
+    timer_ms, segments, shadows, *rest = row.values()
+    return _encode((ROW_FORMAT, timer_ms, segments, shadows, _compress(_encode(rest))))
 
 
-_decode = msgspec.msgpack.Decoder(PackedRow, dec_hook=_ids_in).decode
+def rest_of(row: Row) -> bytes:
+    """What of a row is compressed, before it is: a dictionary is trained on that."""
+    return _encode(row.values()[_HEAD_FIELDS:])
+
+
+_decode = msgspec.msgpack.Decoder(_Whole).decode
 _decode_head = msgspec.msgpack.Decoder(Head).decode
+_decode_rest = msgspec.msgpack.Decoder(_rest(), dec_hook=_ids_in).decode
+_decompress = new_decompressor().decompress
+_values = msgspec.structs.astuple
 
 
 def unpack(packed: bytes) -> Row:
@@ -119,20 +160,32 @@ def unpack(packed: bytes) -> Row:
     """
     try:
         found = _decode(packed)
-    except msgspec.DecodeError as error:
+        rest = _decode_rest(_decompress(found.rest))
+    except (msgspec.DecodeError, ZstdError) as error:
         return _unpack_other(packed, error)
-    return _row_of(found)
+    row = Row()
+    row.fill((found.timer_ms, found.segments, found.shadows, *_values(rest)))
+    return row
+
+
+def uncompressed(packed: bytes) -> bytes:
+    """Bytes in which every text of a packed row stands as it is, to be searched: 2 us.
+
+    Raises
+    ------
+    RowFormatError
+        For bytes that are no row.
+    """
+    try:
+        return packed + _decompress(_decode(packed).rest)
+    except (msgspec.DecodeError, ZstdError) as error:
+        _unpack_other(packed, error)
+        return packed
 
 
 def stored(row: Row) -> PackedRow:
     """The row's fields by name and type, for who shows or compares them."""
-    return PackedRow(*row.values()[1:])  # type: ignore[arg-type]
-
-
-def _row_of(found: PackedRow) -> Row:
-    row = Row()
-    row.fill(msgspec.structs.astuple(found))
-    return row
+    return PackedRow(*row.values())  # type: ignore[arg-type]
 
 
 def unpack_head(packed: bytes) -> Head:
@@ -147,17 +200,21 @@ def unpack_head(packed: bytes) -> Head:
         return _decode_head(packed)
     except msgspec.DecodeError as error:
         row = _unpack_other(packed, error)
-        return Head(row.timer_ms, row.segments)
+        return Head(row.timer_ms, row.segments, row.shadows)
 
 
 def _unpack_other(packed: bytes, error: Exception) -> Row:
-    """A row of format 1, or what is wrong."""
+    """A row of an older format, or what is wrong."""
+    found: Any = None
     try:
         if packed[:1] == FORMAT_1:
             return _from_format_1(msgspec.msgpack.decode(packed[1:], type=list[Any]))
-        found = msgspec.msgpack.decode(packed, type=list[Any])[0]
-    except (msgspec.DecodeError, TypeError, LookupError):
-        found = None
+        values = msgspec.msgpack.decode(packed, type=list[Any])
+        found = values[0]
+        if found == 2:
+            return _from_fields(dict(zip(_FIELDS_2, values[1:], strict=False)))
+    except (msgspec.DecodeError, msgspec.ValidationError, TypeError, LookupError) as other:
+        error = other if found == 2 else error
     if isinstance(found, int) and found > ROW_FORMAT:
         raise NewerRowError(
             f"row format {found} is not {ROW_FORMAT}: it was written by a newer build; "
@@ -167,11 +224,18 @@ def _unpack_other(packed: bytes, error: Exception) -> Row:
 
 
 def _from_format_1(values: list[Any]) -> Row:
-    """Message ids were two lists of numbers, and fields stood in another order."""
+    """Message ids were two lists of numbers."""
     fields = dict(zip(_FIELDS_1, values, strict=False))
     older, young = fields.pop("older_ids", ()), fields.pop("ids", ())
     if older or young:
         fields["ids"] = new_ids(sorted(older), sorted(young)).packed()
+    return _from_fields(fields)
+
+
+def _from_fields(fields: dict[str, Any]) -> Row:
+    """Fields stood in another order, none of them compressed."""
     empty = PackedRow()
     ordered = [fields.get(name, getattr(empty, name)) for name in PackedRow.__struct_fields__]
-    return _row_of(msgspec.convert([ROW_FORMAT, *ordered], PackedRow, dec_hook=_ids_in))
+    row = Row()
+    row.fill(_values(msgspec.convert(ordered, PackedRow, dec_hook=_ids_in)))
+    return row

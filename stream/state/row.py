@@ -25,7 +25,7 @@ from stream.state.row_parts import (
     Voice,
 )
 
-ROW_FORMAT: Final = 2
+ROW_FORMAT: Final = 3
 """The first element of a packed row."""
 
 
@@ -151,11 +151,11 @@ class Row:
     # fmt: on
 
     def values(self) -> tuple[object, ...]:
-        """The format, and what is packed of the row in its order (`codec.PackedRow`)."""
+        """What is packed of the row, in its order (`codec.PackedRow`)."""
         return (
-            ROW_FORMAT,
             self.timer_ms,
             self.segments,
+            self.shadows,
             self.first_ms,
             self.last_ms,
             self.time_ms,
@@ -183,7 +183,6 @@ class Row:
             self.learned_ms,
             self.changed_ms,
             self.windows,
-            self.shadows,
             self.past,
             self.filled,
             self.consent,
@@ -191,21 +190,22 @@ class Row:
             self.flip_ms,
             self.looks,
             self.wishes,
-            None,
             self.ways,
             self.pace,
         )
 
     def become(self, other: Row) -> None:
         """Take over what another row is, which is used up."""
-        self.fill(other.values()[1:])
+        self.fill(other.values())
         self.flips = other.flips
 
     def fill(self, values: tuple[Any, ...]) -> None:
-        """Be what was packed: `values` without the format."""
+        """Be what was packed."""
+        self.flips = None
         (
             self.timer_ms,
             self.segments,
+            self.shadows,
             self.first_ms,
             self.last_ms,
             self.time_ms,
@@ -233,7 +233,6 @@ class Row:
             self.learned_ms,
             self.changed_ms,
             self.windows,
-            self.shadows,
             self.past,
             self.filled,
             self.consent,
@@ -241,7 +240,6 @@ class Row:
             self.flip_ms,
             self.looks,
             self.wishes,
-            self.flips,
             self.ways,
             self.pace,
         ) = values

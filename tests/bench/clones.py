@@ -11,10 +11,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from stream.state.codec import pack, unpack
+from stream.state.row import Row
 
 CLONES_MAX = 99_999
 _ID = re.compile(rb'("(?:userId|anonymousId|previousId)":"[^"]*)"')
-_PLACE = "~00000"
 
 
 def suffix(number: int) -> bytes:
@@ -36,23 +36,31 @@ def with_suffix(event: bytes, end: bytes) -> bytes:
     return _ID.sub(rb"\1" + end + b'"', event)
 
 
-def templates(rows: Mapping[bytes, bytes]) -> list[tuple[bytes, bytes]]:
-    """Keys, and packed rows in which every id ends in a place for the suffix."""
-    found = []
+def templates(rows: Mapping[bytes, bytes]) -> list[tuple[bytes, bytes | Row]]:
+    """Keys and packed rows; of those with ids in them the rows, which are packed for each clone."""
+    found: list[tuple[bytes, bytes | Row]] = []
     for key, packed in rows.items():
         row = unpack(packed)
-        if row.forward_to is not None or row.targets or row.aliases:
-            row.forward_to = row.forward_to and row.forward_to + _PLACE
-            row.targets = [(target + _PLACE, at_ms) for target, at_ms in row.targets]
-            row.aliases = [alias + _PLACE for alias in row.aliases]
-            packed = pack(row)  # noqa: PLW2901 ids in it are to be the clone's
-        found.append((key, packed))
+        is_linked = row.forward_to is not None or row.targets or row.ways or row.aliases
+        found.append((key, row if is_linked else packed))
     return found
 
 
-def cloned(rows: Iterable[tuple[bytes, bytes]], number: int) -> Iterator[tuple[bytes, bytes]]:
+def cloned(rows: Iterable[tuple[bytes, bytes | Row]], number: int) -> Iterator[tuple[bytes, bytes]]:
     """The rows of one clone of everybody."""
-    end, place = suffix(number), _PLACE.encode()
-    for key, packed in rows:
+    end = suffix(number)
+    for key, row in rows:
         # A copy also where nothing is replaced: clones must not share memory.
-        yield key + end, packed.replace(place, end) if place in packed else bytes(bytearray(packed))
+        packed = _of_clone(row, end.decode()) if isinstance(row, Row) else bytes(bytearray(row))
+        yield key + end, packed
+
+
+def _of_clone(row: Row, end: str) -> bytes:
+    forward_to, targets, ways, aliases = row.forward_to, row.targets, row.ways, row.aliases
+    row.forward_to = forward_to and forward_to + end
+    row.targets = [(target + end, at_ms) for target, at_ms in targets]
+    row.ways = tuple((way and way + end, at_ms) for way, at_ms in ways)
+    row.aliases = [alias + end for alias in aliases]
+    packed = pack(row)
+    row.forward_to, row.targets, row.ways, row.aliases = forward_to, targets, ways, aliases
+    return packed

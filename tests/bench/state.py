@@ -23,6 +23,7 @@ from stream.events.partitioner import partition_of
 from stream.events.topics import CHANGELOG
 from stream.shell.topic_admin import create_topics
 from stream.state.codec import unpack
+from stream.state.row import Row
 from tests.bench.clones import cloned, templates
 from tests.bench.committed import is_done
 from tests.bench.contenders import Bench
@@ -59,7 +60,7 @@ class Shop:
     empty_s: float
     empty_cpu_s: float
     row_bytes: float
-    pattern: list[tuple[bytes, bytes]]
+    pattern: list[tuple[bytes, bytes | Row]]
     clones: int = 0
 
     async def grow(self, rows: int) -> None:

@@ -8,6 +8,7 @@ from stream.engine.meta import ERASED_PREFIX, META_KEY
 from stream.engine.partition import PartitionEngine
 from stream.engine.settings import EngineSettings
 from stream.events.records import Alias, Erase
+from stream.state.codec import uncompressed
 from stream.state.merge import ALIASES_MAX
 from tests.engine.lane import Lane, Turn, definitions, expect_counts_to_add_up
 from tests.engine.linked import link, live
@@ -25,8 +26,10 @@ def erase(at_ms: int = ERASED_MS, *, refuses: bool = False, lifts: bool = False)
 
 
 def bytes_kept(lane: Lane) -> bytes:
-    """All that the changelog holds, keys and values."""
-    return b"".join(key + value for key, value in lane.changelog.items())
+    """All that the changelog holds, keys and values, with what is compressed in it."""
+    rows = (value for key, value in lane.changelog.items() if not key.startswith(b"\0"))
+    kept = (*lane.changelog.keys(), *lane.changelog.values(), *map(uncompressed, rows))
+    return b"".join(kept)
 
 
 def customers(lane: Lane) -> set[str]:

@@ -10,6 +10,7 @@ from stream.events.records import Item, Link, ProductViewed
 from stream.outcomes.assignment import assign
 from stream.segments.definition import Variant
 from stream.state.codec import pack, unpack
+from stream.state.row import ROW_FORMAT
 from stream.state.windows import resolution_ms
 from tests.engine.lane import Lane, definitions
 from tests.state.shopping import DAY, HOUR, MINUTE, START_MS, added, order, page
@@ -230,7 +231,7 @@ def test_rows_with_all_that_pack_and_unpack_to_the_same():
     assert row.shadows == {"b": START_MS}
     assert row.past == {"a": (START_MS, 0)}
     assert pack(row) == packed
-    assert msgspec.msgpack.decode(packed)[0] == 2
+    assert msgspec.msgpack.decode(packed)[0] == ROW_FORMAT
 
 
 def test_a_row_that_a_version_only_wakes_sooner_is_woken_after_a_restore_as_well():

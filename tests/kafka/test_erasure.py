@@ -14,8 +14,9 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from stream.clock import rfc3339
 from stream.engine.erasure import marker_of
-from stream.events.topics import TOPICS
+from stream.events.topics import CHANGELOG, TOPICS
 from stream.shell.connection import new_admin
+from stream.state.codec import uncompressed
 from tests.kafka.broker import Broker, discard
 from tests.kafka.installation import WorkerProcess, until
 from tests.kafka.pipeline import Pipeline
@@ -126,6 +127,13 @@ def files_that_name(folder: Path, *names: str) -> list[str]:
     return found
 
 
+async def rows_that_name(shop: Shop, *names: str) -> list[bytes]:
+    """Keys of rows with one of the names in what is compressed, which files do not show."""
+    rows = [(row.key, row.value) for row in await shop.read(CHANGELOG.name) if row.value]
+    contents = {key: uncompressed(row) for key, row in rows if not key.startswith(b"\0")}
+    return [key for key, row in contents.items() if any(name.encode() in row for name in names)]
+
+
 async def newest_memberships(shop: Shop) -> dict[bytes, bytes | None]:
     return {record.key: record.value for record in await shop.read("memberships")}
 
@@ -181,7 +189,7 @@ async def test_an_erased_customer_is_in_no_file_and_comes_back_by_nothing(shop: 
         await until(is_gone)
     except TimeoutError:
         pytest.fail(f"still in {files_that_name(shop.folder, KIM, DEVICE)}")
-
+    assert await rows_that_name(shop, KIM, DEVICE) == []
     await configure(shop, at_once=False)
     shop.stop_workers()
     shop.work()

@@ -1,10 +1,23 @@
 from __future__ import annotations
 
+from hashlib import sha256
+from pathlib import Path
+
 import msgspec
 import pytest
+import zstandard
 
 from stream.clock import NEVER_MS
-from stream.state.codec import PackedRow, RowFormatError, pack, unpack, unpack_head
+from stream.state import row_dictionary
+from stream.state.codec import (
+    PackedRow,
+    RowFormatError,
+    pack,
+    rest_of,
+    uncompressed,
+    unpack,
+    unpack_head,
+)
 from stream.state.dedupe import is_duplicate, new_ids, remember
 from stream.state.fold import fold
 from stream.state.row import ROW_FORMAT, Row
@@ -36,6 +49,9 @@ FORMAT_1_ROW = (
 )
 
 
+DICTIONARY_3 = "2c28bb81792822a30419b5aecbae8dd903b39969de62af385be613c724bce7b5"
+
+
 def full_row() -> Row:
     row = Row(sequence=7, activation=3, cluster="c2", forward_to=None, shared=True)
     events = [
@@ -57,6 +73,13 @@ def full_row() -> Row:
     return row
 
 
+def with_rest(values: list[object]) -> bytes:
+    """A packed row of these fields behind its head."""
+    rest = msgspec.msgpack.encode(values, enc_hook=lambda ids: ids.packed())
+    packed = row_dictionary.new_compressor().compress(rest)
+    return msgspec.msgpack.encode([ROW_FORMAT, NEVER_MS, {}, {}, packed])
+
+
 def test_a_row_comes_back_as_it_was():
     row = full_row()
     assert unpack(pack(row)) == row
@@ -64,15 +87,47 @@ def test_a_row_comes_back_as_it_was():
 
 
 def test_a_row_begins_with_its_format_and_what_restores_need():
-    values = msgspec.msgpack.decode(pack(full_row()))
-    assert values[:3] == [ROW_FORMAT, NEVER_MS, {"loyal": START_MS}]
+    row = full_row()
+    row.shadows = {"tried": START_MS + 1}
+    values = msgspec.msgpack.decode(pack(row))
+    assert values[:-1] == [ROW_FORMAT, NEVER_MS, {"loyal": START_MS}, {"tried": START_MS + 1}]
+
+
+def test_the_rest_is_what_zstd_says_with_the_dictionary():
+    """Read by what the format says alone, not by the row's own reader."""
+    *_, rest = msgspec.msgpack.decode(pack(full_row()))
+    path = Path(row_dictionary.__file__).with_name("row_dictionary.bin")
+    dictionary = zstandard.ZstdCompressionDict(path.read_bytes())
+    magicless = zstandard.FORMAT_ZSTD1_MAGICLESS
+    plain = zstandard.ZstdDecompressor(dict_data=dictionary, format=magicless).decompress(rest)
+    assert len(rest) < len(plain)
+    values = dict(zip(PackedRow.__struct_fields__[3:], msgspec.msgpack.decode(plain), strict=True))
+    assert (values["first_ms"], values["sequence"], values["cluster"]) == (START_MS, 7, "c2")
+    assert values["traits"] == {"plan": "gold", "age": 42, "member": True, "score": 0.5}
+    assert values["ways"] == []
+
+
+@pytest.mark.parametrize("packed", [pack(full_row()), bytes.fromhex(FORMAT_1_ROW)])
+def test_every_text_of_a_row_can_be_searched(packed: bytes):
+    content = uncompressed(packed)
+    for text in (b"loyal", b"gold", b"anon", b"EUR", b"email"):
+        assert text in content
+    with pytest.raises(RowFormatError):
+        uncompressed(packed[:20])
+
+
+def test_a_dictionary_is_never_another_one_for_the_same_format():
+    """Rows were written with it, in topics that nobody writes anew."""
+    path = Path(row_dictionary.__file__).with_name("row_dictionary.bin")
+    assert (ROW_FORMAT, sha256(path.read_bytes()).hexdigest()) == (3, DICTIONARY_3)
 
 
 def test_the_head_is_that_of_the_row():
     row = full_row()
-    row.timer_ms = START_MS + 1
+    row.timer_ms, row.shadows = START_MS + 1, {"tried": START_MS}
     head = unpack_head(pack(row))
     assert (head.timer_ms, head.segments) == (START_MS + 1, {"loyal": START_MS})
+    assert head.shadows == {"tried": START_MS}
     older = unpack_head(bytes.fromhex(FORMAT_1_ROW))
     assert (older.timer_ms, older.segments) == (NEVER_MS, {"loyal": START_MS})
 
@@ -107,10 +162,17 @@ def test_bytes_that_are_no_row_are_refused(read, packed: bytes):
 
 
 def test_ids_that_are_no_ids_are_refused():
-    values = msgspec.msgpack.decode(pack(full_row()))
-    values[1 + PackedRow.__struct_fields__.index("ids")] = ["a"]
+    values = list(full_row().values())
+    values[PackedRow.__struct_fields__.index("ids")] = ["a"]
     with pytest.raises(RowFormatError):
-        unpack(msgspec.msgpack.encode(values))
+        unpack(with_rest(values[3:]))
+
+
+def test_a_rest_that_was_cut_or_is_none_is_refused():
+    whole = msgspec.msgpack.decode(pack(full_row()))
+    for rest in (whole[-1][:-1], b"", b"nothing"):
+        with pytest.raises(RowFormatError, match="does not decode"):
+            unpack(msgspec.msgpack.encode([*whole[:-1], rest]))
 
 
 def test_a_row_of_format_1_is_the_row_that_it_was():
@@ -121,8 +183,7 @@ def test_a_row_of_format_1_is_the_row_that_it_was():
 
 
 def test_a_row_of_an_older_build_has_defaults_for_what_it_lacks():
-    values = msgspec.msgpack.decode(pack(full_row()))
-    row = unpack(msgspec.msgpack.encode(values[:12]))
+    row = unpack(with_rest(list(full_row().values()[3:12])))
     assert row.first_ms == START_MS
     assert (row.targets, row.aliases, row.shared) == ([], [], False)
     oldest = msgspec.msgpack.decode(bytes.fromhex(FORMAT_1_ROW)[1:])[:3]
@@ -131,8 +192,9 @@ def test_a_row_of_an_older_build_has_defaults_for_what_it_lacks():
     )
 
 
-def test_a_part_that_never_came_into_being_costs_a_byte():
-    assert len(pack(Row())) <= 1 + 3 + len(PackedRow.__struct_fields__) + 9
+def test_a_part_that_never_came_into_being_costs_a_byte_before_it_is_compressed():
+    assert len(rest_of(Row())) <= 3 + len(PackedRow.__struct_fields__) + 9
+    assert len(pack(Row())) < 40
 
 
 def test_a_full_row_is_as_small_as_its_bounds_say():
