@@ -26,7 +26,7 @@ from xxhash import xxh3_128_hexdigest
 from stream.clock import NEVER_MS
 from stream.engine.context import Context
 from stream.engine.effects import Effects
-from stream.engine.run_mark import sequence_base
+from stream.engine.run_mark import sequence_base, started_id
 from stream.engine.settings import HISTORIC_AFTER_MS
 from stream.events.actions import ActionTurned
 from stream.events.changes import SegmentChanged
@@ -104,7 +104,7 @@ class Arbiter:
         exits, asked = (self.exits, self.asked) if self.heard is about[1] else ({}, [])
         self.heard, self.exits, self.asked = None, {}, []
         is_old = record_ms - about[3] > HISTORIC_AFTER_MS
-        turn = _Turn(self.incarnation, about, voice, exits, is_old=is_old)
+        turn = Turn(self.incarnation, about, voice, exits, is_old=is_old)
         wake_ms = turn.run(effects)
         for segment in asked:
             if segment in voice.waiting:
@@ -112,7 +112,7 @@ class Arbiter:
         return wake_ms
 
 
-class _Turn:
+class Turn:
     """One row at one instant.
 
     exits   segments that were just left, each with the cause
@@ -352,9 +352,7 @@ class _Turn:
 
     def id_of(self, spoken: Spoken) -> str:
         """The same for the same start, whenever it is asked for."""
-        facts = f"{spoken.sequence}\0{spoken.segment}\0{spoken.time_ms}\0{spoken.definition}"
-        whole = f"{self.customer}\0{self.incarnation}\0action\0{facts}"
-        return xxh3_128_hexdigest(whole.encode())
+        return spoken.id or started_id(self.customer, self.incarnation, spoken)
 
 
 def _plan(context: Context) -> Plan:
@@ -388,7 +386,7 @@ def waiting(about: About) -> list[tuple[str, str, int | None]]:
     found: list[tuple[str, str, int | None]] = []
     voice = about[1].voice
     if voice is not None:
-        turn = _Turn("", about, voice, {}, is_old=False)
+        turn = Turn("", about, voice, {}, is_old=False)
         for segment in sorted(s for s in voice.waiting if s in turn.plan.plays):
             why = turn.why_waiting(segment)
             at_ms = turn.start_ms(turn.plan.plays[segment])

@@ -151,6 +151,21 @@ class Erasure:
                 return digest, marker
         return None
 
+    def erased_ms(self, key: bytes) -> int:
+        """Up to when the id was erased; -1: it was not."""
+        found = self._find(key) if self.markers else None
+        return -1 if found is None else found[1].time_ms
+
+    def count_said(self, key: bytes, count: int) -> int | None:
+        """How many action events were told of an erased id, to which `count` more come."""
+        found = self._find(key) if self.markers else None
+        if found is None:
+            return None
+        said = found[1].said
+        if count:
+            self._put(found[0], msgspec.structs.replace(found[1], said=said + count))
+        return said
+
     def _put(self, digest: bytes, marker: Marker | None) -> None:
         self._before.setdefault(digest, self.markers.get(digest))
         if marker is None:

@@ -31,6 +31,7 @@ from stream.events.records import (
     Backfill,
     CustomerEvent,
     Erase,
+    Handover,
     Link,
     Merge,
     Record,
@@ -126,7 +127,7 @@ class Survey:
 
     def _note_path(self, record: LogRecord) -> None:
         decoded = _decoded(record)
-        if decoded is None or isinstance(decoded, Tick | Version | Link):
+        if decoded is None or isinstance(decoded, Tick | Version | Link | Handover):
             return
         path = decoded.path
         if isinstance(decoded, Merge):
@@ -189,7 +190,7 @@ class PastRows:
             if record.key is None or record.offset >= self.end_offset:
                 continue
             decoded = _decoded(record)
-            if decoded is None or isinstance(decoded, Tick | Version | Backfill):
+            if decoded is None or isinstance(decoded, Tick | Version | Backfill | Handover):
                 continue
             if isinstance(decoded, Erase):
                 self._store.remove(record.key)

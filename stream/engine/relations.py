@@ -1,4 +1,4 @@
-"""Records that are about an id, and not about what a customer did: who is who, and who was erased.
+"""Records about an id, and not about what a customer did: who is who, who is erased, what was said.
 
 They come one in hundreds of events, so they have their way apart from the hot one.
 """
@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from stream.engine.effects import EngineStateError
 from stream.engine.erasure import Erasure
+from stream.engine.handover import Handovers
 from stream.engine.identity import Identity
 from stream.engine.passage import Passage
 from stream.engine.rebuild import Rebuild
-from stream.events.records import Alias, Backfill, Erase, Link, Merge, Record
+from stream.events.records import Alias, Backfill, Erase, Handover, Link, Merge, Record
 from stream.state.row import Row
 
 
@@ -25,11 +26,14 @@ class Relations:
         self.identity = identity
         self.erasure = erasure
         self.rebuild = Rebuild(passage, identity)
+        self.handovers = Handovers(passage, erasure)
 
     def take(self, key: bytes, record: Record, clock_ms: int) -> None:
         """Take one; a record of another kind is none of these, and has no end here."""
         if isinstance(record, Erase):
             self.erasure.take(key, record)
+        elif isinstance(record, Handover):
+            self.handovers.take(key, record, clock_ms)
         elif isinstance(record, Link | Merge | Alias):
             if not self.erasure.refuses(key, record.time_ms, record):
                 self._join(key, record)

@@ -10,8 +10,10 @@ from __future__ import annotations
 from typing import Literal
 
 import msgspec
+from xxhash import xxh3_128_hexdigest
 
 from stream.engine.effects import EngineStateError
+from stream.state.row_parts import Spoken
 
 RUN_KEY = b"\0run"
 """The mark's changelog key, which no customer can have."""
@@ -75,3 +77,9 @@ def sequence_base(incarnation: str) -> int:
     if not incarnation.isdecimal():
         return 0
     return max(0, int(incarnation) - 1) * RUN_SEQUENCES
+
+
+def started_id(customer: str, incarnation: str, spoken: Spoken) -> str:
+    """The id of the event by which a run told that it started an action."""
+    facts = f"{spoken.sequence}\0{spoken.segment}\0{spoken.time_ms}\0{spoken.definition}"
+    return xxh3_128_hexdigest(f"{customer}\0{incarnation}\0action\0{facts}".encode())

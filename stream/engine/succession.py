@@ -1,29 +1,48 @@
 """What is told when one run takes another's place: the difference of what they say, and once.
 
 Readers have followed the former run's changes; after these they know what the new one knows. None
-of them acts: they carry no action, and are old news. Sequences lie between the two runs' own.
+of them acts: they carry no action, and are old news. Sequences lie between the two runs' own. What
+the former run has said to customers goes into the new one's log (engine/handover.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+import msgspec
 from xxhash import xxh3_128_hexdigest
 
+from stream.clock import NEVER_MS, rfc3339
 from stream.engine.partition import PartitionEngine
-from stream.engine.run_mark import sequence_base
+from stream.engine.run_mark import sequence_base, started_id
 from stream.events.changes import Membership, SegmentChanged
+from stream.events.records import Handover
 from stream.state.row import Row
+from stream.state.row_parts import Spoken, Voice
+from stream.state.voice import pack_voice, says
 
 CAUSE = "definition"
 """What decides has changed, as with new definitions; readers know the word."""
 
 
+Waiting = tuple[int, int, int]
+"""Of an action that waits: when its segment was entered, until when and from when on it may start.
+"""
+
+
+class Former(msgspec.Struct, frozen=True):
+    """The run that served: its incarnation, and where its clock stood when it was ended."""
+
+    incarnation: str = ""
+    clock_ms: int = NEVER_MS
+
+
 class Succession:
     """The successor's side of one partition, which is restored and folds nothing meanwhile."""
 
-    def __init__(self, engine: PartitionEngine) -> None:
+    def __init__(self, engine: PartitionEngine, former: Former | None = None) -> None:
         self._engine = engine
+        self._former = former or Former()
         self._now_ms = max(0, engine.clock_ms)
         self._base = sequence_base(engine.settings.incarnation)
 
@@ -53,6 +72,38 @@ class Succession:
         sequence = self._base + row.sequence
         return Membership(key.decode(), dict(row.segments), sequence, row.changed_ms)
 
+    def handover(self, key: bytes, said: Voice, told: Mapping[str, object]) -> Handover | None:
+        """What this run is to know of what the former one said; None: neither has to say anything.
+
+        `said` is the voice that the customer has there, `told` the memberships.
+        """
+        row = self._engine.store.peek(key)
+        own = Voice() if row is None or row.voice is None else row.voice
+        if not (says(said) or says(own)):
+            return None
+        held = {} if row is None else row.segments
+        current = said.current
+        suppressing = {s: self._known(key, one, held) for s, one in said.suppressing.items()}
+        waiting = {s: (held.get(s, entry[0]), *entry[1:]) for s, entry in said.waiting.items()}
+        known = {*suppressing, *waiting} | ({current.segment} if current else set())
+        for segment, entry in _asked(own).items():
+            is_news = entry[0] > self._former.clock_ms and told.get(segment) != rfc3339(entry[0])
+            if is_news and segment not in known:
+                waiting[segment] = entry
+        voice = Voice(
+            current=None if current is None else self._known(key, current, held),
+            waiting=waiting,
+            suppressing=suppressing,
+            starts=said.starts,
+        )
+        return Handover(voice=pack_voice(voice), own=pack_voice(own), time_ms=self._now_ms)
+
+    def _known(self, key: bytes, spoken: Spoken, held: Mapping[str, int]) -> Spoken:
+        """As readers know it, and of the membership that is the same one here."""
+        started = spoken.id or started_id(key.decode(), self._former.incarnation, spoken)
+        entered_ms = held.get(spoken.segment, spoken.entered_ms)
+        return msgspec.structs.replace(spoken, id=started, entered_ms=entered_ms)
+
     def _change(
         self, customer: str, row: Row, segment: str, entered: bool, sequence: int, held: set[str]
     ) -> SegmentChanged:
@@ -80,3 +131,10 @@ class Succession:
             at_ms=row.segments.get(segment),
             holdout=stamp.holdout,
         )
+
+
+def _asked(own: Voice) -> dict[str, Waiting]:
+    """What would wait, had it not been started while nobody was told."""
+    spoken = [*own.suppressing.values(), *((own.current,) if own.current else ())]
+    started = {one.segment: (one.entered_ms, one.until_ms, 0) for one in spoken if not one.id}
+    return {**own.waiting, **started}

@@ -284,6 +284,19 @@ class Alias(msgspec.Struct, array_like=True, frozen=True, kw_only=True, gc=False
     path: tuple[str, ...] = ()
 
 
+class Handover(msgspec.Struct, array_like=True, frozen=True, kw_only=True, gc=False, tag=45):
+    """What the run that served until now has said to the customer in the key (engine/handover.py).
+
+    voice    packed: what it had started and not withdrawn, what waits, and when it last spoke
+    own      packed: this run's voice when it began to serve, of which nobody was told
+    time_ms  this run's clock then
+    """
+
+    voice: bytes
+    own: bytes
+    time_ms: int
+
+
 class Tick(msgspec.Struct, array_like=True, frozen=True, kw_only=True, gc=False, tag=50):
     """The clock of all sources: timers due by `clock_ms` fire."""
 
@@ -328,7 +341,7 @@ CustomerEvent = (
     | ConsentChanged
 )
 Control = Tick | Version
-Record = CustomerEvent | Link | Merge | Backfill | Erase | Alias | Tick | Version
+Record = CustomerEvent | Link | Merge | Backfill | Erase | Alias | Handover | Control
 
 encode_record: Callable[[Record], bytes] = msgspec.msgpack.Encoder().encode
 decode_record: Callable[[bytes], Record] = msgspec.msgpack.Decoder(Record).decode

@@ -21,10 +21,11 @@ from aiokafka import TopicPartition
 
 from stream.engine.meta import ERASED_PREFIX, META_KEY, Meta, unpack_meta
 from stream.engine.run_mark import RUN_KEY, RunMark, pack_mark, read_mark
-from stream.engine.succession import Succession
+from stream.engine.succession import Former, Succession
 from stream.events.cloudevent import encode_change, encode_membership
 from stream.events.partitioner import partition_of
 from stream.events.published import PublishedMembership, decode_membership
+from stream.events.records import encode_record
 from stream.events.topics import CHANGELOG, CHANGES, CUSTOMER_EVENTS, FIRST_RUN, MEMBERSHIPS
 from stream.shell.broker_time import BrokerTime
 from stream.shell.customer_rows import restored
@@ -33,6 +34,7 @@ from stream.shell.log_reader import LogReader
 from stream.shell.outbox import Outbox
 from stream.shell.settings import Settings
 from stream.shell.topic_admin import create_topics, grow_told_topics, partition_counts, runs_of
+from stream.shell.voices import Voices, read_voices
 
 TRANSACTION_MS = 120_000
 """A partition's difference is one transaction; with 100,000 customers it takes some seconds."""
@@ -79,6 +81,19 @@ class Switched(msgspec.Struct):
 
     changes: int = 0
     members: int = 0
+
+
+class Known:
+    """What is known of the former run, once it has ended.
+
+    told    customer -> the partition of its memberships, and they
+    voices  what it has said to whom
+    """
+
+    def __init__(self) -> None:
+        self.former = Former()
+        self.told: Mapping[bytes, tuple[int, Mapping[str, object]]] = {}
+        self.voices = Voices()
 
 
 async def former_run(settings: Settings) -> Settings | None:
@@ -168,13 +183,17 @@ async def switch(
         )
     if not now.marks:
         raise RunsError(f"incarnation {settings.incarnation} serves already; nothing was done")
+    known = Known()
     if former is not None:
         await _end(settings, former, say)
-        await _caught_up(settings, await progress_of(former), ends_s)
-    told = await _told(settings)
+        ended = await progress_of(former)
+        await _caught_up(settings, ended, ends_s)
+        known.former = Former(former.incarnation, ended.clock_ms)
+        known.voices = await read_voices(former)
+    known.told = await _told(settings)
     done = Switched()
     for partition in sorted(now.marks):
-        await _take_over(settings, partition, told, done)
+        await _take_over(settings, partition, known, done)
         say(f"partition {partition} serves")
     return done
 
@@ -258,7 +277,7 @@ def newest_of(
 async def _take_over(
     settings: Settings,
     partition: int,
-    told: Mapping[bytes, tuple[int, Mapping[str, object]]],
+    known: Known,
     done: Switched,
 ) -> None:
     """Tell one partition's difference, and let its owner serve."""
@@ -267,7 +286,8 @@ async def _take_over(
         await delivery.open()
         try:
             engine = await restored(settings, partition)
-            outbox, counts = _difference(settings, partition, Succession(engine), told)
+            succession = Succession(engine, known.former)
+            outbox, counts = _difference(settings, partition, succession, known)
             outbox.put(settings.topic(CHANGELOG.name), partition, RUN_KEY, None)
             await delivery.deliver(outbox, {})
         except OwnershipLostError:
@@ -289,13 +309,18 @@ def _difference(
     settings: Settings,
     partition: int,
     succession: Succession,
-    told: Mapping[bytes, tuple[int, Mapping[str, object]]],
+    known: Known,
 ) -> tuple[Outbox, Switched]:
     outbox, counts = Outbox(), Switched()
     changes, memberships = settings.topic(CHANGES.name), settings.topic(MEMBERSHIPS.name)
-    here = {key for key in told if partition_of(key, settings.partitions) == partition}
+    log, told, voices = settings.topic(CUSTOMER_EVENTS.name), known.told, known.voices
+    heard = voices.keys().union(told)
+    here = {key for key in heard if partition_of(key, settings.partitions) == partition}
     for key in sorted(here.union(succession.customers())):
         was_at, was = told.get(key, (partition, {}))
+        handover = succession.handover(key, voices.of(key), was)
+        if handover is not None:
+            outbox.put(log, partition, key, encode_record(handover))
         for change in succession.changes(key, was):
             outbox.put(changes, partition, key, encode_change(change, settings.shop))
             counts.changes += 1

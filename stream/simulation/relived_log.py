@@ -17,7 +17,15 @@ from stream.clock import NEVER_MS
 from stream.engine.effects import StoredRecord
 from stream.engine.settings import EngineSettings
 from stream.engine.versions import DEFINITIONS
-from stream.events.records import Backfill, Erase, Tick, Version, decode_record, encode_record
+from stream.events.records import (
+    Backfill,
+    Erase,
+    Handover,
+    Tick,
+    Version,
+    decode_record,
+    encode_record,
+)
 from stream.segments.leaf_code import percentile_key
 from stream.segments.pack import load_pack, pack_name
 from stream.simulation.offline import LogReplay
@@ -172,7 +180,7 @@ def _decoded(record: StoredRecord) -> Any:
 
 
 def _time_ms(decoded: Any) -> int | None:
-    """Event time of a record; the clock, versions, backfills and erasures have none."""
-    if decoded is None or isinstance(decoded, Tick | Version | Backfill | Erase):
+    """Event time of a record; those that are of no event have none."""
+    if decoded is None or isinstance(decoded, Tick | Version | Backfill | Erase | Handover):
         return None
     return int(decoded.time_ms)

@@ -148,7 +148,8 @@ class Messages(msgspec.Struct, array_like=True, gc=False):
 class Spoken(msgspec.Struct, array_like=True, gc=False):
     """An action that was started: where the customer's voice was then, and how long it counts.
 
-    `entered_ms` is of the membership that it belongs to, `definition` that one's version.
+    `entered_ms` is of the membership that it belongs to, `definition` that one's version. `id` is
+    that of the event that told of it, where a former run did; "": it follows from the rest.
     """
 
     segment: str
@@ -158,6 +159,7 @@ class Spoken(msgspec.Struct, array_like=True, gc=False):
     until_ms: int
     definition: str
     channels: tuple[str, ...] = ()
+    id: str = ""
 
 
 class Voice(msgspec.Struct, array_like=True, gc=False):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+import msgspec
+
 from stream.state.row import Row
 from stream.state.row_parts import Voice
 from stream.state.shed import shed
@@ -13,6 +15,14 @@ STARTS_MAX: Final = 32
 
 CHANNELS_MAX: Final = 16
 """Channels of which starts are kept."""
+
+pack_voice = msgspec.msgpack.Encoder().encode
+unpack_voice = msgspec.msgpack.Decoder(Voice).decode
+
+
+def says(voice: Voice) -> bool:
+    """Whether there is more in it than how often something was said."""
+    return bool(voice.current or voice.waiting or voice.suppressing or voice.starts)
 
 
 def note_start(voice: Voice, channel: str, time_ms: int) -> None:

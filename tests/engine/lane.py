@@ -13,7 +13,16 @@ from stream.engine.partition import PartitionEngine
 from stream.engine.settings import EngineSettings
 from stream.events.actions import ActionTurned
 from stream.events.changes import SegmentChanged
-from stream.events.records import CustomerEvent, Link, Merge, Record, Tick, Version, encode_record
+from stream.events.records import (
+    CustomerEvent,
+    Handover,
+    Link,
+    Merge,
+    Record,
+    Tick,
+    Version,
+    encode_record,
+)
 from stream.segments.leaf_code import percentile_key
 from stream.state.row import Row
 
@@ -156,6 +165,8 @@ class Lane:
 def time_of(record: Record) -> int:
     if isinstance(record, Tick):
         return record.clock_ms
+    if isinstance(record, Handover):
+        return record.time_ms
     return record.active_ms if isinstance(record, Version) else record.received_ms
 
 

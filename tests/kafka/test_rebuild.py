@@ -19,11 +19,15 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import NewPartitions
 
 from stream.clock import DAY_MS, rfc3339
+from stream.engine.run_mark import RUN_SEQUENCES
+from stream.engine.settings import EngineSettings
+from stream.events.cloudevent import encode_action
 from stream.events.envelope import HISTORY_ENDS
 from stream.events.partitioner import partition_of
 from stream.shell.connection import new_admin
 from stream.shell.runs import RunsError, begin, former_run, switch
 from stream.shell.topic_admin import TopicsError, create_topics, require_topics
+from stream.simulation.offline import LogReplay
 from tests.kafka.broker import Broker
 from tests.kafka.installation import until
 from tests.kafka.pipeline import Pipeline
@@ -31,10 +35,15 @@ from tests.kafka.pipeline import Pipeline
 pytestmark = pytest.mark.kafka
 
 SEGMENTS = """
+consent_default: allow
 segments:
   - {name: buyer, purpose: p, enter: orders.count >= 1}
   - {name: twice, purpose: p, enter: orders.count >= 2}
   - {name: filled_cart, purpose: p, enter: cart.items > 0}
+  - {name: asked, purpose: p, enter: trait("ask") and orders.count <= 0,
+     action: {channels: [email], consent: marketing, message: m, enabled: true}}
+  - {name: quiet, purpose: p, enter: trait("vip"),
+     action: {kind: suppress, channels: [ads], purpose: own, enabled: true}}
 """
 NAMES = ("Product Viewed", "Product Added", "Order Completed", "Product Added")
 CUSTOMERS = 60
@@ -62,6 +71,24 @@ def encoded(events: list[Event], begin_ms: int, kind: str = "m") -> list[tuple[b
         )
         for n, (customer, name) in enumerate(events)
     ]  # fmt: skip
+
+
+def identified(customer: str, at_ms: int, **traits: bool) -> tuple[bytes, bytes]:
+    said = {"type": "identify", "messageId": f"{customer}-{at_ms}", "userId": customer}
+    return (
+        customer.encode(),
+        json.dumps({**said, "timestamp": rfc3339(at_ms), "traits": traits}).encode(),
+    )
+
+
+def asking(at_ms: int) -> list[tuple[bytes, bytes]]:
+    """Two are sent a message, of whom one has bought already, and one is left alone."""
+    traits = {"m-still": "ask", "m-bought": "ask", "s-still": "vip"}
+    return [identified(customer, at_ms, **{name: True}) for customer, name in traits.items()]
+
+
+def asking_no_more(at_ms: int) -> list[tuple[bytes, bytes]]:
+    return [identified("m-still", at_ms, ask=False), identified("s-still", at_ms, vip=False)]
 
 
 def expected(events: list[Event]) -> dict[str, set[str]]:
@@ -163,12 +190,13 @@ async def test_partitions_grow_under_load_and_readers_miss_nothing(shop):
     await former.create()
     events = shopping()
     now_ms = int(time.time() * 1000)
-    raw = encoded(events, now_ms - 60_000)
+    raw = asking(now_ms - 60_000) + encoded(events, now_ms - 60_000) + asking_no_more(now_ms)
     old = former.work()
     await former.send_keyed(raw[:1_000], history_ends=False)
     await former.until(former.routed(1_000))
     # Of customers whom the shop has seen since, and of others.
     past = [(f"{who}-{n}", "Order Completed") for n in range(20) for who in ("c", "h", "h")]
+    past.append(("m-bought", "Order Completed"))
     await add_history(former, encoded(past, now_ms - 3 * DAY_MS, "past"))
     assert "may begin" in await done_at_last(grown, "start")
     new = grown.work()
@@ -187,19 +215,12 @@ async def test_partitions_grow_under_load_and_readers_miss_nothing(shop):
     assert "incarnation 1 has ended, 2 serves in its place" in old.log
     await feeding
     await former.send_keyed(raw[2_500:], history_ends=False)
-    await grown.until(grown.routed(COUNT + len(past) + 2))
+    await grown.until(grown.routed(len(raw) + len(past) + 2))
 
     wanted = expected(past + events)
 
-    async def memberships() -> dict[str, set[str]]:
-        latest = {(r.partition, r.key): r.value for r in await grown.read("memberships")}
-        found = {key: (p, value) for (p, key), value in latest.items() if value is not None}
-        assert len(found) == sum(value is not None for value in latest.values())
-        assert all(p == partition_of(key, 8) for key, (p, _) in found.items())
-        return {k.decode(): set(json.loads(v)["segments"]) for k, (_, v) in found.items()}
-
     async def arrived() -> bool:
-        return await memberships() == wanted
+        return await _memberships(grown) == wanted
 
     await until(arrived)
     changes = await grown.changes()
@@ -208,10 +229,50 @@ async def test_partitions_grow_under_load_and_readers_miss_nothing(shop):
     known = [c for c in changes if c["data"]["cause"] == "definition"]
     assert {c["subject"] for c in known} >= {f"h-{n}" for n in range(20)}
     assert all(c["data"]["historic"] and not c["data"]["action"] for c in known)
+    await until(lambda: _has_withdrawn_all(grown))
     assert new.terminate() == 0, new.log
+    await _check_actions(grown)
     refused = former.work()
     assert refused.wait() == 1
     assert "has 6 partitions, the settings say 4" in refused.log
+
+
+async def _memberships(grown: Pipeline) -> dict[str, set[str]]:
+    """As readers have them: each customer's in one partition, the one of the new run."""
+    latest = {(r.partition, r.key): r.value for r in await grown.read("memberships")}
+    found = {key: (p, value) for (p, key), value in latest.items() if value is not None}
+    assert len(found) == sum(value is not None for value in latest.values())
+    assert all(p == partition_of(key, 8) for key, (p, _) in found.items())
+    return {k.decode(): set(json.loads(v)["segments"]) for k, (_, v) in found.items()}
+
+
+async def _actions(grown: Pipeline) -> list[dict[str, Any]]:
+    found = [json.loads(record.value) for record in await grown.read("actions")]
+    return sorted(found, key=lambda one: int(one["sequence"]))
+
+
+async def _has_withdrawn_all(grown: Pipeline) -> bool:
+    ends = [one for one in await _actions(grown) if one["type"] == "shoal.action.withdrawn"]
+    return len(ends) >= 3
+
+
+async def _check_actions(grown: Pipeline) -> None:
+    """What the former run started the new one ends, once, and its log gives the same."""
+    told = await _actions(grown)
+    ends = {"m-still": "exited", "m-bought": "definition", "s-still": "exited"}
+    for customer, reason in ends.items():
+        start, end = [one for one in told if one["subject"] == customer]
+        assert (start["type"], end["type"]) == ("shoal.action.started", "shoal.action.withdrawn")
+        assert (end["data"]["of"], end["data"]["reason"]) == (start["id"], reason)
+    assert len(told) == 2 * len(ends)
+    replay = LogReplay(EngineSettings(incarnation="2"))
+    replay.keep_actions = True
+    for partition, records in (await grown.log()).items():
+        replay.apply(partition, records)
+    replayed = [json.loads(encode_action(turned, "shop")) for turned in replay.actions]
+    since = [one for one in told if int(one["sequence"]) > RUN_SEQUENCES]
+    assert len(since) == len(ends)
+    assert all(one in replayed for one in since)
 
 
 async def test_a_run_is_begun_beside_another_in_one_way_and_in_its_order(shop):
