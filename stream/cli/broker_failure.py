@@ -9,6 +9,7 @@ from aiokafka.errors import (
     ClusterAuthorizationFailedError,
     GroupAuthorizationFailedError,
     KafkaConnectionError,
+    NodeNotReadyError,
     TopicAuthorizationFailedError,
     TransactionalIdAuthorizationFailed,
     UnknownTopicOrPartitionError,
@@ -26,7 +27,10 @@ _FORBIDDEN = {
 }
 
 
-REFUSALS = (KafkaConnectionError, *_FORBIDDEN)
+_ABSENCES = (KafkaConnectionError, NodeNotReadyError)
+"""Nobody was reached, or the cluster names no broker yet."""
+
+REFUSALS = (*_ABSENCES, *_FORBIDDEN)
 """What `explained` knows more of than its name."""
 
 
@@ -45,7 +49,7 @@ async def explained(settings: Settings, error: Exception) -> Advice:
             )
     if isinstance(error, UnknownTopicOrPartitionError):
         return f"the broker {settings.broker} has no such topic", "make it: shoal topics create"
-    if not isinstance(error, KafkaConnectionError):
+    if not isinstance(error, _ABSENCES):
         what = f"the broker {settings.broker} does not answer as it should ({error!r})"
         return what, "check SHOAL_BROKER, SHOAL_TOPIC_PREFIX and the broker"
     client_log = logging.getLogger("aiokafka")

@@ -10,6 +10,7 @@ from aiokafka.errors import UnknownTopicOrPartitionError
 
 from stream.events.topics import MESSAGE_BYTES_MAX
 from stream.shell.oauth import token_provider
+from stream.shell.reconnects import await_brokers
 from stream.shell.security import OAUTHBEARER
 from stream.shell.settings import Settings
 
@@ -52,6 +53,7 @@ def client_settings(settings: Settings) -> dict[str, Any]:
 
 def new_producer(settings: Settings, transactional_id: str | None = None) -> AIOKafkaProducer:
     """A producer, not yet started; with an id it writes transactions and fences its namesakes."""
+    await_brokers()
     return AIOKafkaProducer(
         **client_settings(settings),
         client_id=transactional_id or settings.app,

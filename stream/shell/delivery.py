@@ -103,11 +103,7 @@ class TransactionalDelivery:
     async def open(self) -> None:
         self._producer = new_producer(self._settings, self._id)
         try:
-            await asyncio.wait_for(self._producer.start(), OPEN_TIMEOUT_S)
-        except AssertionError as error:
-            # A cluster whose brokers are all out for the moment, as after a pause, names none.
-            await self.close()
-            raise KafkaConnectionError(f"the cluster names no broker ({error})") from error
+            await start_producer(self._producer)
         except BaseException:
             await self.close()
             raise
@@ -179,7 +175,7 @@ class PlainDelivery:
     async def open(self) -> None:
         self._producer = new_producer(self._settings)
         try:
-            await asyncio.wait_for(self._producer.start(), OPEN_TIMEOUT_S)
+            await start_producer(self._producer)
         except BaseException:
             await self.close()
             raise
@@ -220,6 +216,22 @@ def _hear_error(future: asyncio.Future[Any]) -> None:
     """Count an error as heard: whoever waits for all of them is told of the first."""
     if not future.cancelled():
         future.exception()
+
+
+async def start_producer(producer: Any) -> None:
+    """Start a producer; who asks closes it.
+
+    Raises
+    ------
+    KafkaConnectionError
+        No broker is there, or none that lets it begin within the time: try again.
+    """
+    try:
+        await asyncio.wait_for(producer.start(), OPEN_TIMEOUT_S)
+    except TimeoutError as error:
+        raise KafkaConnectionError(
+            f"no producer could begin within {OPEN_TIMEOUT_S:.0f} s"
+        ) from error
 
 
 async def close_producer(producer: Any) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 
 from aiokafka.errors import IncompatibleBrokerVersion, UnknownError, UnsupportedVersionError
@@ -11,11 +10,11 @@ from stream.events.topics import CHANGELOG, CLOCK
 from stream.shell.broker_time import BrokerTime
 from stream.shell.connection import new_producer
 from stream.shell.delivery import (
-    OPEN_TIMEOUT_S,
     Delivery,
     PlainDelivery,
     TransactionalDelivery,
     close_producer,
+    start_producer,
 )
 from stream.shell.settings import Settings
 
@@ -31,7 +30,7 @@ async def has_transactions(settings: Settings) -> bool:
     level = client_log.level
     client_log.setLevel(logging.CRITICAL)  # what it calls unexpected is what is asked for here
     try:
-        await asyncio.wait_for(producer.start(), OPEN_TIMEOUT_S)
+        await start_producer(producer)
     except (UnknownError, IncompatibleBrokerVersion, UnsupportedVersionError):
         return False
     finally:

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
 
 from stream.clock import LATENESS_MS
 from stream.engine.coordinator import STATE_KEY, Coordinator, Decision, SourceReport
@@ -36,6 +37,8 @@ HISTORY_BEHIND_MS = 60_000
 
 HISTORY_INTERVAL_S = 0.01
 POLL_MS = 20
+AGAIN_S = 1.0
+"""After a decision that was aborted, and a broker that is not there."""
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +67,12 @@ class TimeKeeper:
             except DeliveryAbortedError as error:
                 logger.warning("a decision of the clock was aborted (%s)", error)
                 self._shop.metrics.aborts.inc()
-                await asyncio.sleep(1)
+                await asyncio.sleep(AGAIN_S)
+            except (KafkaError, TimeoutError) as error:
+                if isinstance(error, KafkaError) and not error.retriable:
+                    raise
+                logger.warning("the clock waits for the broker (%r)", error)
+                await asyncio.sleep(AGAIN_S)
 
     async def _keep_time(self) -> None:
         delivery = self._shop.new_delivery(WRITER)

@@ -32,7 +32,7 @@ from stream.shell.learning import Summaries
 from stream.shell.metrics import Metrics
 from stream.shell.owner import PartitionOwner
 from stream.shell.permissions import require_permissions
-from stream.shell.reconnects import calm_reconnects
+from stream.shell.reconnects import await_brokers, calm_reconnects
 from stream.shell.reference_tail import ReferenceTail
 from stream.shell.row_keeping import RowKeeper
 from stream.shell.settings import MEMORY, SettingError, Settings
@@ -90,6 +90,7 @@ class Worker:
         check_pins()
         hasten_transactions()
         calm_reconnects()
+        await_brokers()
         await self._prepare()
         self._wire()
         async with contextlib.AsyncExitStack() as stack:

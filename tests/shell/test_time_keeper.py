@@ -2,16 +2,32 @@ import time
 from types import SimpleNamespace
 
 import pytest
+from aiokafka.errors import (
+    KafkaConnectionError,
+    NodeNotReadyError,
+    TopicAuthorizationFailedError,
+)
 
 from stream.clock import DAY_MS
 from stream.engine.coordinator import Coordinator, SourceReport
+from stream.shell import time_keeper
 from stream.shell.metrics import Metrics
 from stream.shell.settings import Settings
-from stream.shell.time_keeper import AwaitedDay, StuckSources
+from stream.shell.time_keeper import AwaitedDay, StuckSources, TimeKeeper
 
 SOURCES = 3
 CLOCK_MS = 20_000 * DAY_MS
 LONG_S = 1_000.0
+
+
+class Absent:
+    """A delivery whose broker is not there, so often."""
+
+    def __init__(self, *errors: BaseException) -> None:
+        self.errors = list(errors)
+
+    async def open(self) -> None:
+        raise self.errors.pop(0)
 
 
 class Setting:
@@ -115,3 +131,15 @@ def test_a_busy_source_that_is_behind_is_waited_for(setting):
     setting.report(0, CLOCK_MS - 4 * DAY_MS, offset=2)
     setting.stuck.exclude()
     assert setting.coordinator.state.excluded == []
+
+
+async def test_the_clock_waits_for_a_broker_that_is_not_there_and_not_for_a_right(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(time_keeper, "AGAIN_S", 0.0)
+    absences = (KafkaConnectionError(), TimeoutError(), NodeNotReadyError())
+    delivery = Absent(*absences, TopicAuthorizationFailedError())
+    shop = SimpleNamespace(settings=Settings(), new_delivery=lambda _writer: delivery)
+    with pytest.raises(TopicAuthorizationFailedError):
+        await TimeKeeper(shop).run()
+    assert delivery.errors == []
