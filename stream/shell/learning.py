@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 from aiokafka import TopicPartition
@@ -26,6 +27,11 @@ them before it passes into the second day after, so no more than two are still n
 
 FRESH_S = 5.0
 """Partitions that are taken up together share one reading of their summaries."""
+
+SETTLED_WITHIN_S = 5.0
+"""So long a partition that is taken up waits for other owners' open transactions: those of the
+living take 0.1 s, and a dead one's ends when its partition is taken up, as this one is now. What is
+learned decides nothing by itself, so nobody waits for a broker's time-out of it."""
 
 CLUSTERS_PREFIX = b"clusters-"
 POPULATION_PREFIX = b"population-"
@@ -56,14 +62,24 @@ class Summaries:
         return self._newest.get(_clusters_key(partition))
 
     async def _read_on(self) -> None:
+        """Read to the end, past transactions of other owners that are open, if they end soon."""
         async with LogReader(self._settings, [self._place]) as reader:
             if self._next_offset:
                 await reader.seek(self._place, self._next_offset)
-            async for records in reader.to_end():
-                self._newest |= {
-                    r.key: r.value for r in records if r.key.startswith(CLUSTERS_PREFIX)
-                }
-                self._next_offset = records[-1].offset + 1
+            try:
+                async with asyncio.timeout(SETTLED_WITHIN_S):
+                    async for records in reader.to_settled_end():
+                        self._take(records)
+            except TimeoutError:
+                logger.warning(
+                    "what was learned is held back from offset %d of %s on by a transaction that "
+                    "is open: partitions taken up now may go on from what they told before it",
+                    self._next_offset, self._place.topic,
+                )  # fmt: skip
+
+    def _take(self, records: list[Any]) -> None:
+        self._newest |= {r.key: r.value for r in records if r.key.startswith(CLUSTERS_PREFIX)}
+        self._next_offset = records[-1].offset + 1
 
 
 def _clusters_key(partition: int) -> bytes:

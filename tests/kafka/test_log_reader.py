@@ -7,7 +7,9 @@ import time
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 
+from stream.shell import learning
 from stream.shell.embedded import EmbeddedBroker
+from stream.shell.learning import Summaries
 from stream.shell.log_reader import LogReader
 from tests.kafka.fixtures import shared_broker
 from tests.kafka.installation import Installation
@@ -117,6 +119,34 @@ async def test_what_an_open_transaction_holds_back_is_waited_for():
     async with LogReader(place.settings, [where]) as reader:
         found = [r.value async for records in reader.to_settled_end() for r in records]
     assert found == [b"state"]
+    await ending
+    await asyncio.gather(dead.stop(), own.stop())
+
+
+@pytest.mark.kafka
+async def test_what_a_learner_told_last_is_found_behind_an_open_transaction(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    place = Installation(shared_broker())
+    await place.create()
+    topic = place.topic("learned")
+    dead, own = [
+        AIOKafkaProducer(bootstrap_servers=place.settings.broker, transactional_id=f"{topic}-{n}")
+        for n in ("dead", "own")
+    ]
+    await asyncio.gather(dead.start(), own.start())
+    async with own.transaction():
+        await own.send_and_wait(topic, b"older", b"clusters-0", partition=0)
+    await dead.begin_transaction()
+    await dead.send_and_wait(topic, b"of another", b"clusters-1", partition=0)
+    async with own.transaction():
+        await own.send_and_wait(topic, b"newest", b"clusters-0", partition=0)
+    monkeypatch.setattr(learning, "SETTLED_WITHIN_S", 0.5)
+    assert await Summaries(place.settings).newest(0) == b"older"
+    assert f"held back from offset 1 of {topic}" in caplog.text
+    monkeypatch.setattr(learning, "SETTLED_WITHIN_S", 30.0)
+    ending = asyncio.create_task(_abort_in_a_moment(dead))
+    assert await Summaries(place.settings).newest(0) == b"newest"
     await ending
     await asyncio.gather(dead.stop(), own.stop())
 
