@@ -21,6 +21,8 @@ class LagObserver:
     ----------
     unfetched
         Records on the broker that have not been fetched; None: not known.
+    unready
+        Why the worker is not ready, each a sentence.
     """
 
     def __init__(
@@ -29,11 +31,13 @@ class LagObserver:
         unfetched: Callable[[TopicPartition], int | None],
         metrics: Metrics,
         broker_time: BrokerTime,
+        unready: Callable[[], list[str]],
     ) -> None:
         self._group = group
         self._unfetched = unfetched
         self._metrics = metrics
         self._broker_time = broker_time
+        self._unready = unready
 
     async def run(self) -> None:
         """Observe until cancelled."""
@@ -45,7 +49,7 @@ class LagObserver:
         """Set the gauges to what holds now."""
         broker_ms = self._broker_time.now()
         metrics = self._metrics
-        metrics.ready.set(not self._group.unready())
+        metrics.ready.set(not self._unready())
         for owner in list(self._group.owners.values()):
             for tp, backlog in owner.backlogs.items():
                 unfetched = self._unfetched(tp)

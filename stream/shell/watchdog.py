@@ -21,6 +21,9 @@ CHECK_INTERVAL_S = 1.0
 EXIT_STALLED = 70
 """sysexits' "internal software error": the process ends because it stands still."""
 
+UNREADY_S = 10.0
+"""A batch takes a second at most where brokers answer."""
+
 
 class StalledError(RuntimeError):
     """The worker makes no progress; says where."""
@@ -80,7 +83,15 @@ class Watchdog:
             self._ended.set()
 
     def stalled(self) -> list[str]:
-        """What stands still now."""
+        """What stands still now, and has for so long that something is broken."""
+        return self.standing(self._stall_s)
+
+    def unready(self) -> list[str]:
+        """What has stood still for longer than any batch takes: brokers are away, say."""
+        return [f"{what}, for {UNREADY_S:.0f} s now" for what in self.standing(UNREADY_S)]
+
+    def standing(self, for_s: float) -> list[str]:
+        """What has made no progress for so long."""
         now_s = time.monotonic()
         group = self._group
         if group.is_assigned:
@@ -94,7 +105,7 @@ class Watchdog:
             checks["no fetch was answered"] = max(self._answered_s(), self._unwanted_s)
             for partition, owner in group.owners.items():
                 checks[f"partition {partition} does not get on"] = owner.progressed_s
-        return [what for what, since_s in checks.items() if now_s - since_s > self._stall_s]
+        return [what for what, since_s in checks.items() if now_s - since_s > for_s]
 
     def _watch_the_loop(self) -> None:
         while not self._ended.wait(CHECK_INTERVAL_S):

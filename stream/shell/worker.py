@@ -175,7 +175,9 @@ class Worker:
         )
         names = [settings.topic(t.name) for t in (EVENTS, CUSTOMER_EVENTS, CLOCK)]
         app.join(names, self._group)
-        self._lag = LagObserver(self._group, app.lag, self.metrics, self._broker_time)
+        self._lag = LagObserver(
+            self._group, app.lag, self.metrics, self._broker_time, self._unready
+        )
         self._watchdog = Watchdog(
             self._group, settings.stall_s, app.answered_s, self.metrics.loop_lag.set
         )
@@ -217,10 +219,9 @@ class Worker:
         )
 
     def _unready(self) -> list[str]:
-        causes = self._group.unready()
+        causes = self._group.unready() or self._watchdog.unready()
         if not self._reference.is_complete.is_set():
             causes.append("the reference topic is still being read")
-        self.metrics.ready.set(not causes)
         return causes
 
     def _spawn(self, name: str, work: Coroutine[Any, Any, None]) -> None:

@@ -16,6 +16,7 @@ import tempfile
 import time
 import uuid
 from pathlib import Path
+from typing import ClassVar
 
 from stream.shell.child import start_child
 
@@ -96,6 +97,8 @@ class Broker:
         Of a proxy before the listener at `port_behind_proxy`: who asks there is sent there for all.
     """
 
+    heap: ClassVar[str] = "-Xmx512m"
+
     def __init__(
         self, folder: Path, *, is_secure: bool = False, proxied_port: int | None = None
     ) -> None:
@@ -103,6 +106,7 @@ class Broker:
         self.port = 0
         self.secure_port = 0
         self.port_behind_proxy = 0
+        self.cluster_id = new_cluster_id()
         self._is_secure = is_secure
         self._proxied_port = proxied_port
         self._process: subprocess.Popen[bytes] | None = None
@@ -137,15 +141,19 @@ class Broker:
 
     def start(self) -> Broker:
         """Format the data folder at the first start, run the broker, wait until it answers."""
+        self.launch()
+        self.wait_until_it_answers()
+        return self
+
+    def launch(self) -> None:
+        """The same without the wait: of a cluster none answers before most are there."""
         libraries = kafka_libraries()
         properties = self.folder / "server.properties"
         if not properties.exists():
             self._format(libraries, properties)
         with self.log.open("ab") as log:
-            words = [*_java(libraries), "kafka.Kafka", str(properties)]
+            words = [*self._java(libraries), "kafka.Kafka", str(properties)]
             self._process = start_child(words, output=log)
-        self._wait_until_it_answers()
-        return self
 
     def stop(self) -> None:
         """Shut down in good order; leaders and coordinators close their logs."""
@@ -162,7 +170,7 @@ class Broker:
         self._signal(signal.SIGCONT)
 
     def _format(self, libraries: Path, properties: Path) -> None:
-        self.port, controller, self.secure_port, self.port_behind_proxy = free_ports(4)
+        self.port, controller, self.secure_port, self.port_behind_proxy = self.choose_ports()
         is_proxied = self._proxied_port is not None
         text = _PROPERTIES.format(
             port=self.port,
@@ -175,18 +183,18 @@ class Broker:
         if self._is_secure:
             text += _SECURE_PROPERTIES.format(keystore=self._make_keystore())
         properties.write_text(text + self.more_properties(controller))
-        # An id that begins with "-", as one of 64 does, would be read as an option.
-        identity = b"\0" + uuid.uuid4().bytes[1:]
-        cluster = base64.urlsafe_b64encode(identity).decode().rstrip("=")
-        tool = "kafka.tools.StorageTool"
-        words = [*_java(libraries), tool, "format", "-t", cluster, "-c", str(properties)]
-        words += self.format_words()
+        words = [*self._java(libraries), "kafka.tools.StorageTool", "format"]
+        words += ["-t", self.cluster_id, "-c", str(properties), *self.format_words()]
         done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
         if done.returncode != 0:
             said = (done.stderr or done.stdout)[-500:]
             raise BrokerUnavailableError(
                 f"formatting the data folder failed ({done.returncode}): {said}"
             )
+
+    def choose_ports(self) -> list[int]:
+        """For clients, the controller, TLS and who comes by a proxy."""
+        return free_ports(4)
 
     def more_properties(self, controller: int) -> str:
         """More lines of its configuration, which outrank those above; `controller` is a port."""
@@ -204,7 +212,14 @@ class Broker:
         _keytool("-exportcert", "-rfc", "-file", str(self.certificate), *common)
         return keystore
 
-    def _wait_until_it_answers(self) -> None:
+    def wait_until_it_answers(self) -> None:
+        """Wait for its word that it is up.
+
+        Raises
+        ------
+        BrokerUnavailableError
+            It ended, or said nothing in time.
+        """
         deadline = time.monotonic() + START_TIMEOUT_S
         while time.monotonic() < deadline:
             if self._process is None or self._process.poll() is not None:
@@ -215,6 +230,12 @@ class Broker:
             time.sleep(0.05)
         self.kill()
         raise BrokerUnavailableError(f"no answer within {START_TIMEOUT_S:.0f} s: {self._tail()}")
+
+    def _java(self, libraries: Path) -> list[str]:
+        # Warnings, and the one line that says that the broker is up.
+        logging = "-Dorg.slf4j.simpleLogger"
+        levels = [f"{logging}.defaultLogLevel=warn", f"{logging}.log.{_STARTED_BY}=info"]
+        return ["java", self.heap, "-XX:+UseG1GC", *levels, "-cp", f"{libraries}/*"]
 
     def _tail(self) -> str:
         return self.log.read_text(errors="replace")[-800:]
@@ -293,11 +314,11 @@ def _keytool(*words: str) -> None:
     subprocess.run(["keytool", *words], capture_output=True, check=True, timeout=60)
 
 
-def _java(libraries: Path) -> list[str]:
-    # Warnings, and the one line that says that the broker is up.
-    logging = "-Dorg.slf4j.simpleLogger"
-    levels = [f"{logging}.defaultLogLevel=warn", f"{logging}.log.{_STARTED_BY}=info"]
-    return ["java", "-Xmx512m", "-XX:+UseG1GC", *levels, "-cp", f"{libraries}/*"]
+def new_cluster_id() -> str:
+    """What all nodes of a cluster are formatted with."""
+    # One that begins with "-", as one of 64 does, would be read as an option.
+    identity = b"\0" + uuid.uuid4().bytes[1:]
+    return base64.urlsafe_b64encode(identity).decode().rstrip("=")
 
 
 def free_ports(count: int) -> list[int]:

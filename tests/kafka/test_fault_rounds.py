@@ -11,10 +11,9 @@ import pytest
 
 from stream.events.envelope import decode
 from stream.events.records import Link, encode_record
-from tests.kafka.broker import Broker, discard, new_broker
 from tests.kafka.faults.__main__ import line, table
+from tests.kafka.faults.ground import Ground
 from tests.kafka.faults.kinds import KINDS
-from tests.kafka.faults.proxy import Proxy
 from tests.kafka.faults.round import Outcome, run_round
 from tests.kafka.faults.verdict import Verdict, compare_changes, input_problems
 from tests.kafka.installation import event
@@ -23,16 +22,10 @@ BY_NAME = {kind.name: kind for kind in KINDS}
 
 
 @pytest.fixture(scope="module")
-def ground() -> Iterator[tuple[Broker, Proxy]]:
-    """A broker that rounds may do anything to, and the proxy before it."""
-    with Proxy() as proxy:
-        broker = new_broker(is_secure=True, proxied_port=proxy.port)
-        try:
-            broker.start()
-            proxy.target_port = broker.port_behind_proxy
-            yield broker, proxy
-        finally:
-            discard(broker)
+def ground() -> Iterator[Ground]:
+    """Brokers that rounds may do anything to."""
+    with Ground() as started:
+        yield started
 
 
 @pytest.mark.kafka
@@ -40,10 +33,20 @@ def ground() -> Iterator[tuple[Broker, Proxy]]:
     ("name", "seed"), [("kill all", 1), ("both killed", 2), ("lost answers", 3), ("silence", 4)]
 )
 def test_a_round_of_faults_loses_repeats_and_disorders_nothing(ground, name, seed):
-    outcome = asyncio.run(run_round(BY_NAME[name], *ground, seed))
+    kind = BY_NAME[name]
+    outcome = asyncio.run(run_round(kind, ground.of(kind), ground.proxy, seed))
     assert outcome.is_clean, line(1, outcome)
     assert outcome.verdict.raw > 1_000
     assert outcome.verdict.changes > 100
+
+
+@pytest.mark.chaos
+@pytest.mark.kafka
+@pytest.mark.parametrize("name", [kind.name for kind in KINDS if kind.on_three])
+def test_one_of_three_brokers_may_fail_and_two_stop_everything(ground, name):
+    kind = BY_NAME[name]
+    outcome = asyncio.run(run_round(kind, ground.of(kind), ground.proxy, seed=1))
+    assert outcome.is_clean, line(1, outcome)
 
 
 def test_kinds_have_names_of_their_own():

@@ -61,6 +61,15 @@ def test_each_standstill_is_named(now_s):
     assert looking.stalled() == ["partition 2 does not get on"]
 
 
+def test_a_standstill_is_said_of_readiness_long_before_it_is_a_stall(now_s):
+    group = Group(now_s)
+    looking = watchdog(group, now_s)
+    assert looking.unready() == []
+    group.owners[2].progressed_s -= 11.0
+    assert looking.unready() == ["partition 2 does not get on, for 10 s now"]
+    assert looking.stalled() == []
+
+
 def test_a_group_that_deals_nothing_is_a_stall_and_one_that_just_rebalances_is_none(now_s):
     group = Group(now_s)
     group.is_assigned = False

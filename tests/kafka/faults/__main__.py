@@ -17,9 +17,8 @@ from pathlib import Path
 
 import msgspec
 
-from tests.kafka.broker import discard, new_broker
+from tests.kafka.faults.ground import Ground
 from tests.kafka.faults.kinds import KINDS
-from tests.kafka.faults.proxy import Proxy
 from tests.kafka.faults.round import Kind, Outcome, run_round
 
 RESULTS = Path(__file__).parents[3] / "build" / "chaos-kafka.jsonl"
@@ -51,20 +50,14 @@ def _arguments() -> argparse.Namespace:
 async def _run(kinds: Sequence[Kind], rounds: int, seed: int) -> list[Outcome]:
     outcomes = []
     RESULTS.parent.mkdir(exist_ok=True)
-    with Proxy() as proxy, RESULTS.open("ab") as results:
-        broker = new_broker(is_secure=True, proxied_port=proxy.port)
-        try:
-            broker.start()
-            proxy.target_port = broker.port_behind_proxy
-            for number in range(rounds):
-                kind = kinds[(seed + number) % len(kinds)]
-                outcome = await run_round(kind, broker, proxy, seed + number)
-                outcomes.append(outcome)
-                results.write(msgspec.json.encode(outcome) + b"\n")
-                results.flush()
-                print(line(number + 1, outcome), flush=True)
-        finally:
-            discard(broker)
+    with Ground() as ground, RESULTS.open("ab") as results:
+        for number in range(rounds):
+            kind = kinds[(seed + number) % len(kinds)]
+            outcome = await run_round(kind, ground.of(kind), ground.proxy, seed + number)
+            outcomes.append(outcome)
+            results.write(msgspec.json.encode(outcome) + b"\n")
+            results.flush()
+            print(line(number + 1, outcome), flush=True)
     return outcomes
 
 

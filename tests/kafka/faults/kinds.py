@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from tests.kafka.faults import access, brokers, failover, processes, storage, stores
+from tests.kafka.faults import (
+    access,
+    brokers,
+    failover,
+    processes,
+    storage,
+    stores,
+    three_brokers,
+)
 
 KINDS = (
     *processes.KINDS,
@@ -11,4 +19,5 @@ KINDS = (
     *access.KINDS,
     *stores.KINDS,
     *failover.KINDS,
+    *three_brokers.KINDS,
 )

@@ -18,6 +18,7 @@ from aiokafka.errors import KafkaError
 from stream.clock import instant_ms
 from stream.shell.connection import new_admin
 from tests.kafka.broker import Broker
+from tests.kafka.cluster import Cluster
 from tests.kafka.faults.proxy import Proxy
 from tests.kafka.faults.verdict import Verdict, judge
 from tests.kafka.installation import WorkerProcess, until
@@ -26,7 +27,7 @@ from tests.kafka.weeks import simulated
 
 SESSION_MS = 3_000
 TRAFFIC_S = 5.0
-"""A simulated week passes in so long."""
+"""A simulated week passes in so long, usually."""
 
 CUSTOMERS = 60
 WEEK_END_MS = instant_ms("2026-11-02T00:00:00Z")
@@ -44,7 +45,7 @@ class Round:
     `times` takes what a fault measures, in seconds; `notes` what it wants to be seen to have done.
     """
 
-    def __init__(self, broker: Broker, proxy: Proxy, seed: int) -> None:
+    def __init__(self, broker: Broker | Cluster, proxy: Proxy, seed: int) -> None:
         self.broker = broker
         self.proxy = proxy
         self.random = Random(seed)
@@ -160,6 +161,8 @@ class Kind(msgspec.Struct, frozen=True):
     own_traffic  `act` sends its own, and waits for it
     is_final     nothing goes on after it: what was committed until then is judged
     on_disk      workers keep their rows in local stores, each in a folder of its own
+    on_three     on three brokers with the settings of production, instead of one
+    traffic_s    the simulated week passes in so long
     """
 
     name: str
@@ -171,6 +174,8 @@ class Kind(msgspec.Struct, frozen=True):
     own_traffic: bool = False
     is_final: bool = False
     on_disk: bool = False
+    on_three: bool = False
+    traffic_s: float = TRAFFIC_S
 
 
 class Outcome(msgspec.Struct):
@@ -190,7 +195,7 @@ class Outcome(msgspec.Struct):
         return self.error is None and self.verdict.is_clean
 
 
-async def run_round(kind: Kind, broker: Broker, proxy: Proxy, seed: int) -> Outcome:
+async def run_round(kind: Kind, broker: Broker | Cluster, proxy: Proxy, seed: int) -> Outcome:
     """Run one round; it leaves the broker running, and nothing else."""
     began_s = time.monotonic()
     round_ = Round(broker, proxy, seed)
@@ -235,7 +240,7 @@ async def _play(kind: Kind, round_: Round, seed: int) -> None:
             await kind.act(round_)
         else:
             sending = shop.send_keyed(
-                simulated(seed, CUSTOMERS, WEEK_END_MS), history_ends=True, over_s=TRAFFIC_S
+                simulated(seed, CUSTOMERS, WEEK_END_MS), history_ends=True, over_s=kind.traffic_s
             )
             tasks.append(asyncio.create_task(sending))
             await kind.act(round_)
