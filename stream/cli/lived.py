@@ -24,7 +24,7 @@ from stream.engine.effects import EngineStateError, StoredRecord
 from stream.engine.partition import PartitionEngine
 from stream.engine.settings import EngineSettings
 from stream.events.changes import SegmentChanged
-from stream.events.records import PATH_MAX, Tick, Version, decode_record, encode_record
+from stream.events.records import PATH_MAX, Markers, Tick, Version, decode_record, encode_record
 from stream.events.topics import Topic
 from stream.shell.settings import SettingError, Settings, read_settings
 from stream.shell.topic_admin import TopicsError, require_topics
@@ -108,6 +108,8 @@ def _before(batch: list[StoredRecord], until_ms: int) -> list[StoredRecord]:
             case Version():
                 if decoded.active_ms <= until_ms:
                     kept.append(record)
+            case Markers():
+                kept.append(record)
             case _:
                 if decoded.time_ms <= until_ms:
                     kept.append(record)

@@ -24,13 +24,22 @@ from typing import Final
 import msgspec
 
 from stream.engine.decider import Decider
-from stream.engine.effects import EngineStateError
+from stream.engine.effects import UnreadableVersionError
 from stream.engine.identity import unpack_moved
 from stream.engine.meta import ERASED_PREFIX
 from stream.engine.store import RowStore
 from stream.engine.telling import Moment
 from stream.events.receipts import Outcome, Receipt
-from stream.events.records import PATH_MAX, Alias, Backfill, CustomerEvent, Erase, Link, Merge
+from stream.events.records import (
+    PATH_MAX,
+    Alias,
+    Backfill,
+    CustomerEvent,
+    Erase,
+    Link,
+    Markers,
+    Merge,
+)
 from stream.state.row import Row
 from stream.state.row_parts import Voice
 
@@ -106,19 +115,36 @@ class Erasure:
         else:
             self.markers[key[len(ERASED_PREFIX) :]] = _decode(value)
 
+    def learn(self, record: Markers) -> None:
+        """Take markers of a former run; what is newer here stays.
+
+        Raises
+        ------
+        UnreadableVersionError
+            As `check`: without the secret the erased would come back, and nobody could tell.
+        """
+        for digest, packed in record.packed.items():
+            marker, known = _decode(packed), self.markers.get(digest)
+            if known is not None:
+                newer = marker if marker.time_ms > known.time_ms else known
+                sequence, said = max(marker.sequence, known.sequence), max(marker.said, known.said)
+                marker = msgspec.structs.replace(newer, sequence=sequence, said=said)
+            self._put(digest, marker)
+        self.check()
+
     def check(self) -> None:
         """Make sure that every marker can be recognised.
 
         Raises
         ------
-        EngineStateError
+        UnreadableVersionError
             A secret that made some of them is missing.
         """
         if not self._checks:
             return
         unknown = {marker.key_name for marker in self.markers.values()} - {*self._names}
         if unknown:
-            raise EngineStateError(
+            raise UnreadableVersionError(
                 f"erased markers were made with another secret ({min(unknown).hex()}): put it back "
                 "as a further line of SHOAL_ERASURE_KEY_FILE; without it the erased come back"
             )

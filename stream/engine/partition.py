@@ -51,7 +51,9 @@ from stream.engine.settings import (
 from stream.engine.store import RowStore
 from stream.engine.timeline import Timeline
 from stream.events.records import (
+    Control,
     CustomerEvent,
+    Markers,
     OrderCompleted,
     Record,
     Tick,
@@ -233,7 +235,7 @@ class PartitionEngine:
     def _apply(self, key: bytes | None, decoded: Record) -> None:
         if type(decoded) in FOLDS and key is not None:
             self._event(key, decoded)  # type: ignore[arg-type]
-        elif isinstance(decoded, Tick | Version):
+        elif isinstance(decoded, Tick | Version | Markers):
             self._control(decoded)
             return
         elif key is None:
@@ -245,9 +247,11 @@ class PartitionEngine:
         if self.passage.is_open:
             self.passage.cross(self.meta, SWEEP_PER_RECORD)
 
-    def _control(self, record: Tick | Version) -> None:
+    def _control(self, record: Control) -> None:
         if isinstance(record, Tick):
             self._tick(record.clock_ms)
+        elif isinstance(record, Markers):
+            self.erasure.learn(record)
         else:
             self.passage.announce(self.meta, record)
         self.decider.effects.counts.control += 1

@@ -29,6 +29,7 @@ from stream.engine.versions import DEFINITIONS, goes_on
 from stream.events.records import (
     Alias,
     Backfill,
+    Control,
     CustomerEvent,
     Erase,
     Handover,
@@ -127,7 +128,7 @@ class Survey:
 
     def _note_path(self, record: LogRecord) -> None:
         decoded = _decoded(record)
-        if decoded is None or isinstance(decoded, Tick | Version | Link | Handover):
+        if decoded is None or isinstance(decoded, Control | Link | Handover):
             return
         path = decoded.path
         if isinstance(decoded, Merge):
@@ -190,7 +191,7 @@ class PastRows:
             if record.key is None or record.offset >= self.end_offset:
                 continue
             decoded = _decoded(record)
-            if decoded is None or isinstance(decoded, Tick | Version | Backfill | Handover):
+            if decoded is None or isinstance(decoded, Control | Backfill | Handover):
                 continue
             if isinstance(decoded, Erase):
                 self._store.remove(record.key)

@@ -1,7 +1,7 @@
 """Records of the `customer-events` topic: what the core folds, and all that it ever sees.
 
-The key of a record is the customer id; control records (`Tick`, `Version`) have none and are
-written to every partition. Values are MessagePack arrays with an integer tag, so that decoding
+The key of a record is the customer id; control records (`Tick`, `Version`, `Markers`) have none and
+are written to every partition. Values are MessagePack arrays with an integer tag, so that decoding
 gives the typed record straight away. Fields are only ever appended, each with a default: an old
 record then still decodes.
 
@@ -316,6 +316,15 @@ class Version(msgspec.Struct, array_like=True, frozen=True, kw_only=True, gc=Fal
     content: bytes
 
 
+class Markers(msgspec.Struct, array_like=True, frozen=True, kw_only=True, gc=False, tag=52):
+    """Of ids that were erased under a former run: digest -> packed marker (engine/erasure.py).
+
+    They are a new run's first records.
+    """
+
+    packed: dict[bytes, bytes]
+
+
 CustomerEvent = (
     PageViewed
     | ProductsSearched
@@ -340,7 +349,7 @@ CustomerEvent = (
     | Custom
     | ConsentChanged
 )
-Control = Tick | Version
+Control = Tick | Version | Markers
 Record = CustomerEvent | Link | Merge | Backfill | Erase | Alias | Handover | Control
 
 encode_record: Callable[[Record], bytes] = msgspec.msgpack.Encoder().encode

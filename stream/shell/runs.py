@@ -1,11 +1,11 @@
 """A new run over the events beside the one that serves, and the switch between them.
 
-`begin` makes its topics and marks its changelog: its workers fold, and tell nothing. `switch` ends
-the former run, by the same means as an owner takes a partition over: it becomes the writer of each
-of its partitions, which shuts the owner out, and leaves a mark there. It waits until the new run
-has got as far; then it becomes the writer of each of its partitions in turn, and in one transaction
-a partition tells the difference and takes the mark away. The owner comes back by itself and tells
-from there on. A switch that is interrupted is finished by the next one.
+`begin` (run_start.py) makes its topics and marks its changelog: its workers fold, and tell nothing.
+`switch` ends the former run, by the same means as an owner takes a partition over: it becomes the
+writer of each of its partitions, which shuts the owner out, and leaves a mark there. It waits until
+the new run has got as far; then it becomes the writer of each of its partitions in turn, and in one
+transaction a partition tells the difference and takes the mark away. The owner comes back by itself
+and tells from there on. A switch that is interrupted is finished by the next one.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -26,14 +26,14 @@ from stream.events.cloudevent import encode_change, encode_membership
 from stream.events.partitioner import partition_of
 from stream.events.published import PublishedMembership, decode_membership
 from stream.events.records import encode_record
-from stream.events.topics import CHANGELOG, CHANGES, CUSTOMER_EVENTS, FIRST_RUN, MEMBERSHIPS
+from stream.events.topics import CHANGELOG, CHANGES, CUSTOMER_EVENTS, MEMBERSHIPS
 from stream.shell.broker_time import BrokerTime
 from stream.shell.customer_rows import restored
 from stream.shell.delivery import OwnershipLostError, TransactionalDelivery
 from stream.shell.log_reader import LogReader
 from stream.shell.outbox import Outbox
 from stream.shell.settings import Settings
-from stream.shell.topic_admin import create_topics, grow_told_topics, partition_counts, runs_of
+from stream.shell.topic_admin import partition_counts, runs_of
 from stream.shell.voices import Voices, read_voices
 
 TRANSACTION_MS = 120_000
@@ -123,37 +123,6 @@ def _succeeded_by(at: Progress, incarnation: str) -> bool:
     return any(mark.successor == incarnation for mark in at.marks.values())
 
 
-async def begin(settings: Settings) -> list[str]:
-    """Make the new run's topics and mark it; the topics made or grown.
-
-    Raises
-    ------
-    RunsError
-        It has begun already, or its name does not come after that of the one that serves.
-    """
-    runs = await runs_of(settings)
-    others = [name for name in runs if name != settings.incarnation]
-    nameless = settings.incarnation == FIRST_RUN or not settings.incarnation.isdecimal()
-    if nameless or any(
-        name.isdecimal() and int(name) >= int(settings.incarnation) for name in others
-    ):
-        raise RunsError(
-            f"SHOAL_INCARNATION is {settings.incarnation!r}, and a new run needs a whole number "
-            f"above those that there are ({', '.join(sorted(others)) or 'none'}): sequences of "
-            "changes go on from it; set it"
-        )
-    if settings.incarnation in runs and (await progress_of(settings)).folded:
-        raise RunsError(f"incarnation {settings.incarnation} has begun; see shoal rebuild status")
-    made = await create_topics(settings, beside=True) + await grow_told_topics(settings)
-    former = await former_run(settings)
-    known = {} if former is None else (await progress_of(former)).erased
-    erased = {key: marker for key, marker in known.items() if marker is not None}
-    for partition in range(settings.partitions):
-        # A hash does not say whose it is, so every partition refuses all who were erased.
-        await _mark(settings, partition, RunMark("catching-up"), erased)
-    return made
-
-
 async def progress_of(settings: Settings) -> Progress:
     """How far a run has committed."""
     async with _changelog(settings) as reader:
@@ -209,7 +178,7 @@ async def _end(settings: Settings, former: Settings, say: Callable[[str], None])
         )
     for partition in range(former.partitions):
         if partition not in was.marks:
-            await _mark(former, partition, RunMark("retired", settings.incarnation))
+            await write_mark(former, partition, RunMark("retired", settings.incarnation))
     say(f"incarnation {former.incarnation} has ended")
 
 
@@ -333,17 +302,20 @@ def _difference(
     return outbox, counts
 
 
-async def _mark(
-    settings: Settings, partition: int, mark: RunMark, erased: Mapping[bytes, bytes] | None = None
+async def write_mark(
+    settings: Settings,
+    partition: int,
+    mark: RunMark,
+    first: Sequence[tuple[bytes | None, bytes]] = (),
 ) -> None:
+    """Mark a partition of a run, and write the `first` records of its log."""
     delivery = _delivery(settings, partition)
     await delivery.open()
     try:
         outbox = Outbox()
-        changelog = settings.topic(CHANGELOG.name)
-        outbox.put(changelog, partition, RUN_KEY, pack_mark(mark))
-        for key, marker in (erased or {}).items():
-            outbox.put(changelog, partition, key, marker)
+        for key, value in first:
+            outbox.put(settings.topic(CUSTOMER_EVENTS.name), partition, key, value)
+        outbox.put(settings.topic(CHANGELOG.name), partition, RUN_KEY, pack_mark(mark))
         await delivery.deliver(outbox, {})
     finally:
         await delivery.close()

@@ -19,8 +19,10 @@ from stream.engine.settings import EngineSettings
 from stream.engine.versions import DEFINITIONS
 from stream.events.records import (
     Backfill,
+    Control,
     Erase,
     Handover,
+    Markers,
     Tick,
     Version,
     decode_record,
@@ -58,7 +60,7 @@ class LogEdit(msgspec.Struct, frozen=True):
         """The record as it is replayed; None: not at all."""
         until_ms = NEVER_MS if self.until_ms is None else self.until_ms
         match decoded:
-            case None:
+            case None | Markers():
                 return record
             case Tick():
                 if decoded.clock_ms <= until_ms:
@@ -181,6 +183,6 @@ def _decoded(record: StoredRecord) -> Any:
 
 def _time_ms(decoded: Any) -> int | None:
     """Event time of a record; those that are of no event have none."""
-    if decoded is None or isinstance(decoded, Tick | Version | Backfill | Erase | Handover):
+    if decoded is None or isinstance(decoded, Backfill | Control | Erase | Handover):
         return None
     return int(decoded.time_ms)

@@ -17,6 +17,7 @@ from stream.events.records import (
     CustomerEvent,
     Handover,
     Link,
+    Markers,
     Merge,
     Record,
     Tick,
@@ -167,6 +168,8 @@ def time_of(record: Record) -> int:
         return record.clock_ms
     if isinstance(record, Handover):
         return record.time_ms
+    if isinstance(record, Markers):
+        return 0
     return record.active_ms if isinstance(record, Version) else record.received_ms
 
 

@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from stream.engine.effects import EngineStateError
+from stream.engine.effects import EngineStateError, UnreadableVersionError
 from stream.engine.erasure import marker_of
 from stream.engine.meta import ERASED_PREFIX, META_KEY
 from stream.engine.partition import PartitionEngine
 from stream.engine.settings import EngineSettings
-from stream.events.records import Alias, Erase
+from stream.events.records import Alias, Erase, Markers
 from stream.state.codec import uncompressed
 from stream.state.merge import ALIASES_MAX
 from tests.engine.lane import Lane, Turn, definitions, expect_counts_to_add_up
@@ -307,3 +307,52 @@ def test_an_alias_of_nobody_begins_a_row_and_decides_nothing():
     assert lane.put("kim", alias) == []
     assert lane.row("kim").aliases == ["device"]
     assert META_KEY in lane.changelog
+
+
+def former_markers(lane: Lane) -> Markers:
+    """As a new run is given them, from the changelog of the former one."""
+    prefix = len(ERASED_PREFIX)
+    return Markers(
+        packed={k[prefix:]: v for k, v in lane.changelog.items() if k.startswith(ERASED_PREFIX)}
+    )
+
+
+def test_a_new_run_refuses_whom_the_former_erased_and_a_replay_of_its_log_does_too():
+    former, lane = Lane(CART), Lane(None)
+    live(former, "kim", added(START_MS), erase())
+    lane.put(None, former_markers(former))
+    lane.define(CART)
+    lane.put("kim", added(START_MS), stamp_ms=ERASED_MS)
+    lane.put("kim", added(ERASED_MS + 1, "b"))
+    assert [(one.time_ms, one.sequence) for one in lane.changes] == [(ERASED_MS + 1, 3)]
+    assert lane.counts().erased == 1
+    expect_counts_to_add_up(lane.counts())
+    replayed = PartitionEngine(0, EngineSettings(shop="s"))
+    effects = replayed.fold(lane.log)
+    assert effects.changes == lane.changes
+    assert lane.restored().erasure.markers == replayed.erasure.markers != {}
+
+
+def test_of_a_marker_that_the_new_run_has_too_the_newer_one_counts():
+    former = Lane(CART)
+    live(former, "kim", added(START_MS), erase())
+    for at_ms in (ERASED_MS - DAY, ERASED_MS + DAY):
+        lane = Lane(CART)
+        lane.put("kim", erase(at_ms, refuses=True))
+        lane.put(None, former_markers(former))
+        [marker] = lane.engine.erasure.markers.values()
+        assert (marker.time_ms, marker.refuses) == (max(at_ms, ERASED_MS), at_ms > ERASED_MS)
+        assert marker.sequence == 2
+
+
+def test_a_new_run_without_the_secret_of_the_former_one_does_not_go_on():
+    former = Lane(CART)
+    former.engine = keyed(b"old")
+    live(former, "kim", added(START_MS), erase())
+    lane = Lane(None)
+    lane.engine = keyed(b"new")
+    with pytest.raises(UnreadableVersionError, match="put it back as a further line"):
+        lane.put(None, former_markers(former))
+    lane.engine = keyed(b"new", b"old")
+    lane.put(None, former_markers(former))
+    assert lane.engine.erasure.erased_ms(b"kim") == ERASED_MS

@@ -14,18 +14,22 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import NewPartitions
 
 from stream.clock import DAY_MS, rfc3339
-from stream.engine.run_mark import RUN_SEQUENCES
+from stream.engine.meta import ERASED_PREFIX
+from stream.engine.run_mark import RUN_KEY, RUN_SEQUENCES
 from stream.engine.settings import EngineSettings
 from stream.events.cloudevent import encode_action
 from stream.events.envelope import HISTORY_ENDS
 from stream.events.partitioner import partition_of
+from stream.events.records import Erase, Markers, decode_record, encode_record
 from stream.shell.connection import new_admin
-from stream.shell.runs import RunsError, begin, former_run, switch
+from stream.shell.run_start import begin
+from stream.shell.runs import RunsError, former_run, switch
 from stream.shell.topic_admin import TopicsError, create_topics, require_topics
 from stream.simulation.offline import LogReplay
 from tests.kafka.broker import Broker
@@ -293,3 +297,31 @@ async def test_a_run_is_begun_beside_another_in_one_way_and_in_its_order(shop):
     assert (serving.incarnation, serving.partitions) == ("1", 4)
     with pytest.raises(RunsError, match="has not begun in 8 partitions; start its workers"):
         await switch(grown.settings, serving, 1.0, print)
+
+
+async def test_who_was_erased_is_known_to_a_new_run_by_its_own_log(shop):
+    """By markers that the former run has, and requests that it has not folded yet."""
+    former, grown = shop
+    grown.settings = dataclasses.replace(grown.settings, events_partitions=4)
+    await former.create()
+    digest, marker = b"d" * 16, b"as the former run packed it"
+    asked = Erase(time_ms=0, received_ms=5, request="r", refuses=True)
+    producer = AIOKafkaProducer(bootstrap_servers=former.settings.broker)
+    await producer.start()
+    try:
+        changelog, log = former.topic("customers-changelog"), former.topic("customer-events")
+        await producer.send_and_wait(changelog, marker, key=ERASED_PREFIX + digest, partition=3)
+        taken = await producer.send_and_wait(log, encode_record(asked), key=b"kim", partition=1)
+    finally:
+        await producer.stop()
+    await begin(grown.settings)
+    first: dict[int, list[Any]] = defaultdict(list)
+    for record in await grown.read("customer-events"):
+        first[record.partition].append((record.key, decode_record(record.value)))
+    assert first.keys() == set(range(8))
+    assert all(found[0] == (None, Markers(packed={digest: marker})) for found in first.values())
+    erased = msgspec.structs.replace(asked, time_ms=taken.timestamp)
+    assert {p: found[1:] for p, found in first.items() if found[1:]} == {
+        partition_of(b"kim", 8): [(b"kim", erased)]
+    }
+    assert not [r for r in await grown.read("customers-changelog") if r.key != RUN_KEY]
