@@ -61,7 +61,11 @@ def add_parser(subparsers: Any) -> None:
     how.add_argument("--lift", action="store_true", help="no longer refuse it; erase nothing")
     parser.add_argument("--yes", action="store_true", help="ask nothing")
     parser.add_argument(
-        "--timeout", type=float, default=TIMEOUT_S, metavar="S", help="how long to wait (120)"
+        "--timeout",
+        type=float,
+        default=TIMEOUT_S,
+        metavar="S",
+        help="how long to wait for one more receipt (120)",
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
 
@@ -86,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
         _tell(done, settings, as_json=args.json)
     if done.missing:
         raise CommandFailedError(
-            f"not confirmed within {args.timeout:g} s, {done.missing} receipts are missing",
+            f"not confirmed: {done.missing} receipts are missing, none came for {args.timeout:g} s",
             "see that workers run; they will do it when they do",
         )
     return 0

@@ -40,7 +40,7 @@ async def find_customer(settings: Settings, identity: str) -> tuple[PartitionEng
     key = identity.encode()
     for _ in range(PATH_MAX):
         partition = partition_of(key, settings.partitions)
-        engine = await restored(settings, partition, only=key)
+        engine = await restored(settings, partition, only={key})
         row = engine.store.peek(key)
         if row is None:
             return None
@@ -51,9 +51,9 @@ async def find_customer(settings: Settings, identity: str) -> tuple[PartitionEng
 
 
 async def restored(
-    settings: Settings, partition: int, only: bytes | None = None
+    settings: Settings, partition: int, only: Collection[bytes] | None = None
 ) -> PartitionEngine:
-    """A partition as its changelog has it: all its rows, packed, or `only` one.
+    """A partition as its changelog has it: all its rows, packed, or `only` those of some keys.
 
     Raises
     ------
@@ -66,7 +66,7 @@ async def restored(
     async with LogReader(settings, [place], bare=True) as reader:
         async for records in reader.to_end():
             for record in records:
-                if only is None or record.key == only or record.key.startswith(b"\0"):
+                if only is None or record.key in only or record.key.startswith(b"\0"):
                     engine.restore(record.key, record.value)
     engine.restored()
     return engine

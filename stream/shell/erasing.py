@@ -14,16 +14,17 @@ from typing import Any, Final
 import msgspec
 from aiokafka import TopicPartition
 
+from stream.engine.effects import EngineStateError
 from stream.events.partitioner import partition_of
 from stream.events.receipts import PublishedReceipt, decode_receipt
-from stream.events.records import Erase, encode_record
+from stream.events.records import PATH_MAX, Erase, encode_record
 from stream.events.topics import CHANGELOG, CUSTOMER_EVENTS, ERASURES
 from stream.shell.connection import new_producer
-from stream.shell.customer_rows import find_customer
+from stream.shell.customer_rows import restored
 from stream.shell.delivery import close_producer
 from stream.shell.log_reader import LogReader
 from stream.shell.settings import Settings
-from stream.shell.topic_admin import runs_of
+from stream.shell.topic_admin import partition_counts, runs_of
 from stream.state.codec import uncompressed, unpack
 from stream.state.row import Row
 
@@ -40,7 +41,7 @@ Tell = Callable[[str], None]
 
 
 class Erased(msgspec.Struct, frozen=True):
-    """What was done. `missing` receipts have not come within the time."""
+    """What was done. `missing` receipts have not come: for the time that is waited, none has."""
 
     request: str
     receipts: tuple[PublishedReceipt, ...]
@@ -58,22 +59,19 @@ async def erase(
 
     Reads the whole changelog, unless the request lifts a suppression: some 300,000 rows a second.
     """
-    names: dict[str, None] = {}
-    for identity in identities:
-        names |= dict.fromkeys(await _names_of(settings, identity))
+    names = await known_names(settings, identities)
+    requests = dict.fromkeys(identities, template)
     place = TopicPartition(settings.topic(ERASURES.name), 0)
     async with LogReader(settings, [place]) as reader:
         await reader.seek(place, reader.ends[place])
         wait = _Wait(reader, template.request, timeout_s)
-        for run, partitions in (await runs_of(settings)).items():
-            if run != settings.incarnation:
-                tell(
-                    f"incarnation {run} has topics as well and is asked, too; where it works no "
-                    "more, delete them"
-                )
-                other = dataclasses.replace(settings, incarnation=run, partitions=partitions)
-                await _write(other, dict.fromkeys(identities, template))
-        await _write(settings, dict.fromkeys(identities, template))
+        await _write(settings, requests)
+        for other in await _other_runs(settings):
+            tell(
+                f"incarnation {other.incarnation} has topics as well and is asked, too; where it "
+                "works no more, delete them"
+            )
+            await _write(other, requests)
         await wait.until(len(identities))
         for _ in range(0 if template.lifts or wait.missing else ROUNDS_MAX):
             tell("reading the rows, for ids that point to the erased")
@@ -87,15 +85,51 @@ async def erase(
     return Erased(template.request, tuple(wait.receipts), wait.missing)
 
 
-async def _names_of(settings: Settings, identity: str) -> tuple[str, ...]:
-    """The id, the customer that it is of, and the ids that are known to be of it, too."""
-    found = await find_customer(settings, identity)
-    if found is None:
-        return (identity,)
-    engine, key = found
-    row = engine.store.peek(key)
-    assert row is not None
-    return (identity, key.decode(), *row.aliases)
+async def known_names(settings: Settings, identities: Iterable[str]) -> dict[str, None]:
+    """These ids, the customers that they are of, and the ids that are known to be of those, too.
+
+    A row that sends its records on is followed. Reads a partition of the changelog once a hop, for
+    all ids, where there is a row of one of them.
+
+    Raises
+    ------
+    EngineStateError
+        The run does not serve: it tells nothing, so no receipt would come.
+    """
+    names = dict.fromkeys(identities)
+    asked: set[bytes] = set()
+    asking = {name.encode() for name in names}
+    for _ in range(PATH_MAX):
+        places: dict[int, set[bytes]] = {}
+        for key in asking - asked:
+            places.setdefault(partition_of(key, settings.partitions), set()).add(key)
+        asked |= asking
+        asking = set()
+        for partition, keys in sorted(places.items()):
+            engine = await restored(settings, partition, only=keys)
+            if engine.mark is not None:
+                raise EngineStateError(
+                    f"incarnation {settings.incarnation} catches up, and tells nothing: set "
+                    "SHOAL_INCARNATION and SHOAL_PARTITIONS to the run that serves; this one is "
+                    "asked as well then"
+                )
+            for key in sorted(keys):
+                row = engine.store.peek(key)
+                if row is not None:
+                    names |= dict.fromkeys((key.decode(), *row.aliases))
+                    asking |= set() if row.forward_to is None else {row.forward_to.encode()}
+    return names
+
+
+async def _other_runs(settings: Settings) -> list[Settings]:
+    """Runs beside this one that have a log."""
+    counts = await partition_counts(settings)
+    found = []
+    for run, partitions in (await runs_of(settings)).items():
+        other = dataclasses.replace(settings, incarnation=run, partitions=partitions)
+        if run != settings.incarnation and other.topic(CUSTOMER_EVENTS.name) in counts:
+            found.append(other)
+    return found
 
 
 async def naming(settings: Settings, names: Collection[str]) -> list[str]:
@@ -159,16 +193,18 @@ class _Wait:
     def __init__(self, reader: LogReader, request: str, timeout_s: float) -> None:
         self._reader = reader
         self._request = request
-        self._ends_s = time.monotonic() + timeout_s
+        self._timeout_s = timeout_s
         self.receipts: list[PublishedReceipt] = []
         self.missing = 0
 
     async def until(self, more: int) -> None:
-        """Wait for so many more and for those that they bring, or until the time is over."""
+        """Wait for so many more and for those that they bring, while there are any in the time."""
         self.missing += more
-        while self.missing > 0 and time.monotonic() < self._ends_s:
+        ends_s = time.monotonic() + self._timeout_s
+        while self.missing > 0 and time.monotonic() < ends_s:
             for record in await self._reader.poll(POLL_MS):
                 receipt = decode_receipt(record.value)
                 if receipt.request == self._request:
                     self.receipts.append(receipt)
                     self.missing += receipt.sent_on - 1
+                    ends_s = time.monotonic() + self._timeout_s
