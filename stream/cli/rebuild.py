@@ -13,7 +13,8 @@ from stream.cli.failure import CommandFailedError
 from stream.cli.lived import live_settings
 from stream.shell.delivery_choice import has_transactions
 from stream.shell.run_start import begin
-from stream.shell.runs import RunsError, former_run, progress_of, switch
+from stream.shell.run_switch import switch
+from stream.shell.runs import RunsError, former_run, progress_of
 from stream.shell.settings import Settings
 
 TIMEOUT_S = 120.0

@@ -22,11 +22,23 @@ RUN_SEQUENCES = 1_000_000
 """Sequences of a customer's changes in one run: those of the next run begin behind them all."""
 
 
+TURNS_MAX = 1_000
+"""Segments of one customer that the difference of two runs can turn, and sequences kept for it."""
+
+TRIES_MAX = 100
+"""Times that the difference can be told anew before sequences run short: a switch that is not
+interrupted takes one to four."""
+
+
 class RunMark(msgspec.Struct, array_like=True, frozen=True):
-    """What a run may do, and which run has taken its place."""
+    """What a run may do, and which run has taken its place.
+
+    `tries` says how often telling the difference has begun.
+    """
 
     state: Literal["catching-up", "retired"]
     successor: str = ""
+    tries: int = 0
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -77,6 +89,18 @@ def sequence_base(incarnation: str) -> int:
     if not incarnation.isdecimal():
         return 0
     return max(0, int(incarnation) - 1) * RUN_SEQUENCES
+
+
+def first_between(incarnation: str, tries: int = 0, *, at_last: bool = False) -> int:
+    """The first sequence of what a switch tells of a customer: between those of the two runs.
+
+    What is told `at_last` comes after what was told ahead, and a later switch's after both.
+
+    >>> first_between("2"), first_between("2", at_last=True), first_between("2", 1)
+    (800000, 801000, 802000)
+    """
+    number = 2 * min(tries, TRIES_MAX - 1) + at_last
+    return sequence_base(incarnation) + (number - 2 * TRIES_MAX) * TURNS_MAX
 
 
 def started_id(customer: str, incarnation: str, spoken: Spoken) -> str:

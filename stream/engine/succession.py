@@ -14,7 +14,7 @@ from xxhash import xxh3_128_hexdigest
 
 from stream.clock import NEVER_MS, rfc3339
 from stream.engine.partition import PartitionEngine
-from stream.engine.run_mark import sequence_base, started_id
+from stream.engine.run_mark import first_between, started_id
 from stream.events.changes import Membership, SegmentChanged
 from stream.events.records import Handover
 from stream.state.row import Row
@@ -40,19 +40,25 @@ class Former(msgspec.Struct, frozen=True):
 class Succession:
     """The successor's side of one partition, which is restored and folds nothing meanwhile."""
 
-    def __init__(self, engine: PartitionEngine, former: Former | None = None) -> None:
+    def __init__(
+        self, engine: PartitionEngine, former: Former | None = None, *, at_last: bool = False
+    ) -> None:
         self._engine = engine
         self._former = former or Former()
         self._now_ms = max(0, engine.clock_ms)
-        self._base = sequence_base(engine.settings.incarnation)
+        tries = 0 if engine.mark is None else engine.mark.tries
+        self._first = first_between(engine.settings.incarnation, tries, at_last=at_last)
+        self._peeked: tuple[bytes, Row | None] = (b"", None)
 
-    def customers(self) -> list[bytes]:
-        """All who have a row, in the order of their ids."""
-        return sorted(key for key, _ in self._engine.store.rows())
+    def _row(self, key: bytes) -> Row | None:
+        """The row, which is unpacked once for all that is asked of a customer in a row."""
+        if self._peeked[0] != key:
+            self._peeked = key, self._engine.store.peek(key)
+        return self._peeked[1]
 
     def changes(self, key: bytes, told: Mapping[str, object]) -> list[SegmentChanged]:
         """From what the former run told of a customer to what is known here; leaves come first."""
-        customer, row = key.decode(), self._engine.store.peek(key) or Row()
+        customer, row = key.decode(), self._row(key) or Row()
         gone = [(name, False) for name in sorted(told) if name not in row.segments]
         come = [(name, True) for name in sorted(row.segments) if name not in told]
         turned = gone + come
@@ -60,16 +66,16 @@ class Succession:
         found = []
         for number, (segment, entered) in enumerate(turned):
             held ^= {segment}
-            sequence = self._base - len(turned) + number
+            sequence = self._first + number
             found.append(self._change(customer, row, segment, entered, sequence, held))
         return found
 
-    def membership(self, key: bytes) -> Membership | None:
-        """A customer's memberships; None: in no segment."""
-        row = self._engine.store.peek(key)
+    def membership(self, key: bytes, turned: int = 0) -> Membership | None:
+        """A customer's memberships after so many changes of these; None: in no segment."""
+        row = self._row(key)
         if row is None or not row.segments:
             return None
-        sequence = self._base + row.sequence
+        sequence = self._first + max(0, turned - 1)
         return Membership(key.decode(), dict(row.segments), sequence, row.changed_ms)
 
     def handover(self, key: bytes, said: Voice, told: Mapping[str, object]) -> Handover | None:
@@ -77,7 +83,7 @@ class Succession:
 
         `said` is the voice that the customer has there, `told` the memberships.
         """
-        row = self._engine.store.peek(key)
+        row = self._row(key)
         own = Voice() if row is None or row.voice is None else row.voice
         if not (says(said) or says(own)):
             return None

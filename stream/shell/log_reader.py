@@ -114,6 +114,10 @@ class LogReader:
             for records in (await self._consumer.getmany(timeout_ms=_POLL_MS)).values():
                 yield records
 
+    async def look_again(self) -> None:
+        """Ask anew where the partitions end: `to_end` then reads on to there."""
+        self._ends = await self._consumer.end_offsets(self._partitions)
+
     async def poll(self, timeout_ms: int) -> list[Any]:
         """What has come since, within the time-out."""
         found = await self._consumer.getmany(timeout_ms=timeout_ms)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import msgspec
 import pytest
 
@@ -10,7 +12,9 @@ from stream.engine.partition import PartitionEngine
 from stream.engine.run_mark import (
     RUN_KEY,
     RUN_SEQUENCES,
+    TURNS_MAX,
     RunMark,
+    first_between,
     pack_mark,
     read_mark,
     sequence_base,
@@ -25,6 +29,10 @@ CONTENT = definitions(
     "name: filled_cart, enter: cart.items > 0",
     "name: twice, enter: orders.count >= 2",
 )
+
+
+BETWEEN = RUN_SEQUENCES - 200_000
+"""Where sequences of what a switch tells begin, in the second run."""
 
 
 def second_run() -> PartitionEngine:
@@ -52,15 +60,29 @@ def test_what_both_know_is_not_told_again():
 def test_the_difference_is_told_once_between_the_sequences_of_both_runs():
     engine = second_run()
     assert told(engine, "anna", "buyer", "filled_cart") == [
-        ("filled_cart", False, RUN_SEQUENCES - 2),
-        ("twice", True, RUN_SEQUENCES - 1),
+        ("filled_cart", False, BETWEEN),
+        ("twice", True, BETWEEN + 1),
     ]
-    assert told(engine, "gone", "buyer") == [("buyer", False, RUN_SEQUENCES - 1)]
-    membership = Succession(engine).membership(b"anna")
+    assert told(engine, "gone", "buyer") == [("buyer", False, BETWEEN)]
+    membership = Succession(engine).membership(b"anna", 2)
     assert membership is not None
-    assert membership.sequence == RUN_SEQUENCES + 2
+    assert membership.sequence == BETWEEN + 1
     assert membership.since_ms == {"buyer": START_MS, "twice": START_MS + HOUR}
     assert Succession(engine).membership(b"gone") is None
+
+
+def test_what_is_told_again_has_sequences_above_what_was_told_before():
+    """At the end of a switch, and by the next one where it was interrupted."""
+    engine, first = second_run(), []
+    for tries in (0, 1, 2):
+        engine.mark = RunMark("catching-up", "", tries)
+        for at_last in (False, True):
+            changes = Succession(engine, at_last=at_last).changes(b"anna", {})
+            first.append([one.sequence for one in changes])
+    assert first == sorted(first)
+    assert all(a[-1] < b[0] for a, b in pairwise(first))
+    assert first[0][0] >= BETWEEN
+    assert first_between("2", 10**6, at_last=True) + TURNS_MAX <= sequence_base("2")
 
 
 def test_nobody_acts_on_it_and_every_change_says_what_is_held_after_it():

@@ -29,7 +29,8 @@ from stream.events.partitioner import partition_of
 from stream.events.records import Erase, Markers, decode_record, encode_record
 from stream.shell.connection import new_admin
 from stream.shell.run_start import begin
-from stream.shell.runs import RunsError, former_run, switch
+from stream.shell.run_switch import switch
+from stream.shell.runs import RunsError, former_run
 from stream.shell.topic_admin import TopicsError, create_topics, require_topics
 from stream.simulation.offline import LogReplay
 from tests.kafka.broker import Broker
