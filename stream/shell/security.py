@@ -16,6 +16,9 @@ PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_SSL", "SASL_PLAINTEXT")
 OAUTHBEARER = "OAUTHBEARER"
 MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", OAUTHBEARER)
 
+ANONYMOUS = "User:ANONYMOUS"
+"""Whom a broker takes everybody for that it does not ask."""
+
 
 @dataclass(frozen=True, slots=True)
 class OAuth:
@@ -67,7 +70,7 @@ class Security:
             return f"User:{self.username}"
         if self.has_sasl:
             return "the token's subject"
-        return "the certificate's subject" if self.certificate_file else "User:ANONYMOUS"
+        return "the certificate's subject" if self.certificate_file else ANONYMOUS
 
     def ssl_context(self) -> ssl.SSLContext | None:
         """The TLS context, certificates verified; None where the protocol has no TLS.

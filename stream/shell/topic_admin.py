@@ -15,6 +15,7 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from stream.events.topics import CHANGELOG, FIRST_RUN, TOPICS, Topic
 from stream.shell.connection import new_admin
+from stream.shell.security import ANONYMOUS
 from stream.shell.settings import Settings
 
 REPLICATION_WANTED = 3
@@ -155,10 +156,12 @@ async def require_topics(settings: Settings, topics: Collection[Topic] = TOPICS)
     missing = [f.name for f in findings if f.is_missing]
     if missing:
         await _refuse_second_run(settings)
-        raise TopicsError(
-            f"topics are missing: {', '.join(missing)}; create them with `shoal topics create`, "
-            f"or start the worker with --create-topics"
-        )
+        then = "create them with `shoal topics create`, or start the worker with --create-topics"
+        who = settings.security.principal
+        if who != ANONYMOUS:
+            # A broker does not name what somebody may not see.
+            then += f"; if they are there, let {who} use them: see `shoal topics plan --offline`"
+        raise TopicsError(f"topics are missing: {', '.join(missing)}; {then}")
     problems = [f"{f.name}: {f.problem}" for f in findings if f.problem]
     if problems:
         raise TopicsError("; ".join(problems))

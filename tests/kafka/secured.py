@@ -67,11 +67,13 @@ class SecuredBroker(Broker):
         self._authority.cert_pem.write_to_path(self.ca_file)
         self.sasl_address = self.mtls_address = ""
 
-    def client_certificate(self, *, of_a_stranger: bool = False) -> tuple[Path, Path]:
-        """A certificate for `shoal` and its key; of a stranger: by another authority."""
+    def client_certificate(
+        self, user: str = USER, *, of_a_stranger: bool = False
+    ) -> tuple[Path, Path]:
+        """A certificate for a user and its key; of a stranger: by another authority."""
         authority = trustme.CA() if of_a_stranger else self._authority
-        issued = authority.issue_cert(f"{USER}@example.org", common_name=USER)
-        name = "stranger" if of_a_stranger else "client"
+        issued = authority.issue_cert(f"{user}@example.org", common_name=user)
+        name = "stranger" if of_a_stranger else f"client-{user}"
         certificate, key = self.folder / f"{name}.pem", self.folder / f"{name}.key"
         issued.cert_chain_pems[0].write_to_path(certificate)
         issued.private_key_pem.write_to_path(key)
