@@ -74,15 +74,13 @@ async def switch(
         ) from error
     except (DeliveryAbortedError, OwnershipLostError) as error:
         raise RunsError(
-            f"a transaction of the switch was not taken ({error}); see that no other switch runs, "
-            f"then try again, {AGAIN}"
+            f"a transaction of the switch was not taken ({error}): see that no other switch runs; "
+            f"then {AGAIN}"
         ) from error
     except KafkaError as error:
         if isinstance(error, KafkaConnectionError) or not error.retriable:
             raise
-        raise RunsError(
-            f"the broker does not answer as it should ({error!r}); try again, {AGAIN}"
-        ) from error
+        raise RunsError(f"the broker does not answer as it should ({error!r}); {AGAIN}") from error
 
 
 async def _switch(

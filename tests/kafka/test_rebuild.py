@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
+import re
 import time
 from collections import defaultdict
 from collections.abc import Iterator
@@ -38,6 +39,8 @@ from tests.kafka.installation import until
 from tests.kafka.pipeline import Pipeline
 
 pytestmark = pytest.mark.kafka
+
+_AGAIN = re.compile("try again|switch again")
 
 SEGMENTS = """
 consent_default: allow
@@ -158,7 +161,7 @@ async def done_at_last(place: Pipeline, action: str, tries: int = 5) -> str:
         try:
             return await asyncio.to_thread(place.shoal, "rebuild", action)
         except AssertionError as error:
-            if "try again" not in str(error):
+            if not _AGAIN.search(str(error)):
                 raise
     return await asyncio.to_thread(place.shoal, "rebuild", action)
 
