@@ -76,7 +76,7 @@ class _Run:
         if decoded.record is not None:
             feed.event(offline.customer_of(decoded.key), decoded.record)
         self._tell(changes)
-        now_ms = offline.coordinator.state.clock_ms
+        now_ms = offline.clock_ms
         if now_ms != self._clock_ms:
             # Timers of a wave may lag behind the tick that they are due at, not behind the next.
             feed.release(self._clock_ms)

@@ -1,9 +1,9 @@
 """The offline shell: the same core over events in the order of their time, or over a log.
 
 `Offline` plays all parts of a live run at once: one source, the time-keeper, every partition. What
-a record sends on (a merge, a forwarded event) is applied right after it, so the result does not
-depend on batching, and two runs over the same events agree byte for byte. Where a live run's
-input was keyed and in order, it agrees with this one as well.
+a record sends on (a merge, a forwarded event) is applied before any later record of whom it goes
+to, so the result does not depend on batching, and two runs over the same events agree byte for
+byte. Where a live run's input was keyed and in order, it agrees with this one as well.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from stream.clock import LATENESS_MS, MINUTE_MS, NEVER_MS
 from stream.engine.coordinator import Coordinator, SourceReport
 from stream.engine.effects import Counts, DeadRecord, LearnPoint, LogRecord, StoredRecord
 from stream.engine.partition import PartitionEngine
+from stream.engine.routed import Outputs
 from stream.engine.router import Router, alignment_limit_ms
 from stream.engine.settings import EngineSettings
 from stream.engine.versions import DEFINITIONS
@@ -29,6 +30,9 @@ TICK_EVERY_MS = 10 * MINUTE_MS
 change seem historic that the tick after it tells of."""
 
 BATCH_MAX = 2_000
+
+_Waiting = tuple[int, bytes | None, bytes]
+"""A record that is not folded yet: when it was received, key, value."""
 
 
 class Offline:
@@ -53,7 +57,8 @@ class Offline:
         self.keep_shadow_changes = False
         self.actions: list[ActionTurned] = []
         self.keep_actions = False
-        self._pending: list[list[StoredRecord]] = [[] for _ in range(partitions)]
+        self._pending: list[list[_Waiting]] = [[] for _ in range(partitions)]
+        self._waiting_keys: set[bytes] = set()
         self._sent = self.router.nothing()
         self._offsets = [0] * partitions
         self._limit_ms = 0
@@ -78,34 +83,31 @@ class Offline:
             self._tick_ms = self.coordinator.state.clock_ms + LATENESS_MS + TICK_EVERY_MS
         self._last_ms = max(self._last_ms, time_ms)
         self._received_ms = max(self._received_ms, received_ms)
-        is_full = False
-        for partition, records in enumerate(sent):
-            if records:
-                for key, value in records:
-                    self._append(partition, received_ms, key, value)
-                records.clear()
-                is_full |= len(self._pending[partition]) >= BATCH_MAX
-        if (
-            is_full
-            or self._forwards(decoded.key) is not None
-            or (has_news and any(self._forwards(lesser) != key for lesser, key in decoded.links))
-        ):
+        # News of where an id sends its records is folded at once: nothing pending changes that.
+        if has_news and any(self._forwards(lesser) != key for lesser, key in decoded.links):
+            self._append_all(sent, received_ms)
             changes += self._flush()
+        elif self._forwards(decoded.key) is None:
+            if self._append_all(sent, received_ms):
+                changes += self._flush()
+        else:
+            changes += self._send_on(sent, received_ms)
         return changes
 
     def erase(self, asked: ErasureAskedError) -> list[SegmentChanged]:
         """Take a request to erase, in its place among the events; the changes so far."""
-        changes = self._flush()
         self.router.erase(asked, f"{asked.time_ms}", self._sent)
-        for partition, records in enumerate(self._sent):
-            for key, value in records:
-                self._append(partition, asked.received_ms, key, value)
-            records.clear()
-        return changes + self._flush()
+        self._append_all(self._sent, asked.received_ms)
+        return self._flush()
 
     def finish(self, until_ms: int | None = None) -> list[SegmentChanged]:
         """Advance every customer's time to `until_ms`, or to the last event's."""
-        return self._keep_time(max(self._last_ms, until_ms or 0))
+        return self._keep_time(max(self._last_ms, until_ms or 0)) + self._flush()
+
+    @property
+    def clock_ms(self) -> int:
+        """The time up to which everything has happened: of the last tick that is folded."""
+        return min(engine.clock_ms for engine in self.engines)
 
     def members(self) -> Iterator[Membership]:
         """Every customer's segments as they now are, by customer id."""
@@ -121,10 +123,7 @@ class Offline:
         return identity
 
     def _forwards(self, customer: str) -> str | None:
-        """Where the customer's row sends its records, if it does: then order matters at once.
-
-        Nothing is pending that would change it: a link that says something new is folded at once.
-        """
+        """Where the customer's row sends its records, if it does."""
         key = customer.encode()
         engine = self.engines[0]
         if len(self.engines) > 1:
@@ -133,9 +132,35 @@ class Offline:
         return None if row is None else row.forward_to
 
     def _append(self, partition: int, timestamp: int, key: bytes | None, value: bytes) -> None:
-        record = StoredRecord(self._offsets[partition], timestamp, key, value)
-        self._offsets[partition] += 1
-        self._pending[partition].append(record)
+        self._pending[partition].append((timestamp, key, value))
+        if key is not None:
+            self._waiting_keys.add(key)
+
+    def _append_all(self, sent: Outputs, timestamp: int) -> bool:
+        """Put what was routed into the log; whether it is time to fold."""
+        is_full = False
+        for partition, records in enumerate(sent):
+            if records:
+                for key, value in records:
+                    self._append(partition, timestamp, key, value)
+                records.clear()
+                is_full |= len(self._pending[partition]) >= BATCH_MAX
+        return is_full
+
+    def _send_on(self, sent: Outputs, timestamp: int) -> list[SegmentChanged]:
+        """Fold what only sends records on, so that those come before later ones of their target.
+
+        It need not wait for other customers' records, which it can have nothing to do with.
+        """
+        changes: list[SegmentChanged] = []
+        if any(key in self._waiting_keys for records in sent for key, _ in records):
+            changes += self._flush()
+        for partition, records in enumerate(sent):
+            if records:
+                waiting = [(timestamp, key, value) for key, value in records]
+                records.clear()
+                changes += self._fold(partition, waiting)
+        return changes
 
     def _flush(self) -> list[SegmentChanged]:
         """Fold what is pending, and what that sends on, until nothing is left."""
@@ -145,9 +170,13 @@ class Offline:
                 if pending:
                     self._pending[partition] = []
                     changes += self._fold(partition, pending)
+        self._waiting_keys.clear()
         return changes
 
-    def _fold(self, partition: int, records: Sequence[StoredRecord]) -> list[SegmentChanged]:
+    def _fold(self, partition: int, waiting: Sequence[_Waiting]) -> list[SegmentChanged]:
+        first = self._offsets[partition]
+        self._offsets[partition] += len(waiting)
+        records = [StoredRecord(offset, *one) for offset, one in enumerate(waiting, first)]
         effects = self.engines[partition].fold(records)
         self.counts.add(effects.counts)
         self.dead += effects.dead
@@ -166,18 +195,27 @@ class Offline:
         return effects.changes
 
     def _keep_time(self, watermark_ms: int) -> list[SegmentChanged]:
-        """Tick up to the watermark, day by day, with the versions that come on the way."""
-        changes = self._flush()
+        """Tick up to the watermark, day by day, with the versions that come on the way.
+
+        Ticks take their place in the log; they are folded at once where the clock waits for what a
+        day's end tells.
+        """
+        changes: list[SegmentChanged] = []
         report = SourceReport(
             source=0, watermark_ms=watermark_ms, offset=0, sources=1, event_ms=self._last_ms
         )
         self.coordinator.source(report)
-        while (decision := self.coordinator.decide()) is not None:
-            for control in decision.control:
-                value = encode_record(control)
-                for partition in range(len(self.engines)):
-                    self._append(partition, self._received_ms, None, value)
-            changes += self._flush()
+        while True:
+            decision = self.coordinator.decide()
+            if decision is not None:
+                for control in decision.control:
+                    value = encode_record(control)
+                    for partition in range(len(self.engines)):
+                        self._append(partition, self._received_ms, None, value)
+            elif self.coordinator.awaited_day() is not None and any(self._pending):
+                changes += self._flush()
+            else:
+                break
         clock_ms = self.coordinator.state.clock_ms
         self._limit_ms = alignment_limit_ms(clock_ms, NEVER_MS)
         return changes
