@@ -91,7 +91,7 @@ class Figures:
         733, "memory of a customer at rest", "measured: make bench ONLY=memory"
     )
     memory_worker_mb: float = _figure(150, "memory of a worker without rows", "measured")
-    hot_rows: float = _figure(HOT_ROWS_MAX, "live rows of a worker, 3 KiB each", SETTING)
+    hot_rows: float = _figure(HOT_ROWS_MAX, "live rows of a worker, 9 KB each", SETTING)
     restore_rows: float = _figure(150_000, "rows restored a second", "measured: make bench")
     start_s: float = _figure(4, "from a worker's start until it joins", "measured")
 

@@ -19,7 +19,7 @@ OWN_BATCHES = 3
 """Further batches of each transaction: changelog, changes, memberships. One to the clock comes
 with some: see `reports_of`."""
 
-LIVE_ROW_BYTES = 3072
+LIVE_ROW_BYTES = 9_000
 
 ROUNDS = 60
 """Halvings of an interval, which is then exact to the last digit."""

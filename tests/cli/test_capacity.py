@@ -56,8 +56,8 @@ def test_workers_partitions_and_memory():
     # 100,000 * 50 us are 5 cores, at half use 10; 4 partitions each.
     assert (plan.workers, plan.partitions, plan.owned) == (10, 40, 4)
     assert plan.worker_busy == pytest.approx(0.5)
-    # 1 M rows of 733 bytes, 20,000 live ones of 3 KiB, and 150 MB.
-    assert plan.worker_memory_gb == pytest.approx(0.733 + 0.06144 + 0.150)
+    # 1 M rows of 733 bytes, 10,000 live ones of 9 KB, and 150 MB.
+    assert plan.worker_memory_gb == pytest.approx(0.733 + 0.090 + 0.150)
     # 16 cores and 64 GB a machine: cores decide.
     assert plan.machines == 1
 
