@@ -16,6 +16,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from aiokafka.errors import UnknownTopicOrPartitionError
+
 from stream.engine.committed_rows import StoreBrokenError
 from stream.events.topics import CHANGELOG
 from stream.shell.local_store import LocalStore, StoreMemory, destroy
@@ -69,6 +71,8 @@ class LocalStores:
         ------
         SettingError
             The folder cannot be used, or another process has it.
+        KafkaError
+            The broker does not answer now, and no store can be judged.
         """
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -77,7 +81,11 @@ class LocalStores:
             raise SettingError(
                 "SHOAL_STORE_DIR", f"{self.folder} cannot be used: {error.strerror}"
             ) from error
-        self._topic_id = (await topic_ids(self._settings)).get(self._topic, "")
+        ids = await topic_ids(self._settings)
+        if ids and self._topic not in ids:
+            # A broker that has just come may not know of it yet. No store is of another one for it.
+            raise UnknownTopicOrPartitionError(f"the broker does not name {self._topic} now")
+        self._topic_id = ids.get(self._topic, "")
         self._tombstones_ms = await tombstones_ms(self._settings, self._topic)
         self._metrics.store_memory.set_function(lambda: self._memory.used_bytes)
         self._tidying = asyncio.create_task(self._tidy())

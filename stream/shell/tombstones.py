@@ -16,12 +16,20 @@ TOMBSTONES_USUAL_MS = DAY_MS
 
 
 async def tombstones_ms(settings: Settings, topic: str) -> int:
-    """How long a topic's tombstones can be read, at least."""
+    """How long a topic's tombstones can be read, at least.
+
+    Raises
+    ------
+    KafkaError
+        The broker does not answer now.
+    """
     admin = new_admin(settings)
     await admin.start()
     try:
         answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
-    except KafkaError:
+    except KafkaError as error:
+        if error.retriable:
+            raise
         return TOMBSTONES_USUAL_MS
     finally:
         await admin.close()

@@ -116,12 +116,20 @@ class _Metadata(Request[_Question]):
 
 
 async def topic_ids(settings: Settings) -> dict[str, str]:
-    """The id of every topic that may be seen; nothing where the broker tells none."""
+    """The id of every topic that may be seen; nothing where the broker tells none.
+
+    Raises
+    ------
+    KafkaError
+        It does not answer now: that is no word on whether it has ids.
+    """
     admin = new_admin(settings)
     await admin.start()
     try:
         answer = await admin._send_request(_Metadata())
-    except (KafkaError, NotImplementedError):
+    except (KafkaError, NotImplementedError) as error:
+        if isinstance(error, KafkaError) and error.retriable:
+            raise
         # An older broker, or the embedded one.
         return {}
     finally:

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import NodeNotReadyError, UnknownTopicOrPartitionError
 
 from stream.clock import DAY_MS
 from stream.shell import local_stores
@@ -193,6 +195,44 @@ async def test_a_worker_that_runs_on_lets_go_of_what_is_too_old(
             assert await until(lambda: not aside.exists())
         finally:
             await stores.stop()
+
+
+@pytest.mark.parametrize("asked", ["_Metadata", "DescribeConfigsRequest"])
+async def test_a_broker_that_does_not_answer_is_no_word_on_a_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: str
+) -> None:
+    """Without the topic's id a sound store would be of a topic made anew."""
+    send = AIOKafkaAdminClient._send_request
+
+    async def silent(client: AIOKafkaAdminClient, request: object, *to: object) -> object:
+        if type(request).__name__.startswith(asked):
+            raise NodeNotReadyError
+        return await send(client, request, *to)
+
+    with EmbeddedBroker() as broker:
+        await create_topics(Settings(broker=broker.address, partitions=4))
+        stores = new_stores(tmp_path, broker.address)
+        with monkeypatch.context() as patched:
+            patched.setattr(AIOKafkaAdminClient, "_send_request", silent)
+            with pytest.raises(NodeNotReadyError):
+                await stores.start()
+        await stores.stop()
+        again = new_stores(tmp_path, broker.address)
+        await again.start()
+        await again.stop()
+
+
+async def test_a_broker_that_does_not_know_the_changelog_yet_is_no_word_on_a_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def others(_settings: Settings) -> dict[str, str]:
+        return {"events": "an-id"}
+
+    monkeypatch.setattr(local_stores, "topic_ids", others)
+    stores = new_stores(tmp_path)
+    with pytest.raises(UnknownTopicOrPartitionError):
+        await stores.start()
+    await stores.stop()
 
 
 def test_a_folder_is_one_process_alone(tmp_path: Path) -> None:
