@@ -25,7 +25,7 @@ from stream.shell.log_reader import LogReader
 from stream.shell.outbox import NO_HEADERS, Outbox
 from stream.shell.settings import Settings
 from stream.shell.topic_admin import create_topics
-from tests.kafka.broker import Broker, discard, new_broker
+from tests.kafka.broker import Broker, discard, lasting_broker
 
 PARTITIONS = 256
 SHAPES = (
@@ -105,7 +105,7 @@ def broker_cpu_s(broker: Broker) -> float:
 
 def main() -> None:
     """Measure and print."""
-    broker = new_broker().start()
+    broker = lasting_broker().start()
     try:
         found, reading_us = asyncio.run(measure(broker))
     finally:

@@ -22,7 +22,7 @@ from tests.bench.options import Options
 from tests.bench.rates import TooFewCommitsError
 from tests.bench.report import Figure
 from tests.bench.watch import ContenderFailedError
-from tests.kafka.broker import BrokerUnavailableError, discard, new_broker
+from tests.kafka.broker import BrokerUnavailableError, discard, lasting_broker
 
 CHILD_TIMEOUT_S = 400.0
 
@@ -83,7 +83,7 @@ class Section:
 @contextmanager
 def running_broker(cores: Cores) -> Iterator[Bench]:
     """A real Kafka with nothing in it, on the cores that are not measured."""
-    broker = new_broker().start()
+    broker = lasting_broker().start()
     try:
         folder = broker.folder / "runs"
         folder.mkdir()

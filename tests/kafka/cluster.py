@@ -10,9 +10,8 @@ import re
 import shutil
 import tempfile
 from pathlib import Path
-from typing import ClassVar
 
-from tests.kafka.broker import Broker, free_ports, new_cluster_id
+from tests.kafka.broker import QUICK, Broker, free_ports, new_cluster_id
 
 NODES = 3
 PRODUCTION = Path(__file__).parents[2] / "deploy" / "production.env"
@@ -32,7 +31,7 @@ def documented_settings() -> dict[str, str]:
 class Node(Broker):
     """One of a cluster; it answers when most of them are up."""
 
-    heap: ClassVar[str] = "-Xmx256m"
+    java_options = (*QUICK, "-Xmx256m")
 
     def __init__(self, folder: Path, number: int, ports: list[int], voters: str) -> None:
         super().__init__(folder)

@@ -25,7 +25,7 @@ from stream.clock import rfc3339
 from stream.events.partitioner import partition_of
 from stream.shell.connection import new_producer
 from stream.shell.log_reader import LogReader
-from tests.kafka.broker import discard, new_broker
+from tests.kafka.broker import discard, lasting_broker
 from tests.kafka.installation import Installation, WorkerProcess, until
 
 PROBES = 60
@@ -269,7 +269,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--minutes", type=float, default=20.0)
     parser.add_argument("--rate", type=float, default=60.0, help="events a second")
     args = parser.parse_args(argv)
-    broker = new_broker()
+    broker = lasting_broker()
     place = None
     try:
         place = Installation(broker.start(), session_timeout_ms=SESSION_TIMEOUT_MS)
