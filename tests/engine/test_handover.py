@@ -13,7 +13,18 @@ from stream.simulation.offline import LogReplay
 from tests.engine.linked import link
 from tests.engine.spoken import buyer, cart, document, searcher, wait
 from tests.engine.two_runs import TwoRuns
-from tests.state.shopping import DAY, HOUR, MINUTE, START_MS, added, order, page, removed, search
+from tests.state.shopping import (
+    DAY,
+    HOUR,
+    MINUTE,
+    START_MS,
+    added,
+    consent,
+    order,
+    page,
+    removed,
+    search,
+)
 
 CART = document(cart(), voice="{caps: {email: 1 per 1 * DAY}}")
 ALL = document(cart(10), searcher(60), buyer(channels="push"))
@@ -36,6 +47,23 @@ def test_a_message_that_is_still_wanted_goes_on_and_ends_by_the_id_that_readers_
     runs.new.put("a", removed(START_MS + 2 * HOUR, "p"))
     [end] = runs.news
     assert (end.of, end.reason, end.sequence) == (start.id, "exited", 1_000_002)
+    assert runs.open == {}
+
+
+def test_it_goes_on_too_where_the_new_run_says_that_the_membership_began_at_another_time():
+    """As where late history told it of more; and the former run had said something before."""
+    runs = TwoRuns(CART)
+    runs.former.put("a", added(START_MS, "p"))
+    runs.former.put("a", removed(START_MS + HOUR, "p"), added(START_MS + DAY, "q"))
+    runs.former.tick(START_MS + DAY + HOUR)
+    runs.new.put("a", page(START_MS), added(START_MS + DAY + MINUTE, "q"))
+    runs.new.tick(START_MS + DAY + HOUR)
+    assert [one.started for one in runs.former.actions] == [True, False, True]
+    for _ in range(2):
+        runs.switch()
+        assert runs.news == []
+        assert runs.open == {"cart": runs.former.actions[-1].id}
+    runs.new.put("a", removed(START_MS + DAY + 2 * HOUR, "q"))
     assert runs.open == {}
 
 
@@ -105,6 +133,19 @@ def test_what_waits_goes_on_waiting():
     runs.switch()
     wait(runs.new, START_MS + 2 * DAY)
     assert runs.said(START_MS) == [("+cart", DAY, None)]
+
+
+def test_what_the_former_run_has_said_to_its_end_does_not_wait_here():
+    runs = TwoRuns(document(cart()), document(cart(more=", min_size: 1")))
+    runs.put("a", added(START_MS, "p"))
+    runs.put("a", consent(START_MS + MINUTE, marketing=False))
+    runs.put("a", consent(START_MS + 2 * MINUTE, marketing=True))
+    runs.tick(START_MS + 10 * MINUTE)
+    assert [one.reason for one in runs.former.actions] == [None, "consent"]
+    runs.switch()
+    runs.new.announce("population", b'{"#cart": 1}', START_MS + 20 * MINUTE)
+    runs.new.tick(START_MS + 30 * MINUTE)
+    assert runs.news == []
 
 
 def test_who_entered_after_the_former_run_had_ended_is_spoken_to():
