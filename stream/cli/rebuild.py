@@ -30,7 +30,8 @@ as many as the raw topic has, where those are fewer.
           the former ones serve
   status  says how far it is
   switch  ends the former run, waits until the new one is as far, tells once what the two know
-          differently (cause `definition`, `historic`, nobody acts on it), and lets it serve
+          differently (cause `definition`, `historic`, nobody acts on it), and lets it serve; what
+          is being said to customers goes on, or is withdrawn, and caps go on
 
 Consumers see one sequence of changes on the same topics, nothing lost and nothing twice. Workers of
 the former run end by themselves at the switch; its topics may then be deleted.
