@@ -12,6 +12,9 @@ ARGS ?=
 
 COMPILED := build/compiled
 
+# Tests run in two processes, each test's file in one of them (tests/conftest.py).
+IN_TWO = -n 2 --no-loadscope-reorder
+
 .PHONY: help demo found test test-compiled compiled check lint types schemas bench bench-baseline bench-compare profile chaos chaos-kafka soak audit sbom clean lock format
 
 help: ## this list
@@ -28,7 +31,7 @@ demo: $(STAMP) ## a simulated shop, a broker and a worker, live in the terminal 
 	@$(BIN)/shoal demo $(ARGS)
 
 test: $(STAMP) ## every test but the long ones (ARGS="-k cart")
-	@$(BIN)/python -m pytest -m "not chaos and not bench" $(ARGS)
+	@$(BIN)/python -m pytest $(IN_TWO) -m "not chaos and not bench" $(ARGS)
 
 compiled: $(COMPILED)/.made ## the hot path as extension modules, in build/compiled (needs a C compiler; a wheel is beside it)
 
@@ -44,10 +47,12 @@ $(COMPILED)/.made: $(STAMP) $(shell find stream -name '*.py' -o -name '*.yaml' -
 	@rm -rf $(COMPILED)/source && touch $@
 
 test-compiled: compiled ## the tests of the core, on the extension modules
-	@PYTHONPATH=$(COMPILED)/lib:. SHOAL_TEST_COMPILED=1 $(BIN)/python -P -m pytest -o pythonpath= -q $(COMPILED_TESTS) $(ARGS)
+	@PYTHONPATH=$(COMPILED)/lib:. PYTHONSAFEPATH=1 SHOAL_TEST_COMPILED=1 $(BIN)/python -m pytest $(IN_TWO) -o pythonpath= -q $(COMPILED_TESTS) $(ARGS)
 
-COMPILED_TESTS = tests/engine tests/events tests/features tests/oracle tests/properties tests/segments tests/simulation \
-	tests/state tests/timers
+# Of the simulator what runs the engine: the shop itself has one form.
+COMPILED_TESTS = tests/engine tests/events tests/features tests/oracle tests/properties tests/segments tests/state tests/timers \
+	tests/simulation/chaos tests/simulation/test_latent_types_found.py tests/simulation/test_offline.py tests/simulation/test_relived.py \
+	tests/simulation/test_traffic_live.py
 
 check: lint types schemas test-compiled test ## what CI runs: lint, types, schemas, the core's tests on extension modules, test
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from stream.events.records import Link
 from tests.engine.lane import Lane
+from tests.form import examples
 from tests.properties.chronicle import TOP, UNSURE, Chronicle, Told
 from tests.properties.defined import Defined, defined, file_of
 from tests.properties.interpreter import DAY, HOUR, SECOND, Happened
@@ -69,7 +70,7 @@ def around(flips: set[int]) -> set[int]:
 
 
 @given(seeds)
-@settings(derandomize=True, max_examples=40, deadline=None, phases=(Phase.generate,))
+@settings(derandomize=True, max_examples=examples(40), deadline=None, phases=(Phase.generate,))
 def test_at_every_flip_and_a_second_to_either_side_members_are_the_chronicles(seed: int):
     random = Random(seed)
     (definitions, content), events = defined(random), story(random)
@@ -154,7 +155,7 @@ def lateness(random: Random, event: Happened) -> int:
 
 
 @given(seeds)
-@settings(derandomize=True, max_examples=50, deadline=None, phases=(Phase.generate,))
+@settings(derandomize=True, max_examples=examples(50), deadline=None, phases=(Phase.generate,))
 def test_what_comes_late_or_twice_turns_memberships_at_once_and_says_since_when(seed: int):
     random = Random(seed)
     life, events = Late(random, defined(random, 6)), story(random, 15)
@@ -169,7 +170,7 @@ def test_what_comes_late_or_twice_turns_memberships_at_once_and_says_since_when(
 
 
 @given(seeds)
-@settings(derandomize=True, max_examples=120, deadline=None, phases=(Phase.generate,))
+@settings(derandomize=True, max_examples=examples(120), deadline=None, phases=(Phase.generate,))
 def test_where_nothing_else_came_since_a_late_change_says_when_it_would_have_been_told(seed: int):
     """Of a life whose last event is late: the instant in the same life when told in order."""
     random = Random(seed)
@@ -196,7 +197,7 @@ def test_where_nothing_else_came_since_a_late_change_says_when_it_would_have_bee
 
 
 @given(seeds)
-@settings(derandomize=True, max_examples=40, deadline=None, phases=(Phase.generate,))
+@settings(derandomize=True, max_examples=examples(40), deadline=None, phases=(Phase.generate,))
 def test_who_becomes_known_goes_on_as_one_person_at_every_flip(seed: int):
     """Two ids, a link between them, and what still comes for the first one."""
     random = Random(seed)

@@ -6,10 +6,10 @@ import os
 
 import pytest
 
+from tests.form import IS_COMPILED
 from tests.simulation.chaos.chaos_round import EVENTS_USUAL, live_round
 from tests.simulation.chaos.rounds import Outcome, command, run_rounds
 
-IS_COMPILED = bool(os.environ.get("SHOAL_TEST_COMPILED"))
 ROUNDS = 50 if IS_COMPILED else 200
 """On extension modules fewer: the same seeds, looked at for the same answers."""
 

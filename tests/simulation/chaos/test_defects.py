@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from itertools import count
 from typing import Any
@@ -15,13 +14,12 @@ from stream.shell.delivery import DeliveryAbortedError, TransactionalDelivery
 from stream.shell.owner import PartitionOwner
 from stream.shell.posting import Poster
 from stream.timers.queue import TimerQueue
+from tests.form import IS_COMPILED
 from tests.simulation.chaos.rounds import run_round
 
 ROUNDS_MAX = 40
 
-pytestmark = pytest.mark.skipif(
-    bool(os.environ.get("SHOAL_TEST_COMPILED")), reason="nothing is put into an extension module"
-)
+pytestmark = pytest.mark.skipif(IS_COMPILED, reason="nothing is put into an extension module")
 
 
 def no_fencing(patch: pytest.MonkeyPatch) -> None:
