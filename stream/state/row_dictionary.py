@@ -23,11 +23,12 @@ _DICTIONARY = zstandard.ZstdCompressionDict(
     (files("stream.state") / "row_dictionary.bin").read_bytes(),
     dict_type=zstandard.DICT_TYPE_FULLDICT,
 )
+# Once: compressors go on reading what this makes, and making it anew would free it under them.
+_DICTIONARY.precompute_compress(level=LEVEL)
 
 
 def new_compressor() -> zstandard.ZstdCompressor:
     """Of frames without their magic number, checksum and dictionary's number: rows are many."""
-    _DICTIONARY.precompute_compress(level=LEVEL)
     parameters = zstandard.ZstdCompressionParameters.from_level(
         LEVEL,
         format=zstandard.FORMAT_ZSTD1_MAGICLESS,

@@ -115,6 +115,15 @@ def test_every_text_of_a_row_can_be_searched(packed: bytes):
         uncompressed(packed[:20])
 
 
+def test_compressors_do_not_disturb_each_other():
+    """Each has its own state, and all read one prepared dictionary."""
+    packed, row = pack(full_row()), full_row()
+    others = [row_dictionary.new_compressor() for _ in range(50)]
+    for other in others:
+        assert other.compress(rest_of(row)) == msgspec.msgpack.decode(packed)[-1]
+        assert pack(row) == packed
+
+
 def test_a_dictionary_is_never_another_one_for_the_same_format():
     """Rows were written with it, in topics that nobody writes anew."""
     path = Path(row_dictionary.__file__).with_name("row_dictionary.bin")
