@@ -12,8 +12,9 @@ ARGS ?=
 
 COMPILED := build/compiled
 
-# Tests run in two processes, each test's file in one of them (tests/conftest.py).
-IN_TWO = -n 2 --no-loadscope-reorder
+# Tests run in two processes, each test's file in one of them (tests/conftest.py); one that crashes is
+# not started again, because what it was dealt would be waited for for ever.
+IN_TWO = -n 2 --no-loadscope-reorder --max-worker-restart 0
 
 .PHONY: help demo found test test-compiled compiled check lint types schemas bench bench-baseline bench-compare profile chaos chaos-kafka soak audit sbom clean lock format
 
