@@ -66,12 +66,13 @@ def micros(amount: float | str | None, field: str) -> int | None:
     return int(value.quantize(_MICRO, ROUND_HALF_EVEN) * MICROS)
 
 
-class KnownPrices(dict[float, int]):
+class KnownPrices(dict[float, int | None]):
     """Micros of the prices seen so far, because a shop has few prices and shows them often.
 
     A look-up costs a tenth of the conversion, which is most of what an item costs
     (tests/bench/test_decode.py). It holds doubles only, `PRICES_MAX` of them, and forgets none:
-    what it answers does not depend on what it holds. `field` is where they stand, for the error.
+    what it answers does not depend on what it holds. A blank text is no amount: None. `field` is
+    where they stand, for the error.
     """
 
     def __init__(self, field: str) -> None:

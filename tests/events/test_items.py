@@ -47,6 +47,14 @@ def test_a_number_stands_for_a_text():
     assert (item.product_id, item.size, item.category) == ("17850", "42", "7")
 
 
+@pytest.mark.parametrize("name", ["price", "list_price", "cost"])
+@pytest.mark.parametrize("blank", ["", "  "])
+def test_a_blank_amount_is_none(name: str, blank: str):
+    item = viewed(product_id="a", **{name: blank})
+
+    assert item == Item(product_id="a")
+
+
 @pytest.mark.parametrize(
     ("quantity", "pieces", "price_micros"),
     [
