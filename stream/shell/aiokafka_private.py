@@ -12,7 +12,9 @@ Written for the release that `check_pins` insists on, and held by the contract t
 4. A fetcher takes an answer's bytes in by the name `MemoryRecords` of its module, which cuts them
    into batches one after the other.
 5. A `BatchBuilder` counts its records in `_relative_offset`, and its `_builder` writes them.
-6. A connection takes its authenticator by the name `OAuthAuthenticator` of its module, and hands
+6. `PartitionRecords` asks of each control batch, by `_contains_abort_marker`, whether it ends an
+   aborted transaction.
+7. A connection takes its authenticator by the name `OAuthAuthenticator` of its module, and hands
    what the broker has answered to `step`.
 """
 
@@ -28,6 +30,7 @@ from aiokafka.consumer import fetcher as fetching
 from aiokafka.consumer.fetcher import READ_COMMITTED, FetchResult, PartitionRecords
 from aiokafka.errors import CorruptRecordException, SaslAuthenticationFailed
 from aiokafka.producer import sender
+from aiokafka.record.control_record import ABORT_MARKER, ControlRecord
 from aiokafka.record.memory_records import MemoryRecords
 from crc32c import crc32c
 
@@ -134,6 +137,21 @@ class BareRecords:
 def keep_answers() -> None:
     """Let fetchers keep the bytes of their answers from the next one on: they are summed here."""
     fetching.MemoryRecords = KeptRecords
+
+
+def read_past_emptied_markers() -> None:
+    """Let fetchers go on where compaction has taken a transaction's marker out of its batch.
+
+    A broker keeps such a batch, empty, for what its head says of the producer. aiokafka takes it
+    for damage, and whoever reads the topic ends, at each start anew. Kafka's own client reads on:
+    what the marker has ended is gone from the log as well. Calling it again changes nothing.
+    """
+    PartitionRecords._contains_abort_marker = _contains_abort_marker
+
+
+def _contains_abort_marker(_: Any, batch: Any) -> bool:
+    record = next(batch, None)
+    return record is not None and ControlRecord.parse(record.key) == ABORT_MARKER
 
 
 def bare_fetched(fetcher: Any, request: Any) -> None:

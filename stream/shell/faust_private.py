@@ -32,7 +32,11 @@ from faust.transport.drivers import aiokafka as driver
 from mode import Service
 
 from stream.engine.effects import EngineStateError
-from stream.shell.aiokafka_private import bare_fetched, keep_answers
+from stream.shell.aiokafka_private import (
+    bare_fetched,
+    keep_answers,
+    read_past_emptied_markers,
+)
 
 PINS = {"faust-streaming": "0.15.3", "aiokafka": "0.14.0"}
 
@@ -118,6 +122,7 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
 
     async def on_start(self) -> None:
         keep_answers()
+        read_past_emptied_markers()
         await super().on_start()
         fetcher = self._consumer._fetcher
         fetcher._prefetch_backoff = PREFETCH_BACKOFF_S

@@ -22,6 +22,7 @@ from stream.shell.aiokafka_private import (
     bare_fetched,
     close_filled,
     keep_answers,
+    read_past_emptied_markers,
 )
 
 PLACE = TopicPartition("t", 0)
@@ -159,6 +160,21 @@ def test_bare_records_and_positions_are_those_of_aiokafka(name, isolation, recor
         theirs = polls(fetched(LOGS[name], from_offset, isolation), from_offset, records_max)
         bare = BareRecords(fetched(LOGS[name], from_offset, isolation))
         assert polls(bare, from_offset, records_max) == theirs
+
+
+@pytest.mark.parametrize("isolation", [READ_UNCOMMITTED, READ_COMMITTED])
+@pytest.mark.parametrize("bare", [True, False])
+def test_a_marker_that_compaction_has_taken_out_of_its_batch_is_read_past(isolation, bare):
+    """As Kafka's own client does: the batch is kept, empty, and ends nothing any more."""
+    emptied = marker(4, 7, COMMIT)[:61]
+    emptied[8:12] = (61 - 12).to_bytes(4, "big")
+    emptied[57:61] = (0).to_bytes(4, "big")
+    log = [batch(0, 4), resummed(emptied), batch(5, 3)]
+    read_past_emptied_markers()
+    records = fetched(log, 0, isolation)
+    [(taken, position)] = polls(BareRecords(records) if bare else records, 0, None)
+    assert [offset for offset, *_ in taken] == [0, 1, 2, 3, 5, 6, 7]
+    assert position == 8
 
 
 def test_what_was_aborted_is_left_out_and_so_are_markers():
