@@ -33,7 +33,7 @@ class Commit(msgspec.Struct, frozen=True):
 
 
 class Span(msgspec.Struct, frozen=True):
-    """From a batch, with which `events` were routed in all, to the one that ended the work."""
+    """From the first batch, with which `events` were committed, to the one that ended the work."""
 
     first_s: float
     events: int
@@ -60,8 +60,8 @@ async def is_done(reader: AIOKafkaConsumer, clock_ms: int) -> bool:
     return True
 
 
-async def work_spans(reader: AIOKafkaConsumer, warm_up_s: float) -> tuple[Span, Span]:
-    """The span of a run that is done, from its first batch on and after a warm-up."""
+async def work_span(reader: AIOKafkaConsumer) -> Span:
+    """The span of a run that is done."""
     commits: list[Commit] = []
     enough: dict[int, tuple[int, int]] = {}
     for partition in range(PARTITIONS):
@@ -71,27 +71,17 @@ async def work_spans(reader: AIOKafkaConsumer, warm_up_s: float) -> tuple[Span, 
         raw = TopicPartition(EVENTS.name, partition)
         raw_end = (await reader.end_offsets([raw]))[raw]
         enough[partition] = (raw_end, await _last_keyed(reader, partition) + 1)
-    return span_of(commits, enough), span_of(commits, enough, warm_up_s)
+    return span_of(commits, enough)
 
 
-def span_of(
-    commits: Sequence[Commit], enough: dict[int, tuple[int, int]], warm_up_s: float = 0.0
-) -> Span:
+def span_of(commits: Sequence[Commit], enough: dict[int, tuple[int, int]]) -> Span:
     """From the commits of all partitions, and the offsets of both topics that mean done.
-
-    It begins with the first batch of events at least `warm_up_s` after the very first one. What is
-    routed by then and not folded is work of the span whose events do not count in it.
 
     >>> commits = [Commit(10.0, 0, 7, 0, -1), Commit(12.5, 0, 9, 9, 5), Commit(13.0, 0, 9, 10, 6)]
     >>> span_of(commits, {0: (9, 9)})
     Span(first_s=10.0, events=7, last_s=12.5)
     """
-    routing = sorted((c for c in commits if c.raw_offset > 0), key=lambda c: c.time_s)
-    first = next(c for c in routing if c.time_s >= routing[0].time_s + warm_up_s)
-    routed: dict[int, int] = {}
-    for commit in routing:
-        if commit.time_s <= first.time_s:
-            routed[commit.partition] = max(routed.get(commit.partition, 0), commit.raw_offset)
+    first = min((c for c in commits if c.raw_offset > 0), key=lambda c: c.time_s)
     ends = [
         min(
             commit.time_s
@@ -102,7 +92,7 @@ def span_of(
         )
         for partition, (raw_offset, log_offset) in enough.items()
     ]
-    return Span(first.time_s, sum(routed.values()), max(ends))
+    return Span(first.time_s, first.raw_offset, max(ends))
 
 
 def _commit(record: Any) -> Commit:

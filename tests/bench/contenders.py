@@ -13,7 +13,7 @@ from pathlib import Path
 from stream.events.topics import CHANGES, DEAD_LETTERS, EVENTS
 from stream.shell.child import start_child, stop_child
 from stream.shell.topic_admin import create_topics
-from tests.bench.committed import is_done, work_spans
+from tests.bench.committed import is_done, work_span
 from tests.bench.installed import PEERS, quix_python, streams_class_path
 from tests.bench.log import (
     PARTITIONS,
@@ -32,7 +32,7 @@ PEER_COMMIT_MS = 1_000
 """Between a peer's commits. Shoal commits at least every 100 ms under load."""
 
 WARM_UP_S = 3.0
-"""Of everybody, after the first commit: the JVM compiles, and so does Shoal, what decides."""
+"""Of a peer, after its first commit: the JVM compiles."""
 
 PEER_TIME_MAX_S = 15.0
 """A peer is watched for so long: its rate is steady, and stock Faust would take minutes."""
@@ -73,7 +73,7 @@ Starter = Callable[[Bench, str, list[str], dict[str, str]], AbstractContextManag
 
 
 async def run_shoal(bench: Bench, number: int, starter: Starter = measured_process) -> Run:
-    """The whole job: after a warm-up, to the commit that leaves nothing to do.
+    """The whole job: from the first commit to the one that leaves nothing to do.
 
     `starter` runs the worker's command, so that a profiler may run it instead.
     """
@@ -98,15 +98,12 @@ async def run_shoal(bench: Bench, number: int, starter: Starter = measured_proce
                 read = watcher.samples[-1].events
                 raise ContenderFailedError(f"{read:,} in {SHOAL_TIME_MAX_S:.0f} s", child.log)
             facts = watcher.facts()
-        whole, span = await work_spans(reader, WARM_UP_S)
+        span = await work_span(reader)
     run = run_between(
         sample_at(watcher.samples, span.first_s, span.events),
         sample_at(watcher.samples, span.last_s, bench.facts.events),
     )
     run.wall_s = span.last_s - started_s
-    facts["warm-up s"] = span.first_s - whole.first_s
-    whole_s = whole.last_s - whole.first_s
-    facts["events/s with its warm-up"] = (bench.facts.events - whole.events) / whole_s
     for topic in (CHANGES, DEAD_LETTERS):
         facts[topic.name] = float(await count_records(bench.broker, topic.name))
     run.facts = facts

@@ -17,7 +17,7 @@ import msgspec
 
 from stream.shell.topic_admin import create_topics
 from tests.bench import musts
-from tests.bench.committed import is_done, work_spans
+from tests.bench.committed import is_done, work_span
 from tests.bench.contenders import Bench
 from tests.bench.log import (
     PARTITIONS,
@@ -117,7 +117,7 @@ async def _run(context: Context, bench: Bench, count: int, number: int) -> Ran:
                 facts = await write_log(bench.broker, _plan(context))
             samples = await _samples(bench, workers, facts.clock_ms)
             async with reader_of(bench.broker) as reader:
-                span, _ = await work_spans(reader, 0.0)
+                span = await work_span(reader)
         run = run_between(
             sample_at(samples, span.first_s, span.events),
             sample_at(samples, span.last_s, facts.events),

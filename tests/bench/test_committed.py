@@ -27,16 +27,3 @@ def test_the_work_ends_with_the_slowest_partition_and_not_with_later_ticks():
 def test_routing_to_the_end_is_not_the_end_while_something_waits_to_be_folded():
     commits = [commit(1.0, 0, 10, 0), commit(2.0, 0, 100, 60), commit(3.0, 0, 100, 120)]
     assert span_of(commits, {0: (100, 120)}).last_s == 3.0
-
-
-def test_after_a_warm_up_all_that_was_routed_by_then_is_left_out():
-    commits = [
-        commit(2.0, 1, 40, 0),
-        commit(2.5, 0, 60, 30),
-        commit(5.0, 1, 45, 0),
-        commit(5.2, 0, 90, 80),
-        commit(6.0, 0, 100, 90),
-        commit(7.0, 1, 50, 70),
-    ]
-    span = span_of(commits, {0: (100, 90), 1: (50, 70)}, warm_up_s=3.0)
-    assert (span.first_s, span.events, span.last_s) == (5.0, 45 + 60, 7.0)

@@ -20,7 +20,6 @@ from tests.bench.contenders import (
     QUIX,
     STREAMS,
     STREAMS_REKEYED,
-    WARM_UP_S,
     Bench,
     Peer,
     run_peer,
@@ -72,10 +71,9 @@ PEER_ROWS: dict[str, tuple[Peer, str, str, str]] = {
 FLOORS = {"getmany": "aiokafka getmany alone", "decode": "getmany and Shoal's typed decode"}
 
 NOTE = (
-    f"throughput: the best run counts; the spread is from the slowest to the fastest. All begin "
-    f"with a warm-up of {WARM_UP_S:g} s after the first commit. Shoal's end with the batch that "
-    f"leaves nothing to do, by the meta records of its batches; a peer's with the last commit but "
-    f"one, by the offsets that its group had committed. Peers commit "
+    f"throughput: the best run counts; the spread is from the slowest to the fastest. Shoal's "
+    f"counts from its first batch to the one that leaves nothing to do, by the meta records of its "
+    f"batches; a peer's by the offsets that its group had committed, after a warm-up. Peers commit "
     f"every {PEER_COMMIT_MS} ms, at least once; Shoal commits in transactions. The topic is keyed "
     f"by customer, and all peers but the re-keyed one rely on that; Shoal, which trusts no key, "
     f"writes and reads its own log of customers. The events' times are in the past: Shoal catches "
