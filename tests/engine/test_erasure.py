@@ -172,12 +172,14 @@ def test_ids_behind_the_sender_of_a_merge_on_its_way_are_erased_too():
     assert all(name not in kept for name in (b"kim", b"device", b"first"))
 
 
-def test_an_erasure_that_begins_at_a_device_reaches_whom_it_belonged_to_before():
+@pytest.mark.parametrize("asked_of", ["device", "lee"])
+def test_whom_an_erased_device_belonged_to_before_lets_go_of_its_name(asked_of: str):
+    """Wherever the erasure begins: at the device, or at who has it now."""
     lane = Lane(CART)
     live(lane, "device", page(START_MS), link("kim", START_MS + 1))
     live(lane, "kim", added(START_MS + 2))
     live(lane, "device", link("lee", START_MS + 2 * DAY))
-    live(lane, "device", erase(START_MS + 3 * DAY))
+    live(lane, asked_of, erase(START_MS + 3 * DAY))
     assert customers(lane) == {"kim"}
     assert b"device" not in bytes_kept(lane)
     assert lane.segments("kim").keys() == {"cart"}
@@ -212,17 +214,6 @@ def test_a_device_that_somebody_else_uses_now_stays_theirs_and_forgets_the_erase
     assert lane.row("device").forward_to == "lee"
     assert b"kim" not in bytes_kept(lane)
     assert lane.segments("lee").keys() == {"cart"}
-
-
-def test_a_customer_whom_the_erased_device_belonged_to_before_lets_go_of_its_name():
-    lane = Lane(CART)
-    live(lane, "device", page(START_MS), link("kim", START_MS + 1))
-    live(lane, "kim", added(START_MS + 2))
-    live(lane, "device", link("lee", START_MS + 2 * DAY))
-    live(lane, "lee", erase(START_MS + 3 * DAY))
-    assert customers(lane) == {"kim"}
-    assert b"device" not in bytes_kept(lane)
-    assert lane.segments("kim").keys() == {"cart"}
 
 
 def test_more_ids_than_a_row_names_are_kept_by_its_aliases_and_found():
