@@ -30,10 +30,10 @@ SHOAL_RETENTION_DAYS (TOPIC=DAYS,...), SHOAL_COMPRESSION, SHOAL_CREATE_TOPICS, S
 SHOAL_LOG_LEVEL, SHOAL_STORE (memory, rocksdb), SHOAL_STORE_DIR, SHOAL_STORE_CACHE_BYTES,
 SHOAL_STANDBY, SHOAL_HTTP_TOKENS_FILE (see shoal tokens create), SHOAL_SECURITY_PROTOCOL,
 SHOAL_SASL_*, SHOAL_TLS_*, SHOAL_OAUTH_*, SHOAL_ALLOW_PLAINTEXT_PASSWORD. Ends on SIGTERM or Ctrl-C
-after the running batches are committed. One process uses one core: with
---processes a parent keeps several at work, starts those that die again, and serves metrics and
-health of all of them on the one port. Exit codes: 0 ended as asked; 1 something else ended it; 2 a
-wrong setting or definitions file."""
+after the running batches are committed; on SIGUSR1 it writes to the log where every task waits. One
+process uses one core: with --processes a parent keeps several at work, starts those that die again,
+and serves metrics and health of all of them on the one port. Exit codes: 0 ended as asked; 1
+something else ended it; 2 a wrong setting or definitions file."""
 
 
 def add_parser(subparsers: Any) -> None:
@@ -104,4 +104,5 @@ async def _work(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, worker.stop)
+    loop.add_signal_handler(signal.SIGUSR1, worker.say_where)
     await worker.run()

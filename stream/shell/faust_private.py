@@ -18,6 +18,7 @@ the contract tests `tests/contracts/test_faust_*.py`. What it relies on:
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -295,6 +296,11 @@ class GroupApp(faust.App):
         if not state or not state.has_valid_position or state.highwater is None:
             return None
         return max(0, int(state.highwater) - int(state.position))
+
+    def loops(self) -> list[asyncio.AbstractEventLoop]:
+        """The caller's loop, and the consumer's once that has started."""
+        thread = getattr(self._consumer, "_thread", None)
+        return [asyncio.get_running_loop(), *([] if thread is None else [thread.thread_loop])]
 
     @property
     def heartbeat_s(self) -> float:

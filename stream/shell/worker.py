@@ -39,7 +39,8 @@ from stream.shell.settings import MEMORY, SettingError, Settings
 from stream.shell.standby import Standby
 from stream.shell.time_keeper import TimeKeeper
 from stream.shell.topic_admin import create_topics, require_topics
-from stream.shell.watchdog import Watchdog
+from stream.shell.watchdog import StalledError, Watchdog
+from stream.shell.whereabouts import whereabouts
 from stream.shell.workshop import Workshop
 
 STOP_TIMEOUT_S = 30.0
@@ -78,6 +79,11 @@ class Worker:
     def stop(self) -> None:
         """Ask it to end in good order; `run` returns when that is done."""
         self._stopping.set()
+
+    def say_where(self) -> None:
+        """Write to the log where every task waits."""
+        loops = [asyncio.get_running_loop()]
+        logger.warning(whereabouts(self._app.loops() if hasattr(self, "_app") else loops))
 
     async def run(self) -> None:
         """Work until `stop`.
@@ -236,6 +242,8 @@ class Worker:
     def _fail(self, error: BaseException) -> None:
         if self._failure is None:
             logger.error("ending: %s: %s", type(error).__name__, error)
+            if isinstance(error, StalledError):
+                self.say_where()
             self._failure = error
             # The consumer's thread may hang with its broker, and would keep the process alive.
             last_resort = threading.Timer(4 * FAILED_STOP_TIMEOUT_S, os._exit, [EXIT_FAILED])

@@ -150,6 +150,11 @@ class Installation:
             **variables,
         }
 
+    @property
+    def workers(self) -> Sequence[WorkerProcess]:
+        """All that were started, those that have ended among them."""
+        return self._workers
+
     def logs(self) -> str:
         """The ends of the workers' logs, for a wait that failed."""
         return "\n---\n".join(worker.log[-3000:] for worker in self._workers)

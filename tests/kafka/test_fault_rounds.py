@@ -11,10 +11,12 @@ import pytest
 
 from stream.events.envelope import decode
 from stream.events.records import Link, encode_record
+from tests.kafka.faults import evidence
 from tests.kafka.faults.__main__ import line, table
+from tests.kafka.faults.evidence import Extent, Position, folder_of
 from tests.kafka.faults.ground import Ground
 from tests.kafka.faults.kinds import KINDS
-from tests.kafka.faults.round import Outcome, run_round
+from tests.kafka.faults.round import Kind, Outcome, Round, run_round
 from tests.kafka.faults.verdict import Verdict, compare_changes, input_problems
 from tests.kafka.installation import event
 
@@ -38,6 +40,34 @@ def test_a_round_of_faults_loses_repeats_and_disorders_nothing(ground, name, see
     assert outcome.is_clean, line(1, outcome)
     assert outcome.verdict.raw > 1_000
     assert outcome.verdict.changes > 100
+
+
+@pytest.mark.kafka
+def test_a_red_round_leaves_its_logs_and_says_where_everything_stood(ground, tmp_path, monkeypatch):
+    async def fails(round_: Round) -> None:
+        await round_.sent(0.1)
+        raise AssertionError("made red on purpose")
+
+    monkeypatch.setattr(evidence, "KEPT", tmp_path)
+    kind = Kind("red on purpose", "a round that fails", fails)
+    outcome = asyncio.run(run_round(kind, ground.of(kind), ground.proxy, 5))
+    folder = tmp_path / "5-red-on-purpose"
+    assert outcome.kept == str(folder)
+    assert "made red on purpose" in folder.joinpath("why.txt").read_text()
+    logs = sorted(folder.glob("worker-*.log"))
+    assert len(logs) == kind.workers
+    for log in logs:
+        said = log.read_text()
+        assert "health and metrics on" in said
+        assert "  watchdog: Watchdog.run (watchdog.py:" in said
+        assert "Fetcher._fetch_requests_routine" in said
+        assert "shoal_commit_seconds_count" in log.with_suffix(".metrics").read_text()
+    assert folder.joinpath("broker-1.log").exists()
+    found = json.loads(folder.joinpath("positions.json").read_text())
+    assert len(found["positions"]) == 4
+    assert all("the clock stands at" in " ".join(each) for each in found["missing"].values())
+    assert "leader 1, in sync [1]" in folder.joinpath("cluster.txt").read_text()
+    assert "source-0" in folder.joinpath("clock.txt").read_text()
 
 
 @pytest.mark.chaos
@@ -139,9 +169,35 @@ def test_a_raw_record_that_is_no_event_and_no_dead_letter_is_missed():
 
 def test_a_red_round_says_how_to_repeat_it():
     verdict = Verdict(raw=10, changes=3, lost=["anna-2"])
-    outcome = Outcome("kill all", 17, verdict, 3.0, {"caught up": 1.0}, 0, [])
+    kept = str(folder_of("kill all", 17))
+    outcome = Outcome("kill all", 17, verdict, 3.0, {"caught up": 1.0}, 0, [], kept=kept)
     said = line(1, outcome)
     assert "RED" in said
+    assert "build/chaos/17-kill-all\n" in said
     assert "1 lost: anna-2" in said
     assert 'make chaos-kafka ROUNDS=1 SEED=17 KIND="kill all"' in said
     assert "| **all** | 1 | 3 | 1 | 0 | 0 | 1 |" in table([outcome])
+
+
+def position(**changes: object) -> Position:
+    """One number of which everything is done."""
+    whole = Extent(10, 10)
+    done = {"sent": 10, "raw": whole, "routed": 10, "log": whole, "folded": 10}
+    done |= {"changelog": whole, "clock_ms": 500, "owners": [7]}
+    return Position(**done | changes)
+
+
+def test_nothing_is_missing_where_all_is_routed_and_folded():
+    assert position().missing(500) == []
+
+
+def test_what_is_missing_is_named_by_its_offsets():
+    assert position(sent=12, routed=8).missing(500) == ["raw offsets not routed: 8 to 11"]
+    assert position(folded=9).missing(500) == ["offsets of the log not folded: 9 to 9"]
+    assert position(log=Extent(10, 14)).missing(500) == [
+        "offsets of the log held back by an open transaction: 10 to 13"
+    ]
+    assert position(clock_ms=400).missing(500) == ["the clock stands at 400, 100 ms back"]
+    assert position(clock_ms=400).missing(None) == []
+    assert position(owners=[]).missing(500) == ["owners: none"]
+    assert position(owners=[7, 8]).missing(500) == ["owners: [7, 8]"]

@@ -75,7 +75,7 @@ def line(number: int, outcome: Outcome) -> str:
     if outcome.is_clean:
         return text
     why = outcome.error or "; ".join(verdict.words())
-    return f"{text}\n{why}\nto repeat: {repeat_command(outcome)}"
+    return f"{text}\n{why}\nkept in {outcome.kept}\nto repeat: {repeat_command(outcome)}"
 
 
 def repeat_command(outcome: Outcome) -> str:

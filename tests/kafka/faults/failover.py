@@ -7,7 +7,6 @@ when is the availability of each partition, as a reader of committed changes has
 from __future__ import annotations
 
 import asyncio
-import re
 import signal
 import time
 from collections import defaultdict
@@ -18,8 +17,9 @@ import msgspec
 from aiokafka import TopicPartition
 
 from stream.shell.log_reader import LogReader
+from tests.kafka.faults.evidence import owned
 from tests.kafka.faults.round import LIVENESS_S, Kind, Round
-from tests.kafka.installation import WorkerProcess, event, until
+from tests.kafka.installation import event, until
 from tests.kafka.pipeline import Metas, Pipeline
 
 RATE = 160
@@ -27,8 +27,6 @@ RATE = 160
 
 BEFORE_S, AFTER_S = 3.0, 12.0
 """Traffic before the kill, and from then on: longer than the session and a restore."""
-
-OWNED = re.compile(r'shoal_source_watermark_timestamp_seconds{partition="(\d+)"}')
 
 
 class Arrival(msgspec.Struct, frozen=True):
@@ -88,7 +86,7 @@ async def _fail_over(round_: Round, *, is_keyed: bool) -> None:
     try:
         await round_.sent(BEFORE_S / span_s)
         victim = round_.pick()
-        moved = _owned(victim)
+        moved = owned(victim)
         killed = Arrival(time.monotonic(), int(time.time() * 1000))
         victim.signal(signal.SIGKILL)
         round_.kill(victim)
@@ -116,10 +114,6 @@ def _orders(round_: Round, *, is_keyed: bool) -> Iterator[tuple[bytes, bytes]]:
         key = customer if is_keyed else f"k-{round_.random.getrandbits(48):x}"
         time_ms = begun_ms + 1000 * number // RATE
         yield key.encode(), event(customer, number, time_ms, "Order Completed")
-
-
-def _owned(worker: WorkerProcess) -> set[int]:
-    return {int(found[1]) for name in worker.metrics() if (found := OWNED.match(name))}
 
 
 async def _folded(shop: Pipeline) -> None:

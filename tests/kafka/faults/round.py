@@ -19,6 +19,7 @@ from stream.clock import instant_ms
 from stream.shell.connection import new_admin
 from tests.kafka.broker import Broker
 from tests.kafka.cluster import Cluster
+from tests.kafka.faults.evidence import folder_of, keep
 from tests.kafka.faults.proxy import Proxy
 from tests.kafka.faults.verdict import Verdict, judge
 from tests.kafka.installation import WorkerProcess, until
@@ -179,7 +180,10 @@ class Kind(msgspec.Struct, frozen=True):
 
 
 class Outcome(msgspec.Struct):
-    """What came of a round; `error` None where it went to its end."""
+    """What came of a round; `error` None where it went to its end.
+
+    `kept` is the folder with what a red one has left, and None of a clean one.
+    """
 
     kind: str
     seed: int
@@ -189,6 +193,7 @@ class Outcome(msgspec.Struct):
     deaths: int
     notes: list[str]
     error: str | None = None
+    kept: str | None = None
 
     @property
     def is_clean(self) -> bool:
@@ -201,13 +206,18 @@ async def run_round(kind: Kind, broker: Broker | Cluster, proxy: Proxy, seed: in
     round_ = Round(broker, proxy, seed)
     folder = Path(tempfile.mkdtemp(prefix="shoal-stores-"))
     round_.stores = folder if kind.on_disk else None
-    verdict, error = Verdict(), None
+    verdict, error, kept = Verdict(), None, None
     try:
         await _play(kind, round_, seed)
         verdict = round_.verdict or await judge(round_.shop, is_whole=not kind.is_final)
     except (AssertionError, KafkaError, TimeoutError, OSError) as caught:
         error = f"{type(caught).__name__}: {caught}\n{round_.shop.logs()}"
     finally:
+        why = error or "\n".join(verdict.words())
+        if why:
+            kept = str(folder_of(kind.name, seed))
+            clock_ms = None if kind.own_traffic or kind.is_final else WEEK_END_MS
+            await keep(Path(kept), round_.shop, broker, why, clock_ms)
         proxy.heal()
         broker.resume()
         if not broker.is_running:
@@ -224,6 +234,7 @@ async def run_round(kind: Kind, broker: Broker | Cluster, proxy: Proxy, seed: in
         deaths=round_.deaths,
         notes=round_.notes,
         error=error,
+        kept=kept,
     )
 
 
