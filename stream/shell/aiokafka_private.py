@@ -14,7 +14,8 @@ Written for the release that `check_pins` insists on, and held by the contract t
 5. A `BatchBuilder` counts its records in `_relative_offset`, and its `_builder` writes them.
 6. `PartitionRecords` asks of each control batch, by `_contains_abort_marker`, whether it ends an
    aborted transaction.
-7. A connection takes its authenticator by the name `OAuthAuthenticator` of its module, and hands
+7. A fetch is built in the newest of `FetchRequest._CLASSES` that the broker knows as well.
+8. A connection takes its authenticator by the name `OAuthAuthenticator` of its module, and hands
    what the broker has answered to `step`.
 """
 
@@ -30,6 +31,7 @@ from aiokafka.consumer import fetcher as fetching
 from aiokafka.consumer.fetcher import READ_COMMITTED, FetchResult, PartitionRecords
 from aiokafka.errors import CorruptRecordException, SaslAuthenticationFailed
 from aiokafka.producer import sender
+from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.record.control_record import ABORT_MARKER, ControlRecord
 from aiokafka.record.memory_records import MemoryRecords
 from crc32c import crc32c
@@ -44,6 +46,9 @@ _LENGTH_COUNTS_FROM = 12
 
 _SUMMED_FORMAT = 2
 """Older formats have another head, and a checksum for each record."""
+
+LEADERS_FETCH_MAX = 10
+"""The newest version of a fetch that a broker answers for what it leads alone."""
 
 KEEP_GIL = 0
 """A megabyte is summed in 40 us: giving the interpreter away takes longer to get it back."""
@@ -137,6 +142,20 @@ class BareRecords:
 def keep_answers() -> None:
     """Let fetchers keep the bytes of their answers from the next one on: they are summed here."""
     fetching.MemoryRecords = KeptRecords
+
+
+def fetch_from_leaders() -> None:
+    """Let fetchers be told when they ask a broker that does not lead, or leads no more.
+
+    From version 11 on (KIP-392) a broker answers for what it follows as well, without an error, and
+    this client says of no partition which leader it means. One whose leader has moved would go on
+    with the former one until its metadata expire, five minutes later: behind the others, for ever
+    where that broker has stopped following, and what ends there would be taken for the end.
+    Calling it again changes nothing.
+    """
+    FetchRequest._CLASSES = tuple(
+        each for each in FetchRequest._CLASSES if each.API_VERSION <= LEADERS_FETCH_MAX
+    )
 
 
 def read_past_emptied_markers() -> None:

@@ -9,7 +9,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import UnknownTopicOrPartitionError
 
 from stream.events.topics import MESSAGE_BYTES_MAX
-from stream.shell.aiokafka_private import read_past_emptied_markers
+from stream.shell.aiokafka_private import fetch_from_leaders, read_past_emptied_markers
 from stream.shell.oauth import token_provider
 from stream.shell.reconnects import await_brokers
 from stream.shell.security import OAUTHBEARER
@@ -90,6 +90,7 @@ async def partitions_of(producer: AIOKafkaProducer, topic: str) -> list[int]:
 def new_reader(settings: Settings, records_max: int = 5_000) -> AIOKafkaConsumer:
     """A consumer without a group that reads committed records; not yet started."""
     read_past_emptied_markers()
+    fetch_from_leaders()
     return AIOKafkaConsumer(
         **client_settings(settings),
         client_id=f"{settings.app}-reader",

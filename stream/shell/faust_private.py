@@ -35,6 +35,7 @@ from mode import Service
 from stream.engine.effects import EngineStateError
 from stream.shell.aiokafka_private import (
     bare_fetched,
+    fetch_from_leaders,
     keep_answers,
     read_past_emptied_markers,
 )
@@ -124,6 +125,7 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
     async def on_start(self) -> None:
         keep_answers()
         read_past_emptied_markers()
+        fetch_from_leaders()
         await super().on_start()
         fetcher = self._consumer._fetcher
         fetcher._prefetch_backoff = PREFETCH_BACKOFF_S

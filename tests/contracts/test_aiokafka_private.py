@@ -10,6 +10,7 @@ from aiokafka.consumer.fetcher import FetchResult, PartitionRecords
 from aiokafka.errors import CorruptRecordException
 from aiokafka.producer import sender
 from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.legacy_records import LegacyRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
@@ -21,6 +22,7 @@ from stream.shell.aiokafka_private import (
     appender,
     bare_fetched,
     close_filled,
+    fetch_from_leaders,
     keep_answers,
     read_past_emptied_markers,
 )
@@ -289,3 +291,12 @@ def test_the_backoff_between_transactions_is_where_it_is_set():
     aiokafka_private.hasten_transactions()
     assert sender.BACKOFF_OVERRIDE == aiokafka_private.TRANSACTION_BACKOFF_S
     assert "BACKOFF_OVERRIDE" in inspect.getsource(sender.AddPartitionsToTxnHandler)
+
+
+def test_a_fetch_has_a_version_in_which_none_but_a_leader_answers():
+    fetch_from_leaders()
+    fetch_from_leaders()
+    question = FetchRequest(20, 1, 1 << 20, READ_COMMITTED, [(PLACE.topic, [(0, 7, 1 << 20)])])
+    for newest in (11, 17):
+        assert question.prepare({FetchRequest.API_KEY: (4, newest)}).API_VERSION == 10
+    assert question.prepare({FetchRequest.API_KEY: (0, 4)}).API_VERSION == 4
