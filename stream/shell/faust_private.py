@@ -292,12 +292,21 @@ class GroupApp(faust.App):
 
     def lag(self, partition: TopicPartition) -> int | None:
         """Records of a partition that have not been fetched; None: not known."""
-        consumer = self.consumer._thread._consumer
-        assignment = consumer and consumer._subscription.subscription.assignment
-        state = assignment and partition in assignment.tps and assignment.state_value(partition)
+        state = self._state(partition)
         if not state or not state.has_valid_position or state.highwater is None:
             return None
         return max(0, int(state.highwater) - int(state.position))
+
+    def position(self, partition: TopicPartition) -> int:
+        """The offset that is read next; -1: none, or not this member's."""
+        state = self._state(partition)
+        return int(state.position) if state and state.has_valid_position else -1
+
+    def _state(self, partition: TopicPartition) -> Any:
+        """What the consumer knows of a partition; nothing where it is another member's."""
+        consumer = self.consumer._thread._consumer
+        assignment = consumer and consumer._subscription.subscription.assignment
+        return assignment and partition in assignment.tps and assignment.state_value(partition)
 
     def loops(self) -> list[asyncio.AbstractEventLoop]:
         """The caller's loop, and the consumer's once that has started."""

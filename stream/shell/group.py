@@ -32,6 +32,10 @@ logger = logging.getLogger(__name__)
 
 
 class TimeKeeper(Protocol):
+    """Keeps time while this worker has the clock; `progressed_s` is monotonic."""
+
+    progressed_s: float
+
     async def run(self) -> None: ...
 
 
@@ -65,6 +69,7 @@ class Group:
         self._generation = -1
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._clock_task: asyncio.Task[None] | None = None
+        self.keeper: TimeKeeper | None = None
         self.owners: dict[int, PartitionOwner] = {}
         self.is_assigned = False
         self.polled_s = time.monotonic()
@@ -176,8 +181,10 @@ class Group:
 
     async def _keep_time(self, is_mine: bool) -> None:
         if is_mine and (self._clock_task is None or self._clock_task.done()):
-            self._clock_task = self._start(0, "time-keeper", self._new_time_keeper().run())
+            self.keeper = self._new_time_keeper()
+            self._clock_task = self._start(0, "time-keeper", self.keeper.run())
         elif not is_mine:
+            self.keeper = None
             task, self._clock_task = self._clock_task, None
             await _cancel(task)
 

@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
 
 from stream.shell.aiokafka_private import hand_out_bare
 from stream.shell.connection import new_reader
 from stream.shell.settings import Settings
+from stream.shell.standstill import NO_ANSWER, Offsets, Standstill
 
 _POLL_MS = 200
+
+LOOK_S = 30.0
+LOOK_POLLS_MIN = 10
+"""Who reads along looks after so long whether it stands still, and after so many polls: when the
+whole process has paused there is much to read, and one poll may bring nothing yet."""
+
+LOOK_TIMEOUT_S = 2.0
+
+
+class ReaderStuckError(KafkaError):  # type: ignore[misc]
+    """Records are there and do not come; a new reader may get them."""
+
+    retriable = True
 
 
 class LogReader:
@@ -27,6 +44,9 @@ class LogReader:
         self._partitions = list(partitions)
         self._bare = bare
         self._ends: Mapping[TopicPartition, int] = {}
+        self._standstill = Standstill()
+        self._looked_s = time.monotonic()
+        self._polls = 0
 
     async def __aenter__(self) -> LogReader:
         try:
@@ -36,8 +56,12 @@ class LogReader:
             # Asked before anything is fetched: a broker answers a connection in order, and an
             # empty fetch takes its time.
             self._ends = await self._consumer.end_offsets(self._partitions)
+            begins = await self._consumer.beginning_offsets(self._partitions)
             self._consumer.assign(self._partitions)
-            await self._consumer.seek_to_beginning(*self._partitions)
+            # Not `seek_to_beginning`: where a leader has just moved, that asks the former one until
+            # its metadata expire, and says nothing.
+            for tp, offset in begins.items():
+                self._consumer.seek(tp, offset)
         except BaseException:
             await self._consumer.stop()
             raise
@@ -119,11 +143,53 @@ class LogReader:
         self._ends = await self._consumer.end_offsets(self._partitions)
 
     async def poll(self, timeout_ms: int) -> list[Any]:
-        """What has come since, within the time-out."""
+        """What has come since, within the time-out.
+
+        Raises
+        ------
+        ReaderStuckError
+            There is more, and it has not come for `LOOK_S`.
+        """
         found = await self._consumer.getmany(timeout_ms=timeout_ms)
+        self._polls += 1
+        if self._polls >= LOOK_POLLS_MIN and time.monotonic() - self._looked_s >= LOOK_S:
+            await self._look()
         return [record for records in found.values() for record in records]
+
+    async def _look(self) -> None:
+        """Ask where the partitions end now; where nobody says, nothing is known."""
+        self._polls = 0
+        try:
+            async with asyncio.timeout(LOOK_TIMEOUT_S):
+                ends: Offsets = await self._consumer.end_offsets(self._partitions)
+                positions = {tp: await self._consumer.position(tp) for tp in self._partitions}
+        except NO_ANSWER:
+            self._standstill.forget()
+        else:
+            stuck = self._standstill.look(positions, ends)
+            if stuck:
+                raise ReaderStuckError("; ".join(stuck))
+        finally:
+            self._looked_s = time.monotonic()
 
     async def remaining(self) -> int:
         """Offsets still to be read up to the ends."""
         positions = [(end, await self._consumer.position(tp)) for tp, end in self._ends.items()]
         return sum(max(0, end - position) for end, position in positions)
+
+
+async def committed_ends(settings: Settings, partitions: list[TopicPartition]) -> Offsets:
+    """Where partitions end for readers of committed records, asked by a new connection.
+
+    Raises
+    ------
+    KafkaError, OSError
+        The brokers do not say.
+    """
+    consumer = new_reader(settings)
+    try:
+        await consumer.start()
+        ends: Offsets = await consumer.end_offsets(partitions)
+        return ends
+    finally:
+        await consumer.stop()

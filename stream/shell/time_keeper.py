@@ -54,6 +54,7 @@ class TimeKeeper:
         self._definitions = TopicPartition(settings.topic(DEFINITIONS.name), 0)
         self._models = TopicPartition(settings.topic(MODELS.name), 0)
         self._log = settings.topic(CUSTOMER_EVENTS.name)
+        self.progressed_s = time.monotonic()
 
     async def run(self) -> None:
         """Keep time until cancelled; begins anew when a decision was aborted."""
@@ -94,6 +95,7 @@ class TimeKeeper:
                             published.collect(record)
                         else:
                             self._hear_or_skip(coordinator, stuck, merger, record)
+                    self.progressed_s = time.monotonic()
                 published.resume()
                 logger.info("keeping time from clock %d", coordinator.state.clock_ms)
                 while True:
@@ -163,10 +165,11 @@ class TimeKeeper:
     async def _rest(self, coordinator: Coordinator) -> None:
         broker_ms = self._shop.broker_time.now()
         clock_ms = coordinator.state.clock_ms
-        if broker_ms is None or broker_ms - clock_ms > HISTORY_BEHIND_MS:
-            await asyncio.sleep(HISTORY_INTERVAL_S)
-        else:
-            await asyncio.sleep(self._shop.settings.tick_interval_ms / 1000)
+        is_behind = broker_ms is None or broker_ms - clock_ms > HISTORY_BEHIND_MS
+        rest_s = HISTORY_INTERVAL_S if is_behind else self._shop.settings.tick_interval_ms / 1000
+        # A rest is no standstill, however long.
+        self.progressed_s = time.monotonic() + rest_s
+        await asyncio.sleep(rest_s)
 
 
 class StuckSources:

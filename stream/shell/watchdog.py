@@ -1,7 +1,8 @@
 """Ends a worker that has silently stopped working.
 
 Consumers of Kafka are known to go quiet without dying. What counts is progress: polls that come
-back, fetches that are answered, owners that get on with what they have. A thread watches the
+back, fetches that are answered, partitions that are read on, owners and a time-keeper that get on
+with what they have. A thread watches the
 event loop itself, which cannot report its own standstill.
 """
 
@@ -38,6 +39,8 @@ class Watchdog:
         Without progress for so long something is broken.
     answered_s
         When the last fetch was answered, on the monotonic clock; negative: none yet.
+    stuck
+        Partitions that are not read on, each a sentence; see `Lookout`.
     """
 
     def __init__(
@@ -46,11 +49,13 @@ class Watchdog:
         stall_s: float,
         answered_s: Callable[[], float],
         observe_lag: Callable[[float], None],
+        stuck: Callable[[], list[str]],
     ) -> None:
         self._group = group
         self._stall_s = stall_s
         self._answered_s = answered_s
         self._observe_lag = observe_lag
+        self._stuck = stuck
         self._started_s = time.monotonic()
         self._assigned_s = self._started_s
         self._unwanted_s = self._started_s
@@ -84,7 +89,7 @@ class Watchdog:
 
     def stalled(self) -> list[str]:
         """What stands still now, and has for so long that something is broken."""
-        return self.standing(self._stall_s)
+        return self.standing(self._stall_s) + self._stuck()
 
     def unready(self) -> list[str]:
         """What has stood still for longer than any batch takes: brokers are away, say."""
@@ -100,6 +105,8 @@ class Watchdog:
         if not group.wanted():
             # Nothing to fetch: a standby, or everything is being restored or has full backlogs.
             self._unwanted_s = now_s
+        if group.keeper is not None:
+            checks["the clock does not get on"] = group.keeper.progressed_s
         if group.is_assigned:
             checks["the consumer's loop stands still"] = group.polled_s
             checks["no fetch was answered"] = max(self._answered_s(), self._unwanted_s)

@@ -29,6 +29,7 @@ from stream.shell.http_tokens import HttpTokens
 from stream.shell.known_topics import KnownTopics, known_topics
 from stream.shell.lag import LagObserver
 from stream.shell.learning import Summaries
+from stream.shell.log_reader import committed_ends
 from stream.shell.metrics import Metrics
 from stream.shell.owner import PartitionOwner
 from stream.shell.permissions import require_permissions
@@ -37,6 +38,7 @@ from stream.shell.reference_tail import ReferenceTail
 from stream.shell.row_keeping import RowKeeper
 from stream.shell.settings import MEMORY, SettingError, Settings
 from stream.shell.standby import Standby
+from stream.shell.standstill import Lookout
 from stream.shell.time_keeper import TimeKeeper
 from stream.shell.topic_admin import create_topics, require_topics
 from stream.shell.watchdog import StalledError, Watchdog
@@ -109,6 +111,7 @@ class Worker:
             calm_collector()
             await self._until(self._app.start())
             self._spawn("watchdog", self._watchdog.run())
+            self._spawn("lookout", self._lookout.run())
             self._spawn("lag", self._lag.run())
             if self._stores is not None and self.settings.standby:
                 owned = self._group.owners
@@ -184,8 +187,17 @@ class Worker:
         self._lag = LagObserver(
             self._group, app.lag, self.metrics, self._broker_time, self._unready
         )
+        self._lookout = Lookout(
+            settings.stall_s,
+            lambda: {tp: app.position(tp) for tp in self._group.wanted()},
+            lambda places: committed_ends(settings, places),
+        )
         self._watchdog = Watchdog(
-            self._group, settings.stall_s, app.answered_s, self.metrics.loop_lag.set
+            self._group,
+            settings.stall_s,
+            app.answered_s,
+            self.metrics.loop_lag.set,
+            self._lookout.stuck,
         )
         self.health = HealthServer(
             settings.http_socket or (settings.http_host, settings.http_port),

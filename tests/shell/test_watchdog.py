@@ -6,6 +6,7 @@ import pytest
 from stream.shell.watchdog import StalledError, Watchdog
 
 LONG_AGO_S = 1_000.0
+STALL_S = 60.0
 
 
 class Group:
@@ -15,6 +16,7 @@ class Group:
         self.is_assigned = True
         self.polled_s = now_s
         self.owners = {2: SimpleNamespace(progressed_s=now_s)}
+        self.keeper = None
         self.wanting = {"events-2"}
 
     def wanted(self) -> set[str]:
@@ -26,8 +28,8 @@ def now_s() -> float:
     return time.monotonic()
 
 
-def watchdog(group: Group, answered_s: float, stall_s: float = 60.0) -> Watchdog:
-    return Watchdog(group, stall_s, lambda: answered_s, lambda _: None)
+def watchdog(group: Group, answered_s: float, stuck: tuple[str, ...] = ()) -> Watchdog:
+    return Watchdog(group, STALL_S, lambda: answered_s, lambda _: None, lambda: list(stuck))
 
 
 def test_progress_everywhere_is_no_stall(now_s):
@@ -59,6 +61,13 @@ def test_each_standstill_is_named(now_s):
     group.polled_s = now_s
     group.owners[2].progressed_s -= LONG_AGO_S
     assert looking.stalled() == ["partition 2 does not get on"]
+    group.owners[2].progressed_s = now_s
+    group.keeper = SimpleNamespace(progressed_s=now_s)
+    assert looking.stalled() == []
+    group.keeper.progressed_s -= LONG_AGO_S
+    assert looking.stalled() == ["the clock does not get on"]
+    group.keeper = None
+    assert watchdog(group, now_s, ("log-2 is not read on",)).stalled() == ["log-2 is not read on"]
 
 
 def test_a_standstill_is_said_of_readiness_long_before_it_is_a_stall(now_s):

@@ -1,0 +1,104 @@
+"""Readers that go quiet within a real worker: a client that fetches a partition no more."""
+
+from __future__ import annotations
+
+import textwrap
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from stream.shell.whereabouts import HEADING
+from tests.kafka.fixtures import shared_broker
+from tests.kafka.installation import event, until
+from tests.kafka.pipeline import Pipeline
+
+pytestmark = pytest.mark.kafka
+
+STALL_S = 6
+
+FORGETFUL = """
+    import aiokafka.consumer.fetcher as fetching
+
+    actions = fetching.Fetcher._get_actions_per_node
+
+    def forgetful(fetcher, assignment):
+        requests, *rest = actions(fetcher, assignment)
+        for _, request in requests:
+            request._topics = [
+                (topic, [p for p in partitions if not is_forgotten(fetcher, topic, *p[:2])])
+                for topic, partitions in request._topics
+            ]
+        return (requests, *rest)
+
+    fetching.Fetcher._get_actions_per_node = forgetful
+"""
+
+FORGETS_LOG = """
+    def is_forgotten(fetcher, topic, partition, offset):
+        return topic.endswith("customer-events") and partition == 0 and offset > 0
+"""
+
+FIRST_FORGETS_CLOCK = """
+    first = []
+
+    def is_forgotten(fetcher, topic, partition, offset):
+        if topic.endswith("clock") and offset > 0:
+            first.append(fetcher)
+            return fetcher is first[0]
+
+    import stream.shell.log_reader as reading
+
+    reading.LOOK_S = 1.0
+"""
+
+
+@pytest.fixture
+def shop() -> Iterator[Pipeline]:
+    pipeline = Pipeline(shared_broker())
+    try:
+        yield pipeline
+    finally:
+        pipeline.end()
+
+
+def variables(folder: Path, *parts: str) -> dict[str, str]:
+    """Lets a worker run these lines before its own."""
+    lines = "".join(textwrap.dedent(part) for part in parts)
+    folder.joinpath("sitecustomize.py").write_text(lines)
+    return {"PYTHONPATH": str(folder), "SHOAL_STALL_S": str(STALL_S)}
+
+
+def orders(first_ms: int, count: int) -> list[tuple[bytes, bytes]]:
+    return [(b"%d" % n, event(f"c{n}", n, first_ms + 10 * n)) for n in range(count)]
+
+
+async def test_a_partition_that_is_fetched_no_more_ends_the_worker_and_says_where_it_waited(
+    shop, tmp_path
+):
+    await shop.create()
+    worker = shop.work(**variables(tmp_path, FORGETS_LOG, FORGETFUL))
+    await until(worker.is_ready)
+    await shop.send_keyed(orders(int(time.time() * 1000), 200), history_ends=False)
+    await until(lambda: not worker.is_alive, 4 * STALL_S)
+    assert worker.wait() == 1
+    topic = shop.topic("customer-events")
+    assert f"no progress for {STALL_S} s: {topic}-0 is not read on: it ends at" in worker.log
+    assert HEADING in worker.log
+
+
+async def test_a_time_keeper_that_hears_nothing_more_begins_anew_and_the_clock_goes_on(
+    shop, tmp_path
+):
+    await shop.create()
+    worker = shop.work(**variables(tmp_path, FIRST_FORGETS_CLOCK, FORGETFUL))
+    await until(worker.is_ready)
+    begun_ms = int(time.time() * 1000)
+    await shop.send_keyed(orders(begun_ms, 200), history_ends=False)
+    await shop.until(
+        lambda metas: len(metas) == 4 and all(m.clock_ms > begun_ms for m in metas.values())
+    )
+    assert "the clock waits for the broker (ReaderStuckError" in worker.log
+    assert worker.log.count("keeping time from clock") == 2
+    assert worker.is_alive
