@@ -87,8 +87,10 @@ async def partitions_of(producer: AIOKafkaProducer, topic: str) -> list[int]:
     return sorted(partitions)
 
 
-def new_reader(settings: Settings, records_max: int = 5_000) -> AIOKafkaConsumer:
-    """A consumer without a group that reads committed records; not yet started."""
+def new_reader(
+    settings: Settings, records_max: int = 5_000, *, committed: bool = True
+) -> AIOKafkaConsumer:
+    """A consumer without a group that reads committed records, or all; not yet started."""
     read_past_emptied_markers()
     fetch_from_leaders()
     return AIOKafkaConsumer(
@@ -96,7 +98,7 @@ def new_reader(settings: Settings, records_max: int = 5_000) -> AIOKafkaConsumer
         client_id=f"{settings.app}-reader",
         group_id=None,
         enable_auto_commit=False,
-        isolation_level="read_committed",
+        isolation_level="read_committed" if committed else "read_uncommitted",
         auto_offset_reset="earliest",
         max_poll_records=records_max,
         max_partition_fetch_bytes=FETCH_BYTES_MAX,

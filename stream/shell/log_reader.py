@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaError
 from stream.shell.aiokafka_private import hand_out_bare
 from stream.shell.connection import new_reader
 from stream.shell.settings import Settings
-from stream.shell.standstill import NO_ANSWER, Offsets, Standstill
+from stream.shell.standstill import NO_ANSWER, Offsets, Standstill, not_read_on
 
 _POLL_MS = 200
 
@@ -166,7 +166,7 @@ class LogReader:
         except NO_ANSWER:
             self._standstill.forget()
         else:
-            stuck = self._standstill.look(positions, ends)
+            stuck = not_read_on(self._standstill.look(positions, ends), positions, ends)
             if stuck:
                 raise ReaderStuckError("; ".join(stuck))
         finally:
@@ -178,15 +178,17 @@ class LogReader:
         return sum(max(0, end - position) for end, position in positions)
 
 
-async def committed_ends(settings: Settings, partitions: list[TopicPartition]) -> Offsets:
-    """Where partitions end for readers of committed records, asked by a new connection.
+async def ends_of(
+    settings: Settings, partitions: list[TopicPartition], *, committed: bool = True
+) -> Offsets:
+    """Where partitions end, asked by a new connection: for readers of committed records, or of all.
 
     Raises
     ------
     KafkaError, OSError
         The brokers do not say.
     """
-    consumer = new_reader(settings)
+    consumer = new_reader(settings, committed=committed)
     try:
         await consumer.start()
         ends: Offsets = await consumer.end_offsets(partitions)

@@ -29,7 +29,7 @@ from stream.shell.http_tokens import HttpTokens
 from stream.shell.known_topics import KnownTopics, known_topics
 from stream.shell.lag import LagObserver
 from stream.shell.learning import Summaries
-from stream.shell.log_reader import committed_ends
+from stream.shell.log_reader import ends_of
 from stream.shell.metrics import Metrics
 from stream.shell.owner import PartitionOwner
 from stream.shell.permissions import require_permissions
@@ -190,7 +190,8 @@ class Worker:
         self._lookout = Lookout(
             settings.stall_s,
             lambda: {tp: app.position(tp) for tp in self._group.wanted()},
-            lambda places: committed_ends(settings, places),
+            lambda places: ends_of(settings, places),
+            lambda places: ends_of(settings, places, committed=False),
         )
         self._watchdog = Watchdog(
             self._group,

@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from stream.shell import learning
 from stream.shell.embedded import EmbeddedBroker
 from stream.shell.learning import Summaries
-from stream.shell.log_reader import LogReader
+from stream.shell.log_reader import LogReader, ends_of
 from tests.kafka.fixtures import shared_broker
 from tests.kafka.installation import Installation
 
@@ -113,6 +113,9 @@ async def test_what_an_open_transaction_holds_back_is_waited_for():
     await dead.send_and_wait(where.topic, b"report", b"of a dead owner", partition=0)
     async with own.transaction():
         await own.send_and_wait(where.topic, b"state", b"own", partition=0)
+    assert await ends_of(place.settings, [where]) == {where: 0}
+    # Two records, and the marker of the one that has ended.
+    assert await ends_of(place.settings, [where], committed=False) == {where: 3}
     async with LogReader(place.settings, [where]) as reader:
         assert [records async for records in reader.to_end()] == []
     ending = asyncio.create_task(_abort_in_a_moment(dead))

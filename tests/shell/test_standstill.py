@@ -21,8 +21,8 @@ SAID = "log-0 is not read on: it ends at 9, read up to 5"
 def test_who_stands_before_the_end_at_two_looks_is_stuck():
     standstill = Standstill()
     assert standstill.look({LOG: 5, RAW: 7}, {LOG: 8, RAW: 7}) == []
-    assert standstill.look({LOG: 5, RAW: 7}, {LOG: 9, RAW: 7}) == [SAID]
-    assert standstill.look({LOG: 5, RAW: 7}, {LOG: 9, RAW: 7}) == [SAID]
+    assert standstill.look({LOG: 5, RAW: 7}, {LOG: 9, RAW: 7}) == [LOG]
+    assert standstill.look({LOG: 5, RAW: 7}, {LOG: 9, RAW: 7}) == [LOG]
 
 
 def test_who_has_moved_however_little_is_not():
@@ -52,6 +52,10 @@ class Consumer:
     def __init__(self) -> None:
         self.positions: dict[TopicPartition, int] = {LOG: 5}
         self.ends: dict[TopicPartition, int] | Exception = {LOG: 9}
+        self.highwater = 9
+
+    async def highwaters(self, partitions: list[TopicPartition]) -> Mapping[TopicPartition, int]:
+        return dict.fromkeys(partitions, self.highwater)
 
     async def end_offsets(self, _: list[TopicPartition]) -> Mapping[TopicPartition, int]:
         if isinstance(self.ends, Exception):
@@ -67,7 +71,9 @@ class Consumer:
 
 
 def lookout(consumer: Consumer) -> Lookout:
-    return Lookout(60.0, lambda: dict(consumer.positions), consumer.end_offsets)
+    return Lookout(
+        60.0, lambda: dict(consumer.positions), consumer.end_offsets, consumer.highwaters
+    )
 
 
 async def test_the_groups_reader_is_stuck_while_its_position_stands_still():
@@ -109,9 +115,10 @@ async def test_what_moves_while_the_broker_is_asked_is_not_stuck():
 
     async def slow(partitions: list[TopicPartition]) -> Mapping[TopicPartition, int]:
         consumer.positions = {LOG: consumer.positions[LOG] + 1}
-        return await consumer.end_offsets(partitions)
+        return await asked(partitions)
 
-    looking = Lookout(60.0, lambda: dict(consumer.positions), slow)
+    consumer.end_offsets, asked = slow, consumer.end_offsets
+    looking = lookout(consumer)
     for _ in range(3):
         await looking.look()
         assert looking.stuck() == []
@@ -127,6 +134,31 @@ async def test_where_no_records_are_wanted_nobody_is_asked():
     consumer.positions, consumer.ends = {LOG: 5}, {LOG: 9}
     await looking.look()
     assert looking.stuck() == []
+
+
+async def test_what_a_transaction_holds_back_for_long_is_said_once_and_ends_nobody(caplog):
+    consumer = Consumer()
+    consumer.ends = {LOG: 5}
+    looking = lookout(consumer)
+    await looking.look()
+    assert not caplog.records
+    await looking.look()
+    await looking.look()
+    assert looking.stuck() == []
+    (said,) = caplog.messages
+    assert "log-0: a transaction that has not ended for 30 s holds back all from offset 5" in said
+
+
+async def test_transactions_that_end_hold_nothing_back(caplog):
+    consumer = Consumer()
+    looking = lookout(consumer)
+    for at in (5, 6, 7):
+        consumer.positions, consumer.ends = {LOG: at}, {LOG: at}
+        await looking.look()
+    consumer.highwater = 7
+    await looking.look()
+    await looking.look()
+    assert not caplog.records
 
 
 class Reader:

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from stream.engine.meta import META_KEY, Meta, unpack_meta
 from stream.events.topics import CHANGELOG, CLOCK, CUSTOMER_EVENTS, EVENTS
-from stream.shell.connection import client_settings, new_admin
+from stream.shell.connection import new_admin
+from stream.shell.log_reader import ends_of
 from stream.shell.whereabouts import HEADING
 from tests.kafka.broker import Broker
 from tests.kafka.cluster import Cluster
@@ -203,20 +204,9 @@ def _owners(shop: Pipeline) -> dict[int, set[int]]:
 async def _extents(shop: Pipeline, name: str) -> dict[int, Extent]:
     count = 1 if name == CLOCK.name else shop.settings.partitions
     places = [TopicPartition(shop.topic(name), number) for number in range(count)]
-    stable = await _ends(shop, places, "read_committed")
-    highwater = await _ends(shop, places, "read_uncommitted")
+    stable = await ends_of(shop.settings, places)
+    highwater = await ends_of(shop.settings, places, committed=False)
     return {tp.partition: Extent(stable[tp], highwater[tp]) for tp in places}
-
-
-async def _ends(shop: Pipeline, places: list[TopicPartition], level: str) -> dict[Any, int]:
-    consumer = AIOKafkaConsumer(
-        **client_settings(shop.settings), group_id=None, isolation_level=level
-    )
-    await consumer.start()
-    try:
-        return dict(await consumer.end_offsets(places))
-    finally:
-        await consumer.stop()
 
 
 async def _clock_text(shop: Pipeline) -> str:

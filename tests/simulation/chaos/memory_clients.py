@@ -169,9 +169,6 @@ class MemoryConsumer:
     ) -> dict[TopicPartition, int]:
         return dict.fromkeys(partitions, 0)
 
-    async def seek_to_beginning(self, *partitions: TopicPartition) -> None:
-        self._positions |= dict.fromkeys(partitions, 0)
-
     def seek(self, partition: TopicPartition, offset: int) -> None:
         self._positions[partition] = offset
 
