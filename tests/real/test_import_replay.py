@@ -3,20 +3,32 @@
 import json
 from decimal import Decimal
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 
 from stream.cli import main as cli
-from tests.oracle.membership import changes_until, members_at
+from tests.oracle.membership import Change, changes_until, members_at
 from tests.oracle.reading import instant_ms
 from tests.oracle.replayed import differences, replayed
 
 pytestmark = pytest.mark.real
 
 
-@pytest.mark.parametrize(
-    ("file", "map_name", "until", "stages"),
-    [
+class Imported(NamedTuple):
+    """What an import wrote, and what its replay told until an instant."""
+
+    events: list[dict[str, Any]]
+    until_ms: int
+    stages: set[str]
+    changes: list[Change]
+    members: dict[str, set[str]]
+    told: list[dict[str, Any]]
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
         ("CDNOW_sample.txt", "cdnow", "1998-12-01", {"lapsed", "at_risk", "won_back", "loyal"}),
         (
             "online_retail_2010-12_2011-03.csv.gz",
@@ -25,27 +37,30 @@ pytestmark = pytest.mark.real
             {"new_visitor", "new_customer", "one_time_buyer", "regular", "at_risk"},
         ),
     ],
+    ids=["cdnow", "online_retail"],
 )
-def test_replay_of_an_imported_history_is_what_the_oracle_says(
-    shared_data: Path, tmp_path: Path, file: str, map_name: str, until: str, stages: set[str]
-):
-    out = tmp_path / "events.jsonl"
+def imported(
+    request: pytest.FixtureRequest, shared_data: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Imported:
+    file, map_name, until, stages = request.param
+    folder = tmp_path_factory.mktemp(map_name)
+    out = folder / "events.jsonl"
     assert cli.main(["import", str(shared_data / file), "--map", map_name, "--to", str(out)]) == 0
-    lines = out.read_text("utf-8").splitlines()
-    events = [json.loads(line, parse_float=Decimal) for line in lines]
-    expected = changes_until(events, instant_ms(until))
-    changes, members = replayed(out, until, tmp_path)
-    assert stages <= {change.segment for change in expected}
-    assert differences(expected, changes) == []
-    assert members == members_at(events, instant_ms(until))
+    events = [json.loads(line, parse_float=Decimal) for line in out.read_text("utf-8").splitlines()]
+    changes, members = replayed(out, until, folder)
+    lines = (folder / "changes.jsonl").read_text("utf-8").splitlines()
+    told = [json.loads(line)["data"] for line in lines]
+    return Imported(events, instant_ms(until), stages, changes, members, told)
 
 
-def test_what_an_imported_event_causes_is_historic(shared_data: Path, tmp_path: Path):
-    out, changes = tmp_path / "events.jsonl", tmp_path / "changes.jsonl"
-    words = [str(shared_data / "CDNOW_sample.txt"), "--map", "cdnow", "--to", str(out)]
-    assert cli.main(["import", *words]) == 0
-    assert cli.main(["replay", str(out), "--changes", str(changes), "--json"]) == 0
-    told = [json.loads(line)["data"] for line in changes.read_text("utf-8").splitlines()]
-    by_events = [change["historic"] for change in told if change["cause"] == "event"]
+def test_replay_of_an_imported_history_is_what_the_oracle_says(imported: Imported):
+    expected = changes_until(imported.events, imported.until_ms)
+    assert imported.stages <= {change.segment for change in expected}
+    assert differences(expected, imported.changes) == []
+    assert imported.members == members_at(imported.events, imported.until_ms)
+
+
+def test_what_an_imported_event_causes_is_historic(imported: Imported):
+    by_events = [change["historic"] for change in imported.told if change["cause"] == "event"]
     assert len(by_events) > 5_000
     assert all(by_events)
