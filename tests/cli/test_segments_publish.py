@@ -184,6 +184,7 @@ def test_a_broker_that_is_not_there_is_said(monkeypatch, capsys, shop):
 def test_a_backfill_without_workers_says_so(monkeypatch, capsys, settings):
     monkeypatch.setenv("SHOAL_BROKER", settings.broker)
     monkeypatch.setenv("SHOAL_PARTITIONS", "1")
+    monkeypatch.setattr("stream.shell.backfilling.AGREE_PAUSE_S", 0.01)
     code = cli.main(["segments", "backfill"])
     assert code == 1
     assert "see that workers run" in capsys.readouterr().err
