@@ -11,6 +11,7 @@ the contract tests `tests/contracts/test_faust_*.py`. What it relies on:
    (the meta record's), so Faust's own seek to the committed offsets is switched off, and a
    partition stays paused until its owner has said where to start.
 5. aiokafka's `_proc_fetch_request` notes a partition's highwater when the answer has come.
+6. A group's coordinator notes what it has failed with in `_pending_exception`.
 """
 
 # Faust's classes are Any to a strict reader (see pyproject.toml), and so are their subclasses.
@@ -223,6 +224,7 @@ class _BatchFetcher(Fetcher):
             self.set_shutdown()
 
     async def _poll(self, consumer: Any, intake: Intake) -> None:
+        self._raise_what_the_group_has_failed_with(consumer)
         held = consumer.assignment()
         wanted = intake.wanted() & held
         if not wanted:
@@ -233,6 +235,16 @@ class _BatchFetcher(Fetcher):
         intake.polled()
         for tp, (reading, records) in (batches or {}).items():
             intake.take(tp, records, reading)
+
+    def _raise_what_the_group_has_failed_with(self, consumer: Any) -> None:
+        """The client tells who waits for records just then, and stands still until it is asked.
+
+        Nobody waits while nothing is wanted or records are there already, and Faust does not ask.
+        """
+        inner = consumer._thread and consumer._thread._consumer
+        error = inner and inner._coordinator._pending_exception
+        if error is not None:
+            raise error
 
 
 class _Transport(driver.Transport):

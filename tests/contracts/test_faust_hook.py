@@ -6,6 +6,7 @@ from importlib.metadata import version
 
 import pytest
 from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
 
 from stream.shell import faust_private
 from stream.shell.faust_private import PINS, UnknownReleaseError, check_pins
@@ -59,6 +60,21 @@ async def test_the_fetcher_is_used_and_alive_after_twenty_rebalances(place):
         assert stays.revocations >= 19
         polls = stays.polls
         await until(lambda: stays.polls > polls)
+
+
+async def test_a_group_that_has_failed_is_heard_of_though_nobody_waits_for_records(place):
+    place.settings = dataclasses.replace(place.settings, session_timeout_ms=1_000)
+    await place.create()
+    async with Recorder(place.settings) as idle:
+        await until(lambda: idle.held)
+        assert idle.wanted() == set()
+
+        async def fails() -> bool:
+            raise KafkaError("an answer that nobody knows")
+
+        idle.app.consumer._thread._consumer._coordinator._do_heartbeat = fails
+        with pytest.raises(KafkaError, match="an answer that nobody knows"):
+            await asyncio.wait_for(idle.app.until_crashed(), 20)
 
 
 async def test_generation_is_known_when_partitions_are_dealt(place):
