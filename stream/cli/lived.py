@@ -76,7 +76,7 @@ def _of_events(args: argparse.Namespace, until_ms: int | None, hear: Hear) -> li
     )
     source.tell_rejected()
     hear(offline.finish(until_ms))
-    return offline.engines
+    return [offline.engine]
 
 
 def _of_log(paths: list[str], until_ms: int | None, hear: Hear) -> list[PartitionEngine]:

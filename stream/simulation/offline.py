@@ -1,9 +1,9 @@
 """The offline shell: the same core over events in the order of their time, or over a log.
 
-`Offline` plays all parts of a live run at once: one source, the time-keeper, every partition. What
-a record sends on (a merge, a forwarded event) is applied before any later record of whom it goes
-to, so the result does not depend on batching, and two runs over the same events agree byte for
-byte. Where a live run's input was keyed and in order, it agrees with this one as well.
+`Offline` plays all parts of a live run at once: one source, the time-keeper, one partition. What a
+record sends on (a merge, a forwarded event) is applied right after it, so the result does not
+depend on batching, and two runs over the same events agree byte for byte. Where a live run's input
+was keyed and in order, it agrees with this one as well.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from stream.clock import LATENESS_MS, MINUTE_MS, NEVER_MS
 from stream.engine.coordinator import Coordinator, SourceReport
-from stream.engine.effects import Counts, DeadRecord, LearnPoint, LogRecord, StoredRecord
+from stream.engine.effects import Counts, DeadRecord, LearnPoint, LogRecord
 from stream.engine.partition import PartitionEngine
 from stream.engine.routed import Outputs
 from stream.engine.router import Router, alignment_limit_ms
@@ -24,15 +24,13 @@ from stream.events.decoded import Decoded
 from stream.events.erasures import ErasureAskedError
 from stream.events.records import PATH_MAX, encode_record
 from stream.segments.pack import pack_name
+from stream.simulation.in_place import InPlace, Waiting
 
 TICK_EVERY_MS = 10 * MINUTE_MS
 """Event time between ticks. Any other value gives the same changes; one well under an hour lets no
 change seem historic that the tick after it tells of."""
 
-BATCH_MAX = 2_000
-
-_Waiting = tuple[int, bytes | None, bytes]
-"""A record that is not folded yet: when it was received, key, value."""
+BATCH_MAX = 10_000
 
 
 class Offline:
@@ -42,12 +40,10 @@ class Offline:
     changes of silent definitions, are in its lists, where they are to be kept.
     """
 
-    def __init__(
-        self, settings: EngineSettings, definitions: bytes, *, partitions: int = 1
-    ) -> None:
-        self.engines = [PartitionEngine(p, settings) for p in range(partitions)]
-        self.router = Router(0, partitions)
-        self.coordinator = Coordinator(partitions)
+    def __init__(self, settings: EngineSettings, definitions: bytes) -> None:
+        self.engine = PartitionEngine(0, settings)
+        self.router = Router(0, 1)
+        self.coordinator = Coordinator(1)
         self.coordinator.version(DEFINITIONS, pack_name(definitions), definitions)
         self.counts = Counts()
         self.dead: list[DeadRecord] = []
@@ -57,10 +53,10 @@ class Offline:
         self.keep_shadow_changes = False
         self.actions: list[ActionTurned] = []
         self.keep_actions = False
-        self._pending: list[list[_Waiting]] = [[] for _ in range(partitions)]
-        self._waiting_keys: set[bytes] = set()
         self._sent = self.router.nothing()
-        self._offsets = [0] * partitions
+        self._waiting: list[Waiting] = []
+        self._links_wait = False
+        self._changes: list[SegmentChanged] = []
         self._limit_ms = 0
         self._tick_ms = -1
         self._last_ms = 0
@@ -76,108 +72,71 @@ class Offline:
         """
         sent = self._sent
         has_news = self.router.emit(decoded, sent)
-        changes: list[SegmentChanged] = []
         time_ms, received_ms = decoded.time_ms, decoded.received_ms
         if time_ms >= self._limit_ms or time_ms >= self._tick_ms:
-            changes += self._keep_time(time_ms - LATENESS_MS)
+            self._keep_time(time_ms - LATENESS_MS)
             self._tick_ms = self.coordinator.state.clock_ms + LATENESS_MS + TICK_EVERY_MS
         self._last_ms = max(self._last_ms, time_ms)
         self._received_ms = max(self._received_ms, received_ms)
-        # News of where an id sends its records is folded at once: nothing pending changes that.
-        if has_news and any(self._forwards(lesser) != key for lesser, key in decoded.links):
-            self._append_all(sent, received_ms)
-            changes += self._flush()
-        elif self._forwards(decoded.key) is None:
-            if self._append_all(sent, received_ms):
-                changes += self._flush()
-        else:
-            changes += self._send_on(sent, received_ms)
-        return changes
+        self._append(sent, received_ms)
+        if has_news:
+            self._links_wait = True
+        return self._take()
 
     def erase(self, asked: ErasureAskedError) -> list[SegmentChanged]:
         """Take a request to erase, in its place among the events; the changes so far."""
         self.router.erase(asked, f"{asked.time_ms}", self._sent)
-        self._append_all(self._sent, asked.received_ms)
-        return self._flush()
+        self._append(self._sent, asked.received_ms)
+        return self._take()
 
     def finish(self, until_ms: int | None = None) -> list[SegmentChanged]:
         """Advance every customer's time to `until_ms`, or to the last event's."""
-        return self._keep_time(max(self._last_ms, until_ms or 0)) + self._flush()
+        self._keep_time(max(self._last_ms, until_ms or 0))
+        self._fold()
+        return self._take()
 
     @property
     def clock_ms(self) -> int:
         """The time up to which everything has happened: of the last tick that is folded."""
-        return min(engine.clock_ms for engine in self.engines)
+        return self.engine.clock_ms
 
     def members(self) -> Iterator[Membership]:
         """Every customer's segments as they now are, by customer id."""
-        yield from members_of(self.engines)
+        yield from members_of([self.engine])
 
     def customer_of(self, identity: str) -> str:
         """Whose an id's records are, as far as events were applied: links are followed."""
+        if self._links_wait:
+            self._fold()
         for _ in range(PATH_MAX):
-            target = self._forwards(identity)
-            if target is None:
+            row = self.engine.store.get(identity.encode())
+            if row is None or row.forward_to is None:
                 break
-            identity = target
+            identity = row.forward_to
         return identity
 
-    def _forwards(self, customer: str) -> str | None:
-        """Where the customer's row sends its records, if it does."""
-        key = customer.encode()
-        engine = self.engines[0]
-        if len(self.engines) > 1:
-            engine = self.engines[self.router.partition_of(key)]
-        row = engine.store.get(key)
-        return None if row is None else row.forward_to
+    def _append(self, sent: Outputs, timestamp: int) -> None:
+        """Put what was routed into the log, and fold when it is time."""
+        records = sent[0]
+        self._waiting += [(timestamp, key, value) for key, value in records]
+        records.clear()
+        if len(self._waiting) >= BATCH_MAX:
+            self._fold()
 
-    def _append(self, partition: int, timestamp: int, key: bytes | None, value: bytes) -> None:
-        self._pending[partition].append((timestamp, key, value))
-        if key is not None:
-            self._waiting_keys.add(key)
-
-    def _append_all(self, sent: Outputs, timestamp: int) -> bool:
-        """Put what was routed into the log; whether it is time to fold."""
-        is_full = False
-        for partition, records in enumerate(sent):
-            if records:
-                for key, value in records:
-                    self._append(partition, timestamp, key, value)
-                records.clear()
-                is_full |= len(self._pending[partition]) >= BATCH_MAX
-        return is_full
-
-    def _send_on(self, sent: Outputs, timestamp: int) -> list[SegmentChanged]:
-        """Fold what only sends records on, so that those come before later ones of their target.
-
-        It need not wait for other customers' records, which it can have nothing to do with.
-        """
-        changes: list[SegmentChanged] = []
-        if any(key in self._waiting_keys for records in sent for key, _ in records):
-            changes += self._flush()
-        for partition, records in enumerate(sent):
-            if records:
-                waiting = [(timestamp, key, value) for key, value in records]
-                records.clear()
-                changes += self._fold(partition, waiting)
+    def _take(self) -> list[SegmentChanged]:
+        changes = self._changes
+        if changes:
+            self._changes = []
         return changes
 
-    def _flush(self) -> list[SegmentChanged]:
-        """Fold what is pending, and what that sends on, until nothing is left."""
-        changes: list[SegmentChanged] = []
-        while any(self._pending):
-            for partition, pending in enumerate(self._pending):
-                if pending:
-                    self._pending[partition] = []
-                    changes += self._fold(partition, pending)
-        self._waiting_keys.clear()
-        return changes
-
-    def _fold(self, partition: int, waiting: Sequence[_Waiting]) -> list[SegmentChanged]:
-        first = self._offsets[partition]
-        self._offsets[partition] += len(waiting)
-        records = [StoredRecord(offset, *one) for offset, one in enumerate(waiting, first)]
-        effects = self.engines[partition].fold(records)
+    def _fold(self) -> None:
+        """Fold what waits. What it sends on is in place there, and not to be sent again."""
+        waiting, self._waiting = self._waiting, []
+        self._links_wait = False
+        engine = self.engine
+        effects = engine.fold(
+            InPlace(engine.next_offset, waiting, lambda: engine.decider.effects.forwards)
+        )
         self.counts.add(effects.counts)
         self.dead += effects.dead
         if self.keep_learned:
@@ -186,21 +145,16 @@ class Offline:
             self.shadow_changes += effects.shadow_changes
         if self.keep_actions:
             self.actions += effects.actions
-        for customer, record in effects.forwards:
-            key = customer.encode()
-            target = self.router.partition_of(key)
-            self._append(target, record.received_ms, key, encode_record(record))
         for snapshot in effects.population:
             self.coordinator.snapshot(snapshot)
-        return effects.changes
+        self._changes += effects.changes
 
-    def _keep_time(self, watermark_ms: int) -> list[SegmentChanged]:
+    def _keep_time(self, watermark_ms: int) -> None:
         """Tick up to the watermark, day by day, with the versions that come on the way.
 
         Ticks take their place in the log; they are folded at once where the clock waits for what a
         day's end tells.
         """
-        changes: list[SegmentChanged] = []
         report = SourceReport(
             source=0, watermark_ms=watermark_ms, offset=0, sources=1, event_ms=self._last_ms
         )
@@ -209,16 +163,13 @@ class Offline:
             decision = self.coordinator.decide()
             if decision is not None:
                 for control in decision.control:
-                    value = encode_record(control)
-                    for partition in range(len(self.engines)):
-                        self._append(partition, self._received_ms, None, value)
-            elif self.coordinator.awaited_day() is not None and any(self._pending):
-                changes += self._flush()
+                    self._waiting.append((self._received_ms, None, encode_record(control)))
+            elif self.coordinator.awaited_day() is not None and self._waiting:
+                self._fold()
             else:
                 break
         clock_ms = self.coordinator.state.clock_ms
         self._limit_ms = alignment_limit_ms(clock_ms, NEVER_MS)
-        return changes
 
 
 class ReplayError(ValueError):

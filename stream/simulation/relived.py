@@ -148,7 +148,7 @@ def relive_events(
             break
         if before is None and time_ms >= observer.start_ms:
             observer.take(offline.finish(observer.start_ms - 1))
-            before = standings(offline.engines, definitions)
+            before = standings([offline.engine], definitions)
         try:
             observer.take(offline.apply(decoded))
         except RejectedEventError as error:
@@ -157,7 +157,7 @@ def relive_events(
         if told is not None and not number & 0xFFF:
             told(number)
     observer.take(offline.finish(until_ms))
-    after = standings(offline.engines, definitions)
+    after = standings([offline.engine], definitions)
     end_ms = max(last_ms, until_ms or 0)
     return Relived(
         observer=observer,

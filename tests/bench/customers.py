@@ -154,7 +154,7 @@ def measure(task: Task) -> dict[int, list[Found]]:
     past = [e for e in events if e.time_ms < TURN_MS]
     coming = [e for e in events if TURN_MS <= e.time_ms < TURN_MS + WEEK_MS]
     offline = Offline(EngineSettings(), read_definitions(None))
-    (engine,) = offline.engines
+    (engine,) = [offline.engine]
     for one in sorted(well_formed((e.value for e in past), None), key=lambda d: d.time_ms):
         for _ in offline.apply(one):
             pass

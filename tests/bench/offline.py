@@ -62,7 +62,7 @@ def replay(values: list[bytes], book: ReferenceBook, definitions: bytes) -> Run:
         "changes": float(changes),
         "decode CPU us": (decoded_cpu_s - first.cpu_s) / count * 1e6,
         "fold CPU us": (last.cpu_s - decoded_cpu_s) / count * 1e6,
-        "customers": float(sum(len(engine.store.packed) for engine in offline.engines)),
+        "customers": float(sum(len(engine.store.packed) for engine in [offline.engine])),
     }
     return run
 

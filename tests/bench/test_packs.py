@@ -65,7 +65,7 @@ def test_what_customers_look_at_and_buy_touches_none_of_the_untouched_definition
     assert len(plain) > 0.85 * len(decoded)
     offline = Offline(EngineSettings(), pack_of(UNTOUCHED, COUNTS[-1], built_in=False))
     assert [change for one in plain for change in offline.apply(one)] == []
-    assert not any(row.windows for _, row in offline.engines[0].store.rows())
+    assert not any(row.windows for _, row in offline.engine.store.rows())
 
 
 def test_newcomers_are_all_decided_for_the_first_time(decoded):
@@ -74,5 +74,5 @@ def test_newcomers_are_all_decided_for_the_first_time(decoded):
     for one in log:
         offline.apply(one)
     offline.finish()
-    rows = [row for _, row in offline.engines[0].store.rows()]
+    rows = [row for _, row in offline.engine.store.rows()]
     assert [row.events for row in rows] == [1] * 300

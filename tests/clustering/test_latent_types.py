@@ -56,7 +56,7 @@ def test_clusters_agree_with_latent_types_as_well_as_batch_kmeans_does(
     model = decode_model(content)
 
     kinds = {who: truth["type"] for truth in truths(config) for who in _ids(truth)}
-    engine = offline.engines[0]
+    engine = offline.engine
     known = [
         (kinds[key.decode()], vector(row))
         for key, row in sorted(engine.store.rows())

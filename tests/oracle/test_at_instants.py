@@ -55,7 +55,7 @@ def states(lines: list[bytes], instants: list[int]) -> Iterator[tuple[int, dict[
             waiting = next(events, None)
         for _ in offline.finish(instant):
             pass
-        yield instant, {key.decode(): row for key, row in offline.engines[0].store.rows()}
+        yield instant, {key.decode(): row for key, row in offline.engine.store.rows()}
 
 
 def assert_agree(row: Row, customer: Customer) -> None:

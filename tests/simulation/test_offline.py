@@ -1,4 +1,4 @@
-"""The offline run: the same whatever the partitions, ticks and batches, and as a live run."""
+"""The offline run: the same whatever the ticks and batches, and as a live run."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ def keyed(seed: int) -> tuple[Decoded, ...]:
 
 
 def run_over(
-    given: tuple[Decoded, ...], partitions: int = 1, content: bytes = BUILT_IN
+    given: tuple[Decoded, ...], content: bytes = BUILT_IN
 ) -> tuple[Offline, list[SegmentChanged]]:
-    offline = Offline(SETTINGS, content, partitions=partitions)
+    offline = Offline(SETTINGS, content)
     changes = [change for decoded in given for change in offline.apply(decoded)]
     changes += offline.finish(END_MS)
     return offline, changes
@@ -60,23 +60,12 @@ def happened(customer: str, *records) -> tuple[Decoded, ...]:
     )
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_any_number_of_partitions_gives_the_same_changes(seed: int):
-    one, changes = run_over(keyed(seed))
-    four, others = run_over(keyed(seed), partitions=4)
-    assert len(changes) > 400
-    assert {change.cause for change in changes} == {"event", "timer", "model"}
-    assert lines(others) == lines(changes)
-    assert list(one.members()) == list(four.members())
-
-
 @pytest.mark.parametrize("every_ms", [MINUTE, HOUR, 20 * DAY])
 def test_any_pace_of_ticks_gives_the_same_changes(every_ms: int, monkeypatch: pytest.MonkeyPatch):
     _, changes = run_over(keyed(1))
     monkeypatch.setattr("stream.simulation.offline.TICK_EVERY_MS", every_ms)
-    for partitions in (1, 3):
-        _, others = run_over(keyed(1), partitions)
-        assert lines(others, in_time=True) == lines(changes, in_time=True)
+    _, others = run_over(keyed(1))
+    assert lines(others, in_time=True) == lines(changes, in_time=True)
 
 
 @pytest.mark.parametrize("batch", [1, 40])
@@ -102,7 +91,7 @@ def test_caps_of_the_engine_change_nothing_but_when_it_is_told(monkeypatch: pyte
     assert found == expected
 
 
-@pytest.mark.parametrize("partitions", [1, 3])
+@pytest.mark.parametrize("partitions", [1, 4])
 def test_a_live_run_over_keyed_events_in_order_gives_the_same_changes(partitions: int):
     """Other batches, other ticks, waiting at midnights: the worker's way through the same core."""
     _, changes = run_over(keyed(2))
@@ -171,7 +160,7 @@ def test_an_end_before_the_last_event_takes_nothing_back():
 
 def test_what_a_link_sends_on_is_applied_before_the_next_event():
     content = definitions("name: full, enter: cart.items >= 3")
-    offline = Offline(SETTINGS, content, partitions=4)
+    offline = Offline(SETTINGS, content)
     first, login = added(START_MS, "x"), added(START_MS + 1, "y")
     last = added(START_MS + 2, "z")
     given = (
@@ -198,7 +187,7 @@ def test_an_event_that_no_record_holds_is_refused_before_anything_is_applied():
 
 def test_members_come_by_customer_with_the_time_of_their_latest_change():
     content = definitions("name: buyer, enter: orders.count >= 1")
-    offline = Offline(SETTINGS, content, partitions=3)
+    offline = Offline(SETTINGS, content)
     for customer in "cab":
         for decoded in happened(customer, order(START_MS, "1"), page(START_MS + 1)):
             list(offline.apply(decoded))

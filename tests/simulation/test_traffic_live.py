@@ -7,6 +7,7 @@ from importlib.resources import files
 
 from stream.clock import DAY_MS, MINUTE_MS
 from stream.engine.settings import EngineSettings
+from stream.events.changes import SegmentChanged
 from stream.events.envelope import decode
 from stream.simulation.offline import Offline
 from stream.simulation.traffic import TrafficConfig, generate
@@ -19,12 +20,13 @@ HALF_A_MINUTE_MS = MINUTE_MS // 2
 def kinds_of_changes(config: TrafficConfig, from_ms: int) -> Counter[str]:
     pack = files("stream.segments").joinpath("pack.yaml").read_bytes()
     offline = Offline(EngineSettings(shop="shop", incarnation="1"), pack)
-    kinds: Counter[str] = Counter()
+    changes: list[SegmentChanged] = []
     for event in generate(config):
-        for change in offline.apply(decode(event.value, 0, None)):
-            if change.time_ms >= from_ms:
-                kinds[f"{change.segment} {change.entered}"] += 1
-    return kinds
+        changes += offline.apply(decode(event.value, 0, None))
+    changes += offline.finish()
+    return Counter(
+        f"{change.segment} {change.entered}" for change in changes if change.time_ms >= from_ms
+    )
 
 
 def test_a_surging_shop_shows_six_kinds_of_changes_in_half_a_minute():

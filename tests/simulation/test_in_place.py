@@ -1,0 +1,83 @@
+"""What a record sends on follows it at once, also where a later record raises."""
+
+from __future__ import annotations
+
+import pytest
+
+from stream.engine.partition import PartitionEngine
+from stream.engine.store import RowStore
+from stream.events.records import Link, encode_record
+from stream.simulation.in_place import InPlace, Waiting
+from tests.engine.lane import SETTINGS
+from tests.state.shopping import START_MS, added
+
+ANON, USER = b"anon", b"user"
+
+
+def waiting(key: bytes, record) -> Waiting:
+    return (record.received_ms, key, encode_record(record))
+
+
+def given() -> list[Waiting]:
+    """A cart, whose it is, more for the cart by the old id, and then by the new one."""
+    first, second, third = (added(START_MS + n, name) for n, name in enumerate("abc"))
+    link = Link(target=USER.decode(), time_ms=START_MS, received_ms=START_MS)
+    return [
+        waiting(ANON, first),
+        waiting(ANON, link),
+        waiting(ANON, second),
+        waiting(USER, third),
+    ]
+
+
+def folded(records: list[Waiting]) -> tuple[PartitionEngine, InPlace, list[bytes | None]]:
+    engine = PartitionEngine(0, SETTINGS)
+    feed = InPlace(0, records, lambda: engine.decider.effects.forwards)
+    effects = engine.fold(feed)
+    return engine, feed, [dead.record.value for dead in effects.dead]
+
+
+def items(engine: PartitionEngine) -> int:
+    row = engine.store.get(USER)
+    assert row is not None
+    assert row.cart is not None
+    return row.cart.items
+
+
+def test_it_stands_behind_the_record_and_is_counted():
+    records = given()
+    engine, feed, dead = folded(records)
+    assert [key for _, key, _ in records] == [ANON, ANON, USER, ANON, USER, USER]
+    assert (len(feed), engine.next_offset, dead) == (6, 6, [])
+    assert [record.offset for record in feed[:5]] == [0, 1, 2, 3, 4]
+    assert items(engine) == 3
+
+
+def test_a_record_that_raises_leaves_each_of_them_there_once():
+    """The batch is folded again without it, from the rows of before."""
+    for at in range(5):
+        records = given()
+        broken: Waiting = (START_MS, None, records[0][2])  # a customer's record has a key
+        records.insert(at, broken)
+        records.append(broken)
+        engine, _, dead = folded(records)
+        assert dead == [broken[2], broken[2]], at
+        assert engine.next_offset == len(records) == 8
+        assert items(engine) == 3
+
+
+def test_a_batch_that_is_halved_leaves_each_of_them_there_once(monkeypatch: pytest.MonkeyPatch):
+    """All records were taken, and then a row does not pack: as if, once."""
+    commit, tries = RowStore.commit, []
+
+    def packed(store: RowStore) -> dict[bytes, bytes | None]:
+        tries.append(len(store.dirty))
+        if len(tries) == 1:
+            raise OverflowError
+        return commit(store)
+
+    monkeypatch.setattr(RowStore, "commit", packed)
+    records = given()
+    engine, feed, dead = folded(records)
+    assert (len(tries), len(feed), engine.next_offset, dead) == (3, 6, 6, [])
+    assert items(engine) == 3
