@@ -114,7 +114,10 @@ class Decider(Teller):
                 flip_ms = self.decide_all((*about, "definition", None))
                 row.timer_ms = min(row.timer_ms, flip_ms)
             elif context.kind == "population":
-                flip_ms = self._decide([pack.decide_by_population], (*about, "model", None))
+                # Where time turns something at this very instant, that is told of it as well.
+                is_due = row.flip_ms <= now_ms
+                decide = pack.decide_by_population if is_due else pack.decide_standing
+                flip_ms = self._decide([decide], (*about, "model", None))
                 row.timer_ms = min(row.timer_ms, flip_ms)
                 moved = bool(pack.sizes) and self._speak_anew((*about, "model", None))
             elif context.kind == "clusters" and has_behaviour(row):

@@ -21,7 +21,7 @@ from stream.features.registry import Feature, Registry
 from stream.segments.arithmetic import variable
 from stream.segments.conditions import Calendar, Comparison, InSegment, Leaf, Side
 from stream.segments.kinds import DURATION
-from stream.state.fold import CONSENT, EVERYTHING, PAST, TIME, TRAITS
+from stream.state.fold import CONSENT, EVERYTHING, PAST, STANDING, TIME, TRAITS
 
 UNKNOWN: Final = 0
 FALSE: Final = 1
@@ -41,7 +41,8 @@ class LeafCode(msgspec.Struct, frozen=True):
     lines     statements that set l0, l1, ... of its number, and lower `flip` where it is timed
     features  that it reads
     asks_population  whether it reads a percentile
-    parts     of the row, that it reads; `TIME` where time alone can turn it
+    parts     of the row, that it reads; `TIME` where time alone can turn it, and `STANDING` where
+              the shop's percentiles can
     """
 
     lines: tuple[str, ...]
@@ -67,7 +68,7 @@ def leaf_code(
     if isinstance(leaf, InSegment):
         return LeafCode(lines, features, (parts_of or {}).get(leaf.segment, EVERYTHING) | TIME)
     ranks = isinstance(leaf, Comparison) and leaf.left.percentile is not None
-    return LeafCode(lines, features, _parts(leaf, features), ranks)
+    return LeafCode(lines, features, _parts(leaf, features) | (STANDING if ranks else 0), ranks)
 
 
 def features_of(leaf: Leaf, registry: Registry) -> tuple[Feature, ...]:

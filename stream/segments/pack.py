@@ -31,7 +31,7 @@ from stream.segments.rules import CUSTOMER, rules_of
 from stream.segments.source import Source
 from stream.segments.unit import Unit
 from stream.segments.voice import SIZE_PREFIX, Plan, is_member, voice_of
-from stream.state.fold import PAST, TIME
+from stream.state.fold import PAST, STANDING, TIME
 from stream.state.room import ROW_BYTES_MAX, bytes_max
 from stream.state.row import Row
 
@@ -115,6 +115,7 @@ class Pack:
         self.voice, self.quarantine = plans
         self.decide_everything = compile_decision(units, self.everything)
         self.decide_by_population = compile_decision(units, self.by_population)
+        self.decide_standing = compile_decision(units, self.by_population, STANDING)
         self._touched: dict[int, Decide | None] = {}
         self._first: dict[int, FirstEvent] = {}
         self._alone: dict[tuple[int, int], Decide] = {}

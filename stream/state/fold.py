@@ -47,6 +47,9 @@ most events go on with a visit, and what asks for its number need not be decided
 TIME: Final = 1024
 """What time alone can turn reads this one as well, which no event changes."""
 
+STANDING: Final = 16384
+"""What the shop's percentiles turn reads this one as well, which no event changes."""
+
 PAST: Final = 4096
 """When the customer was first heard of: what is kept of the past may be a part of it. A late event
 alone changes it for a row that was decided before."""

@@ -11,6 +11,7 @@ from stream.engine.meta import META_KEY
 from stream.engine.partition import PartitionEngine
 from stream.events.cloudevent import encode_change
 from stream.events.records import Tick, decode_record, encode_record
+from stream.segments.pack import load_pack
 from stream.state.codec import unpack
 from stream.state.row import Row
 from tests.engine.lane import SETTINGS, expect_counts_to_add_up
@@ -88,6 +89,22 @@ def test_batches_of_any_size_give_the_same_effects(size: int):
     assert cut.changes == run.changes
     for name in ("consumed", "applied", "duplicate", "forwarded", "control", "dead", "late"):
         assert getattr(cut.counts, name) == getattr(whole.counts, name)
+
+
+def test_new_thresholds_turn_what_they_would_if_whole_conditions_were_asked_anew(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    log = recording(1).logs[0]
+    found = folded(log, len(log))
+    for version in recording(1).engines[0].passage.contents.values():
+        if version.kind == "definitions":
+            pack = load_pack(version.content)
+            assert pack.percentiles
+            monkeypatch.setattr(pack, "decide_standing", pack.decide_by_population)
+    whole = folded(log, len(log))
+    assert b'"cause":"model"' in b"".join(found.changes)
+    assert found.said() == whole.said()
+    assert found.rows() == whole.rows()
 
 
 def test_broken_records_in_the_log_are_the_same_in_any_batch():

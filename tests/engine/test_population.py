@@ -174,6 +174,22 @@ def test_an_activation_comes_before_a_timer_of_the_same_instant():
     assert lane.turns == [Turn("a", "new", True, START_MS + HOUR, "definition")]
 
 
+def test_what_time_turns_at_the_instant_of_a_threshold_is_told_with_it():
+    """The activation comes first, and asks the whole condition: neither half of it waits."""
+    lane = Lane(
+        definitions(
+            "name: asleep, enter: percentile(orders.revenue) >= 0.9 and since(orders.last) >= DAY"
+        )
+    )
+    lane.put("a", order(START_MS, "1", 100))
+    lane.put("b", order(START_MS + HOUR, "1", 100))
+    lane.tick(START_MS + 2 * HOUR)
+    lane.thresholds(START_MS + DAY, p90=50, p50=20)
+    assert lane.tick(START_MS + DAY) == [Turn("a", "asleep", True, START_MS + DAY, "model")]
+    due_ms = START_MS + DAY + HOUR
+    assert lane.tick(due_ms + HOUR) == [Turn("b", "asleep", True, due_ms, "timer")]
+
+
 def test_a_segment_that_asks_for_one_by_percentile_follows_the_new_threshold():
     lane = Lane(
         definitions(
