@@ -171,26 +171,32 @@ def count_within(kept: Kept | None, now_ms: int, within_ms: int, before_ms: int,
     """Events in the window, whose buckets are of `step` milliseconds."""
     if not isinstance(kept, Buckets):
         return 0
-    return sum(kept.counts[_live(kept, now_ms, within_ms, before_ms, step)])
+    numbers = kept.numbers
+    first = _counting(numbers, now_ms - before_ms - within_ms, step)
+    if not before_ms:
+        return sum(kept.counts[first:] if first else kept.counts)
+    return sum(kept.counts[first : _counting(numbers, now_ms - before_ms, step)])
 
 
 def total_within(kept: Kept | None, now_ms: int, within_ms: int, before_ms: int, step: int) -> int:
     """Sum of the values in the window, in millionths."""
     if not isinstance(kept, Buckets):
         return 0
-    return sum(kept.totals[_live(kept, now_ms, within_ms, before_ms, step)])
+    numbers = kept.numbers
+    first = _counting(numbers, now_ms - before_ms - within_ms, step)
+    if not before_ms:
+        return sum(kept.totals[first:])
+    return sum(kept.totals[first : _counting(numbers, now_ms - before_ms, step)])
 
 
-def _live(kept: Buckets, now_ms: int, within_ms: int, before_ms: int, step: int) -> slice:
-    """The buckets that count at `now_ms`, which lie together.
+def _counting(numbers: list[int], since_ms: int, step: int) -> int:
+    """The place of the first bucket that ends after `since_ms`.
 
     A bucket counts from `before_ms` after its end on, at once where that is 0, and until
-    `within_ms` later.
+    `within_ms` later: those that count lie together.
     """
-    first = bisect_left(kept.numbers, (now_ms - before_ms - within_ms) // step)
-    if not before_ms:
-        return slice(first, len(kept.numbers))
-    return slice(first, bisect_left(kept.numbers, (now_ms - before_ms) // step))
+    oldest = since_ms // step
+    return 0 if numbers and numbers[0] >= oldest else bisect_left(numbers, oldest)
 
 
 def turns_ms(kept: Kept | None, now_ms: int, within_ms: int, before_ms: int, step: int) -> int:
@@ -198,12 +204,13 @@ def turns_ms(kept: Kept | None, now_ms: int, within_ms: int, before_ms: int, ste
     if not isinstance(kept, Buckets):
         return NEVER_MS
     numbers = kept.numbers
-    live = _live(kept, now_ms, within_ms, before_ms, step)
+    first = _counting(numbers, now_ms - before_ms - within_ms, step)
+    end = _counting(numbers, now_ms - before_ms, step) if before_ms else len(numbers)
     soonest = NEVER_MS
-    if live.start < live.stop:
-        soonest = (numbers[live.start] + 1) * step + before_ms + within_ms
-    if before_ms and live.stop < len(numbers):
-        soonest = min(soonest, (numbers[live.stop] + 1) * step + before_ms)
+    if first < end:
+        soonest = (numbers[first] + 1) * step + before_ms + within_ms
+    if before_ms and end < len(numbers):
+        soonest = min(soonest, (numbers[end] + 1) * step + before_ms)
     return soonest
 
 
@@ -213,18 +220,22 @@ def falls_ms(
     """The next instant at which time alone makes a count of at least `need` one of less, or back.
 
     A window up to now only loses, so it is one instant or NEVER_MS; one that ended some time ago
-    also wins, and then it is any turn. Cost: O(buckets).
+    also wins, and then it is any turn. Cost: O(buckets) that have `need` events.
     """
     if before_ms:
         return turns_ms(kept, now_ms, within_ms, before_ms, step)
     if not isinstance(kept, Buckets) or need <= 0:
         return NEVER_MS
-    live = _live(kept, now_ms, within_ms, 0, step)
+    numbers, counts = kept.numbers, kept.counts
+    oldest = (now_ms - within_ms) // step
     total = 0
-    for at in range(live.stop - 1, live.start - 1, -1):
-        total += kept.counts[at]
+    for at in range(len(numbers) - 1, -1, -1):
+        number = numbers[at]
+        if number < oldest:
+            break
+        total += counts[at]
         if total >= need:
-            return (kept.numbers[at] + 1) * step + within_ms
+            return (number + 1) * step + within_ms
     return NEVER_MS
 
 
