@@ -15,12 +15,15 @@ Written for the release that `check_pins` insists on, and held by the contract t
 6. `PartitionRecords` asks of each control batch, by `_contains_abort_marker`, whether it ends an
    aborted transaction.
 7. A fetch is built in the newest of `FetchRequest._CLASSES` that the broker knows as well.
-8. A connection takes its authenticator by the name `OAuthAuthenticator` of its module, and hands
+8. A fetcher closes by its method `close`: ends `_fetch_task` and `_pending_tasks`, and wakes those
+   in `_fetch_waiters`.
+9. A connection takes its authenticator by the name `OAuthAuthenticator` of its module, and hands
    what the broker has answered to `step`.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from struct import Struct
 from typing import Any
@@ -156,6 +159,28 @@ def fetch_from_leaders() -> None:
     FetchRequest._CLASSES = tuple(
         each for each in FetchRequest._CLASSES if each.API_VERSION <= LEADERS_FETCH_MAX
     )
+
+
+def close_fetchers_quietly() -> None:
+    """Let a fetcher be closed without a cancellation for whoever closes it.
+
+    aiokafka's cancels its requests and awaits them one by one. One that waits to try again, because
+    a broker is gone, hands the cancellation on: a task that has closed its reader would end as if
+    somebody had cancelled it, in silence, and leave the connections open. Calling it again changes
+    nothing.
+    """
+    fetching.Fetcher.close = _close_quietly
+
+
+async def _close_quietly(fetcher: Any) -> None:
+    fetcher._closed = True
+    tasks = {fetcher._fetch_task, *fetcher._pending_tasks}
+    for task in tasks:
+        task.cancel()
+    for waiter in list(fetcher._fetch_waiters):
+        fetcher._notify(waiter)
+    # Not awaited one by one: how they end is theirs alone, and who is cancelled here hears of it.
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def read_past_emptied_markers() -> None:

@@ -9,7 +9,11 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import UnknownTopicOrPartitionError
 
 from stream.events.topics import MESSAGE_BYTES_MAX
-from stream.shell.aiokafka_private import fetch_from_leaders, read_past_emptied_markers
+from stream.shell.aiokafka_private import (
+    close_fetchers_quietly,
+    fetch_from_leaders,
+    read_past_emptied_markers,
+)
 from stream.shell.oauth import token_provider
 from stream.shell.reconnects import await_brokers
 from stream.shell.security import OAUTHBEARER
@@ -93,6 +97,7 @@ def new_reader(
     """A consumer without a group that reads committed records, or all; not yet started."""
     read_past_emptied_markers()
     fetch_from_leaders()
+    close_fetchers_quietly()
     return AIOKafkaConsumer(
         **client_settings(settings),
         client_id=f"{settings.app}-reader",

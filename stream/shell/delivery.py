@@ -242,5 +242,9 @@ async def close_producer(producer: Any) -> None:
     try:
         await asyncio.wait_for(producer.stop(), CLOSE_TIMEOUT_S)
     except (KafkaError, TimeoutError):
-        # It has failed before, and whoever used it has been told then.
-        await producer.client.close()
+        # It has failed before, and whoever used it has been told then. How its client ends is the
+        # client's own: closed twice it may say that it was cancelled, and that would be taken here
+        # for a cancellation of whoever closes it.
+        closing = asyncio.ensure_future(producer.client.close())
+        closing.add_done_callback(_hear_error)
+        await asyncio.wait([closing], timeout=CLOSE_TIMEOUT_S)

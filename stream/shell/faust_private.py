@@ -36,6 +36,7 @@ from mode import Service
 from stream.engine.effects import EngineStateError
 from stream.shell.aiokafka_private import (
     bare_fetched,
+    close_fetchers_quietly,
     fetch_from_leaders,
     keep_answers,
     read_past_emptied_markers,
@@ -127,6 +128,7 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
         keep_answers()
         read_past_emptied_markers()
         fetch_from_leaders()
+        close_fetchers_quietly()
         await super().on_start()
         fetcher = self._consumer._fetcher
         fetcher._prefetch_backoff = PREFETCH_BACKOFF_S

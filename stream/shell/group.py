@@ -31,6 +31,13 @@ whoever has it now, and while it is waited for no heartbeat is sent."""
 logger = logging.getLogger(__name__)
 
 
+class CancelledByNobodyError(RuntimeError):
+    """A task has ended as if it had been asked to: a client has handed a cancellation on."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} has ended, and nobody had asked it to; start the worker again")
+
+
 class TimeKeeper(Protocol):
     """Keeps time while this worker has the clock; `progressed_s` is monotonic."""
 
@@ -69,6 +76,8 @@ class Group:
         self._generation = -1
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._clock_task: asyncio.Task[None] | None = None
+        self._ended_by_us: set[asyncio.Task[None]] = set()
+        self._is_stopping = False
         self.keeper: TimeKeeper | None = None
         self.owners: dict[int, PartitionOwner] = {}
         self.is_assigned = False
@@ -127,6 +136,7 @@ class Group:
 
     async def stop(self) -> None:
         """Finish running batches and let go of everything."""
+        self._is_stopping = True
         await self.revoke()
         await asyncio.gather(*(self._release(p) for p in list(self.owners)))
         await self._keep_time(False)
@@ -156,7 +166,12 @@ class Group:
         return task
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
+        is_ours = task in self._ended_by_us or self._is_stopping
+        self._ended_by_us.discard(task)
+        if task.cancelled():
+            if not is_ours:
+                self._failed(CancelledByNobodyError(task.get_name()))
+        elif (error := task.exception()) is not None:
             self._failed(error)
 
     async def _suspend(self, partition: int) -> None:
@@ -174,7 +189,7 @@ class Group:
     async def _release(self, partition: int) -> None:
         owner = self.owners.pop(partition, None)
         task = self._tasks.pop(partition, None)
-        await _cancel(task)
+        await self._cancel(task)
         if owner is not None:
             await owner.close()
             self._metrics.forget_partition(partition)
@@ -186,11 +201,11 @@ class Group:
         elif not is_mine:
             self.keeper = None
             task, self._clock_task = self._clock_task, None
-            await _cancel(task)
+            await self._cancel(task)
 
-
-async def _cancel(task: asyncio.Task[None] | None) -> None:
-    """Cancel until it has ended: aiokafka's clients swallow what comes while they are closed."""
-    while task is not None and not task.done():
-        task.cancel()
-        await asyncio.wait([task], timeout=CANCEL_AGAIN_S)
+    async def _cancel(self, task: asyncio.Task[None] | None) -> None:
+        """Cancel until it has ended: aiokafka's clients swallow one while they are closed."""
+        while task is not None and not task.done():
+            self._ended_by_us.add(task)
+            task.cancel()
+            await asyncio.wait([task], timeout=CANCEL_AGAIN_S)

@@ -23,7 +23,7 @@ from stream.shell.collector import calm_collector
 from stream.shell.definitions import publish_definitions
 from stream.shell.delivery_choice import has_transactions, new_delivery, say_delivery
 from stream.shell.faust_private import GroupApp, check_pins
-from stream.shell.group import Group
+from stream.shell.group import CancelledByNobodyError, Group
 from stream.shell.health import HealthServer
 from stream.shell.http_tokens import HttpTokens
 from stream.shell.known_topics import KnownTopics, known_topics
@@ -249,7 +249,10 @@ class Worker:
         self._tasks.append(task)
 
     def _task_ended(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
+        if task.cancelled():
+            if not self._stopping.is_set():
+                self._fail(CancelledByNobodyError(task.get_name()))
+        elif (error := task.exception()) is not None:
             self._fail(error)
 
     def _fail(self, error: BaseException) -> None:

@@ -6,6 +6,7 @@ import time
 
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.errors import KafkaConnectionError
 
 from stream.shell import learning
 from stream.shell.embedded import EmbeddedBroker
@@ -94,6 +95,30 @@ async def test_what_comes_later_is_polled(place):
         while not found:
             found = await reader.poll(100)
         assert [record.value for record in found] == [b"new"]
+
+
+async def test_who_closes_a_reader_whose_broker_is_gone_is_not_cancelled(place):
+    """A fetch that waits to try again is ended with the reader, and hands that on to nobody."""
+    where = await write(place, 10)
+    clients = []
+
+    async def reads() -> None:
+        failed = asyncio.Event()
+
+        async def fails(*_: object) -> None:
+            failed.set()
+            raise KafkaConnectionError
+
+        async with LogReader(place.settings, [where]) as reader:
+            clients.append(reader._consumer._client)
+            clients[0].send = fails
+            await failed.wait()
+
+    reading = asyncio.create_task(reads())
+    await asyncio.wait([reading])
+    assert not reading.cancelled()
+    assert reading.exception() is None
+    assert not any(connection.connected() for connection in clients[0]._conns.values())
 
 
 @pytest.mark.kafka

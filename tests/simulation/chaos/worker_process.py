@@ -153,6 +153,9 @@ class WorkerProcess:
         return PartitionEngine(partition, told, *below)
 
     def _failed(self, error: BaseException) -> None:
+        if self.machine.is_dead:
+            # With the process its tasks are gone, and nobody hears how.
+            return
         self.failure = error
         self.machine.die()
 
