@@ -11,6 +11,7 @@ import msgspec
 
 from stream.cli.failure import CommandFailedError
 from stream.cli.lived import live_settings
+from stream.engine.effects import EngineStateError
 from stream.shell.delivery_choice import has_transactions
 from stream.shell.run_start import begin
 from stream.shell.run_switch import switch
@@ -72,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
     with live_settings() as settings:
         try:
             found = asyncio.run(_done(settings, args))
-        except RunsError as error:
+        except (RunsError, EngineStateError) as error:
             what, _, then = str(error).rpartition("; ")
             raise CommandFailedError(what, then) from error
     print(json.dumps(found) if args.json else found["said"])

@@ -13,6 +13,7 @@ from stream.cli.failure import CommandFailedError
 from stream.cli.lived import live_settings
 from stream.cli.segments_publish import TIMEOUT_S, tell
 from stream.clock import rfc3339
+from stream.engine.effects import EngineStateError
 from stream.events.topics import CHANGELOG, CLOCK, CUSTOMER_EVENTS, DEFINITIONS
 from stream.shell.backfilling import BackfillError, Filled, backfill
 from stream.shell.settings import Settings
@@ -63,7 +64,7 @@ def fill_past(settings: Settings, timeout_s: float, *, as_json: bool) -> int:
     """Backfill, and say what was done."""
     try:
         found = asyncio.run(backfill(settings, timeout_s, tell))
-    except BackfillError as error:
+    except (BackfillError, EngineStateError) as error:
         what, _, then = str(error).partition("; ")
         raise CommandFailedError(what, then) from error
     print(json.dumps(msgspec.to_builtins(found)) if as_json else said(found))

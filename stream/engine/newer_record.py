@@ -11,7 +11,7 @@ from typing import Final, get_args
 import msgspec
 
 from stream.engine.effects import LogRecord, UnreadableVersionError
-from stream.events.records import Record
+from stream.events.records import Record, decode_record
 
 TAG_MAX: Final = 127
 """Of a record's kind, now and later: one byte of MessagePack."""
@@ -53,3 +53,18 @@ def refuse_newer(record: LogRecord) -> None:
             f"the record at offset {record.offset} is of kind {tag}, which this build does not "
             "know: a newer build wrote it; nothing is lost, run that build"
         )
+
+
+def known_record(record: LogRecord) -> Record | None:
+    """The record's meaning; None for bytes that are no record, which the engine buries.
+
+    Raises
+    ------
+    UnreadableVersionError
+        It is a newer build's.
+    """
+    try:
+        return decode_record(record.value or b"")
+    except msgspec.DecodeError:
+        refuse_newer(record)
+        return None

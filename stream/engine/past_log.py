@@ -22,6 +22,7 @@ from stream.clock import NEVER_MS
 from stream.engine.decider import Decider
 from stream.engine.effects import Effects, LogRecord
 from stream.engine.identity import Identity, PathTooLongError
+from stream.engine.newer_record import known_record
 from stream.engine.settings import EngineSettings
 from stream.engine.store import RowStore
 from stream.engine.timeline import Timeline
@@ -35,10 +36,8 @@ from stream.events.records import (
     Handover,
     Link,
     Merge,
-    Record,
     Tick,
     Version,
-    decode_record,
 )
 from stream.segments.collect import Collect, compile_collectors
 from stream.segments.measures import Measure
@@ -95,7 +94,7 @@ class Survey:
                 self._note_path(record)
 
     def _control(self, partition: int, record: LogRecord) -> None:
-        decoded = _decoded(record)
+        decoded = known_record(record)
         if isinstance(decoded, Tick):
             self._clock_ms[partition] = decoded.clock_ms
             waiting = self._open.get(partition, [])
@@ -127,7 +126,7 @@ class Survey:
         self._known[partition] = {key: known.get(key, beginning) for key in pack.measures}
 
     def _note_path(self, record: LogRecord) -> None:
-        decoded = _decoded(record)
+        decoded = known_record(record)
         if decoded is None or isinstance(decoded, Control | Link | Handover):
             return
         path = decoded.path
@@ -190,7 +189,7 @@ class PastRows:
         for record in records:
             if record.key is None or record.offset >= self.end_offset:
                 continue
-            decoded = _decoded(record)
+            decoded = known_record(record)
             if decoded is None or isinstance(decoded, Control | Backfill | Handover):
                 continue
             if isinstance(decoded, Erase):
@@ -291,10 +290,3 @@ class PastRows:
             source = key.decode()
             if row.windows and source not in self._left_out:
                 yield key, self._backfill(source, row.windows, row.first_ms, 0)
-
-
-def _decoded(record: LogRecord) -> Record | None:
-    try:
-        return decode_record(record.value or b"")
-    except msgspec.DecodeError:
-        return None

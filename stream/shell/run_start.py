@@ -13,9 +13,10 @@ import msgspec
 from aiokafka import TopicPartition
 
 from stream.engine.meta import ERASED_PREFIX
+from stream.engine.newer_record import known_record
 from stream.engine.run_mark import RunMark
 from stream.events.partitioner import partition_of
-from stream.events.records import Erase, Markers, decode_record, encode_record
+from stream.events.records import Erase, Markers, encode_record
 from stream.events.topics import CUSTOMER_EVENTS, FIRST_RUN
 from stream.shell.log_reader import LogReader
 from stream.shell.runs import Progress, RunsError, former_run, progress_of, write_mark
@@ -66,14 +67,13 @@ async def begin(settings: Settings) -> list[str]:
 
 def _markers(former: Progress) -> Iterator[First]:
     """The former run's markers, as records of the log."""
-    known = [
+    packed = [
         (key[len(ERASED_PREFIX) :], marker)
         for key, marker in sorted(former.erased.items())
         if marker is not None
     ]
-    for some in range(0, len(known), MARKERS_RECORD):
-        packed = dict(known[some : some + MARKERS_RECORD])
-        yield None, encode_record(Markers(packed=packed))
+    for some in range(0, len(packed), MARKERS_RECORD):
+        yield None, encode_record(Markers(packed=dict(packed[some : some + MARKERS_RECORD])))
 
 
 async def _not_folded(former: Settings, at: Progress) -> list[tuple[bytes, Erase]]:
@@ -87,17 +87,9 @@ async def _not_folded(former: Settings, at: Progress) -> list[tuple[bytes, Erase
             await reader.seek(place, max(begins[place], at.folded.get(place.partition, 0)))
         async for records in reader.to_settled_end():
             for record in records:
-                erase = _erase_of(record.value)
-                if erase is not None and record.key is not None:
+                erase = known_record(record)
+                if isinstance(erase, Erase) and record.key is not None:
                     # Of one that says no time, it is when the broker took it.
                     time_ms = erase.time_ms or record.timestamp
                     found.append((record.key, msgspec.structs.replace(erase, time_ms=time_ms)))
     return found
-
-
-def _erase_of(value: bytes | None) -> Erase | None:
-    try:
-        decoded = decode_record(value or b"")
-    except msgspec.DecodeError:
-        return None
-    return decoded if isinstance(decoded, Erase) else None

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from random import Random
+from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
 
 from stream.engine.effects import StoredRecord, UnreadableVersionError
-from stream.engine.newer_record import TAG_MAX, unknown_kind
+from stream.engine.newer_record import TAG_MAX, known_record, unknown_kind
+from stream.engine.past_log import Beginning, PastRows, Survey
 from stream.events.records import Tick, encode_record
 from tests.engine.lane import Lane
 from tests.state.shopping import START_MS, added, page
@@ -79,3 +81,21 @@ def test_random_bytes_are_hardly_ever_taken_for_a_newer_kind():
     found = sum(unknown_kind(random.randbytes(random.randrange(4, 40))) is not None
                 for _ in range(20_000))  # fmt: skip
     assert found < 20
+
+
+@pytest.mark.parametrize("key", [b"c", None])
+def test_a_past_is_not_read_over_a_record_of_a_newer_kind(key: bytes | None):
+    """It may have said that somebody is forgotten, or one with somebody else."""
+    newer = StoredRecord(7, START_MS, key, of_kind(TAG_MAX, START_MS))
+    survey = Survey({}, is_cut=True)
+    with pytest.raises(UnreadableVersionError, match="offset 7 is of kind"):
+        survey.take(0, [newer])
+    if key is not None:
+        rows = PastRows([Beginning(0, 0, (), begins=8)], {}, ZoneInfo("UTC"), {})
+        with pytest.raises(UnreadableVersionError, match="offset 7 is of kind"):
+            rows.take([newer])
+
+
+def test_bytes_that_are_no_record_are_none():
+    assert known_record(StoredRecord(7, START_MS, b"c", b"{}")) is None
+    assert known_record(StoredRecord(7, START_MS, b"c", None)) is None
