@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import textwrap
 import time
 from collections.abc import Iterator
@@ -10,9 +11,13 @@ from pathlib import Path
 import pytest
 
 from stream.shell.whereabouts import HEADING
-from tests.kafka.fixtures import shared_broker
+from tests.kafka.faults.round import WEEK_END_MS
+from tests.kafka.fixtures import own_kafka, shared_broker
 from tests.kafka.installation import event, until
 from tests.kafka.pipeline import Pipeline
+from tests.kafka.weeks import simulated
+
+__all__ = ["own_kafka"]
 
 pytestmark = pytest.mark.kafka
 
@@ -102,3 +107,60 @@ async def test_a_time_keeper_that_hears_nothing_more_begins_anew_and_the_clock_g
     assert "the clock waits for the broker (ReaderStuckError" in worker.log
     assert worker.log.count("keeping time from clock") == 2
     assert worker.is_alive
+
+
+GONE_AT_A_DECISION = """
+    import asyncio
+    from pathlib import Path
+
+    import aiokafka.consumer.fetcher as fetching
+    import stream.shell.delivery as delivering
+
+    here = Path(__file__).parent
+    delivering.COMMIT_TIMEOUT_S = 2.0
+    deliver = delivering.TransactionalDelivery.deliver
+    decisions = []
+
+    async def awaited(delivery, *what):
+        if delivery._id.endswith("coordinator"):
+            decisions.append(what)
+            if len(decisions) == 5:
+                (here / "decides").touch()
+                while not (here / "gone").exists():
+                    await asyncio.sleep(0.01)
+        return await deliver(delivery, *what)
+
+    delivering.TransactionalDelivery.deliver = awaited
+    init = fetching.Fetcher.__init__
+
+    def patient(fetcher, *args, **options):
+        init(fetcher, *args, **options)
+        fetcher._retry_backoff = 2.0
+
+    fetching.Fetcher.__init__ = patient
+"""
+"""The broker goes when the clock is about to tell a decision, which is given up soon; a fetch is
+nearly always waiting to try again then."""
+
+
+async def test_the_clock_goes_on_after_a_decision_that_no_broker_took(own_kafka, tmp_path):
+    # The group does not notice: it would deal anew, and with that the clock begin anew as well.
+    shop = Pipeline(own_kafka, session_timeout_ms=60_000)
+    try:
+        await shop.create()
+        worker = shop.work(**variables(tmp_path, GONE_AT_A_DECISION) | {"SHOAL_STALL_S": "120"})
+        await until(worker.is_ready)
+        week = simulated(1, 60, WEEK_END_MS)
+        sending = asyncio.create_task(shop.send_keyed(week, history_ends=True, over_s=15.0))
+        await until(tmp_path.joinpath("decides").exists)
+        assert shop.sent_ratio < 0.9
+        own_kafka.kill()
+        tmp_path.joinpath("gone").touch()
+        await until(lambda: "was aborted" in worker.log)
+        own_kafka.start()
+        await sending
+        await shop.until(shop.at_clock(WEEK_END_MS))
+        assert "a decision of the clock was aborted" in worker.log
+        assert worker.is_alive
+    finally:
+        shop.end()
