@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from aiokafka import AIOKafkaProducer
 
 from stream.shell.whereabouts import HEADING
 from tests.kafka.faults.round import WEEK_END_MS
@@ -107,6 +108,25 @@ async def test_a_time_keeper_that_hears_nothing_more_begins_anew_and_the_clock_g
     assert "the clock waits for the broker (ReaderStuckError" in worker.log
     assert worker.log.count("keeping time from clock") == 2
     assert worker.is_alive
+
+
+@pytest.mark.chaos
+@pytest.mark.parametrize("ends", ["commit_transaction", "abort_transaction"])
+async def test_who_has_read_everything_is_not_stuck_before_a_marker_or_what_was_aborted(shop, ends):
+    """A shop that sends by transactions, and then nothing for three times as long as it takes."""
+    await shop.create()
+    worker = shop.work(SHOAL_STALL_S="4")
+    await until(worker.is_ready)
+    producer = AIOKafkaProducer(bootstrap_servers=shop.settings.broker, transactional_id=ends)
+    await producer.start()
+    await producer.begin_transaction()
+    for key, value in orders(int(time.time() * 1000), 50):
+        await producer.send(shop.topic("events"), value, key=key)
+    await getattr(producer, ends)()
+    await producer.stop()
+    enough_s = time.monotonic() + 12
+    await until(lambda: not worker.is_alive or time.monotonic() > enough_s)
+    assert worker.is_alive, worker.log
 
 
 GONE_AT_A_DECISION = """
