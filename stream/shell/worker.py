@@ -23,7 +23,7 @@ from stream.shell.collector import calm_collector
 from stream.shell.definitions import publish_definitions
 from stream.shell.delivery_choice import has_transactions, new_delivery, say_delivery
 from stream.shell.faust_private import GroupApp, check_pins
-from stream.shell.group import CancelledByNobodyError, Group
+from stream.shell.group import CANCEL_AGAIN_S, CancelledByNobodyError, Group
 from stream.shell.health import HealthServer
 from stream.shell.http_tokens import HttpTokens
 from stream.shell.known_topics import KnownTopics, known_topics
@@ -280,6 +280,7 @@ class Worker:
 
     async def _end(self) -> None:
         """Finish running batches, commit, leave the group."""
+        self._stopping.set()
         timeout_s = STOP_TIMEOUT_S if self._failure is None else FAILED_STOP_TIMEOUT_S
         steps: list[Callable[[], Coroutine[Any, Any, Any]]] = [self._group.stop, self._app.stop]
         for step in steps:
@@ -288,8 +289,11 @@ class Worker:
                     await step()
             except TimeoutError:
                 logger.warning("ending takes too long; what is open is aborted by the broker")
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        # Again until they have ended: aiokafka's clients swallow one while they are closed.
+        pending = set(self._tasks)
+        while pending:
+            for task in pending:
+                task.cancel()
+            _, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN_S)
         if self._stores is not None:
             await self._stores.stop()

@@ -87,6 +87,7 @@ class Offline:
         """Take a request to erase, in its place among the events; the changes so far."""
         self.router.erase(asked, f"{asked.time_ms}", self._sent)
         self._append(self._sent, asked.received_ms)
+        self._links_wait = True
         return self._take()
 
     def finish(self, until_ms: int | None = None) -> list[SegmentChanged]:

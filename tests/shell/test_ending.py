@@ -1,0 +1,33 @@
+"""A worker that ends: whatever swallows a cancellation is cancelled again."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from types import SimpleNamespace
+
+from stream.shell.settings import Settings
+from stream.shell.worker import Worker
+
+
+async def nothing() -> None:
+    return None
+
+
+async def swallows_the_first() -> None:
+    """As a client does that is just being closed."""
+    with contextlib.suppress(asyncio.CancelledError):
+        await asyncio.Event().wait()
+    await asyncio.Event().wait()
+
+
+async def test_a_task_that_swallows_a_cancellation_does_not_keep_the_worker():
+    worker = Worker(Settings())
+    worker._group = worker._app = SimpleNamespace(stop=nothing)
+    worker._stores = None
+    worker._spawn("lookout", swallows_the_first())
+    await asyncio.sleep(0)
+    async with asyncio.timeout(10):
+        await worker._end()
+    assert all(task.cancelled() for task in worker._tasks)
+    assert worker._failure is None
