@@ -74,7 +74,7 @@ class Lookout:
         ends: Ask,
         highwaters: Ask,
     ) -> None:
-        self._interval_s = stall_s / 2
+        self._interval_s = stall_s
         self._positions = positions
         self._ends = ends
         self._highwaters = highwaters
@@ -84,7 +84,7 @@ class Lookout:
         self._stuck: list[str] = []
 
     async def run(self) -> None:
-        """Look every half of the time after which a standstill is one, until cancelled."""
+        """Look whenever so much time has passed that a standstill is one, until cancelled."""
         while True:
             await asyncio.sleep(self._interval_s)
             await self.look()

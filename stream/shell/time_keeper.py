@@ -59,6 +59,7 @@ class TimeKeeper:
     async def run(self) -> None:
         """Keep time until cancelled; begins anew when a decision was aborted."""
         while True:
+            self.progressed_s = time.monotonic()
             try:
                 await self._keep_time()
             except OwnershipLostError as error:
@@ -78,6 +79,7 @@ class TimeKeeper:
     async def _keep_time(self) -> None:
         delivery = self._shop.new_delivery(WRITER)
         await delivery.open()
+        self.progressed_s = time.monotonic()
         topics = [self._clock, self._learned, self._definitions, self._models]
         coordinator = Coordinator(self._shop.settings.partitions)
         stuck = StuckSources(self._shop, coordinator)

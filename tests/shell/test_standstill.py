@@ -146,7 +146,7 @@ async def test_what_a_transaction_holds_back_for_long_is_said_once_and_ends_nobo
     await looking.look()
     assert looking.stuck() == []
     (said,) = caplog.messages
-    assert "log-0: a transaction that has not ended for 30 s holds back all from offset 5" in said
+    assert "log-0: a transaction that has not ended for 60 s holds back all from offset 5" in said
 
 
 async def test_transactions_that_end_hold_nothing_back(caplog):
