@@ -266,7 +266,7 @@ def wait_for_events(broker: EmbeddedBroker) -> None:
 
 
 def test_a_shop_in_a_file_says_where_it_is(here: Path, capsys: pytest.CaptureFixture[str]):
-    small = ["simulate", "--customers", "5", "--days", "1"]
+    small = ["simulate", "--customers", "60", "--days", "1"]
     assert cli.main([*small, "--out", "shop.jsonl"]) == 0
     assert capsys.readouterr().err.splitlines()[-1] == "done: written to shop.jsonl"
     assert cli.main([*small, "--out", "shop.jsonl", "--json"]) == 0

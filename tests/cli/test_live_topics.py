@@ -61,7 +61,7 @@ def test_topics_that_are_not_there_are_told_and_not_made(
 def test_traffic_to_a_topic_that_is_not_there_makes_none(
     settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    small = ["simulate", "--customers", "5", "--days", "1", "--to", "kafka"]
+    small = ["simulate", "--customers", "60", "--days", "1", "--to", "kafka"]
     assert cli.main(small) == 1
     assert "shoal topics create" in capsys.readouterr().err
     assert asyncio.run(partition_counts(settings)) == {}

@@ -230,7 +230,7 @@ async def test_readers_importers_and_creators_can_do_what_is_theirs_and_no_more(
 
 
 def simulated(place: Installation, way: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    words = ("simulate", "--customers", "5", "--days", "1", "--to", "kafka")
+    words = ("simulate", "--customers", "60", "--days", "1", "--to", "kafka")
     return command(place, *words, **way)
 
 
