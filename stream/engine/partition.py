@@ -159,10 +159,13 @@ class PartitionEngine:
 
     # -- fold ---------------------------------------------------------------------------------
 
-    def fold(self, records: Sequence[LogRecord], source: SourceState | None = None) -> Effects:
+    def fold(
+        self, records: Sequence[LogRecord], source: SourceState | None = None, whole: bool = False
+    ) -> Effects:
         """Apply records in order; the effects, rows and meta record included.
 
-        `source` is what routing keeps with the same transaction.
+        `source` is what routing keeps with the same transaction. `whole`: all of them or none, and
+        what one raises is raised.
 
         Raises
         ------
@@ -180,14 +183,14 @@ class PartitionEngine:
         effects = Effects()
         done = 0
         while done < len(records):
-            done += self._fold_some(records[done:], effects)
+            done += self._fold_some(records[done:] if done else records, effects, whole)
         if source is not None:
             self.meta.source = source
         self._committed = effects.rows[META_KEY] = pack_meta(self.meta)
         effects.counts.timers_pending = self.timers.pending
         return effects
 
-    def _fold_some(self, records: Sequence[LogRecord], effects: Effects) -> int:
+    def _fold_some(self, records: Sequence[LogRecord], effects: Effects, whole: bool) -> int:
         """Apply records, all or as many as come before one that raises; how many have ended.
 
         What was applied is settled before the one that raises is tried alone, so that a batch full
@@ -206,13 +209,15 @@ class PartitionEngine:
             self._settle(part)
         except (UnreadableVersionError, StoreError, MemoryError):
             raise
-        except Exception as error:  # noqa: BLE001 put back and dead-lettered, with its reason
+        except Exception as error:  # put back; raised, or dead-lettered with its reason
             self._rollback(*before)
             take_shed()
+            if whole:
+                raise
             if len(records) > 1:
                 # Where all were taken, a row does not pack: halves find out whose.
                 known = good or 1 if good < len(records) else len(records) // 2
-                return self._fold_some(records[:known], effects)
+                return self._fold_some(records[:known], effects, whole)
             part = decider.effects = Effects()
             part.bury(records[0], error)
             self.meta.next_offset = records[0].offset + 1

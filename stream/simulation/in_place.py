@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import overload
 
 from stream.engine.effects import Forward, StoredRecord
 from stream.events.records import encode_record
@@ -16,53 +15,35 @@ Sent = Sequence[tuple[str, Forward]]
 
 
 class InPlace(Sequence[StoredRecord]):
-    """The next records of a log, from offset `first` on, for `PartitionEngine.fold`.
+    """The next records of a log, from offset `first` on, for `PartitionEngine.fold`, all or none.
 
-    What a record sends on takes its place right behind it while they are folded, once: an engine
-    that begins again, because a later record raised, finds it there. `sent` tells what the records
-    have sent on since the engine last began.
+    What a record sends on takes its place right behind it while they are folded. `sent` tells all
+    that they have sent on so far.
     """
 
-    def __init__(self, first: int, waiting: list[Waiting], sent: Callable[[], Sent]) -> None:
+    def __init__(self, first: int, waiting: Sequence[Waiting], sent: Callable[[], Sent]) -> None:
         self._first = first
-        self._waiting = waiting
+        self._waiting = list(waiting)
         self._sent = sent
-        self._begin = 0
-        self._done = [0]  # whose sent records stand behind them, in every part of the whole
 
     def __len__(self) -> int:
-        return len(self._waiting) - self._begin
+        return len(self._waiting)
 
-    @overload
-    def __getitem__(self, at: int) -> StoredRecord: ...
-    @overload
-    def __getitem__(self, at: slice) -> Sequence[StoredRecord]: ...
-    def __getitem__(self, at: int | slice) -> StoredRecord | Sequence[StoredRecord]:
-        """A record, the records before one, which are as they are, or those from one on."""
-        if isinstance(at, int):
-            return self._record(range(self._begin, len(self._waiting))[at])
-        start, stop, _ = at.indices(len(self))
-        if stop < len(self):
-            return [self._record(self._begin + n) for n in range(start, stop)]
-        rest = InPlace(self._first, self._waiting, self._sent)
-        rest._begin, rest._done = self._begin + start, self._done
-        return rest
+    def __getitem__(self, at: int) -> StoredRecord:  # type: ignore[override]  # has no slices
+        number = range(len(self._waiting))[at]
+        return StoredRecord(self._first + number, *self._waiting[number])
 
     def __iter__(self) -> Iterator[StoredRecord]:
-        at, seen = self._begin, 0
-        waiting, done = self._waiting, self._done
+        waiting, seen, at = self._waiting, 0, 0
         while at < len(waiting):
-            yield self._record(at)
+            yield StoredRecord(self._first + at, *waiting[at])
             at += 1
             sent = self._sent()
             if len(sent) > seen:
-                if at > done[0]:
-                    waiting[at:at] = [
-                        (record.received_ms, customer.encode(), encode_record(record))
-                        for customer, record in sent[seen:]
-                    ]
+                waiting[at:at] = [as_waiting(*one) for one in sent[seen:]]
                 seen = len(sent)
-            done[0] = max(done[0], at)
 
-    def _record(self, at: int) -> StoredRecord:
-        return StoredRecord(self._first + at, *self._waiting[at])
+
+def as_waiting(customer: str, record: Forward) -> Waiting:
+    """A record that was sent on, as it stands in the log."""
+    return record.received_ms, customer.encode(), encode_record(record)

@@ -11,8 +11,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from stream.clock import LATENESS_MS, MINUTE_MS, NEVER_MS
+from stream.engine.committed_rows import StoreError
 from stream.engine.coordinator import Coordinator, SourceReport
-from stream.engine.effects import Counts, DeadRecord, LearnPoint, LogRecord
+from stream.engine.effects import (
+    Counts,
+    DeadRecord,
+    Effects,
+    LearnPoint,
+    LogRecord,
+    StoredRecord,
+    UnreadableVersionError,
+)
 from stream.engine.partition import PartitionEngine
 from stream.engine.routed import Outputs
 from stream.engine.router import Router, alignment_limit_ms
@@ -24,7 +33,7 @@ from stream.events.decoded import Decoded
 from stream.events.erasures import ErasureAskedError
 from stream.events.records import PATH_MAX, encode_record
 from stream.segments.pack import pack_name
-from stream.simulation.in_place import InPlace, Waiting
+from stream.simulation.in_place import InPlace, Waiting, as_waiting
 
 TICK_EVERY_MS = 10 * MINUTE_MS
 """Event time between ticks. Any other value gives the same changes; one well under an hour lets no
@@ -131,13 +140,29 @@ class Offline:
         return changes
 
     def _fold(self) -> None:
-        """Fold what waits. What it sends on is in place there, and not to be sent again."""
+        """Fold what waits; where a record raises, one by one, as if there was no batch."""
         waiting, self._waiting = self._waiting, []
         self._links_wait = False
         engine = self.engine
-        effects = engine.fold(
-            InPlace(engine.next_offset, waiting, lambda: engine.decider.effects.forwards)
-        )
+        records = InPlace(engine.next_offset, waiting, lambda: engine.decider.effects.forwards)
+        try:
+            effects = engine.fold(records, whole=True)
+        except (UnreadableVersionError, StoreError, MemoryError):
+            raise
+        except Exception:  # noqa: BLE001 found again alone, and then it is buried with its reason
+            self._fold_alone(waiting)
+        else:
+            self._heed(effects)
+
+    def _fold_alone(self, waiting: Sequence[Waiting]) -> None:
+        """Fold these, each with what it sends on before the next."""
+        for one in waiting:
+            effects = self.engine.fold([StoredRecord(self.engine.next_offset, *one)])
+            self._heed(effects)
+            self._fold_alone([as_waiting(*sent) for sent in effects.forwards])
+
+    def _heed(self, effects: Effects) -> None:
+        """Keep what came of records; what they have sent on was folded, or is next."""
         self.counts.add(effects.counts)
         self.dead += effects.dead
         if self.keep_learned:

@@ -8,7 +8,8 @@ from stream.engine.partition import PartitionEngine
 from stream.engine.store import RowStore
 from stream.events.records import Link, encode_record
 from stream.simulation.in_place import InPlace, Waiting
-from tests.engine.lane import SETTINGS
+from stream.simulation.offline import Offline
+from tests.engine.lane import BUILT_IN, SETTINGS
 from tests.state.shopping import START_MS, added
 
 ANON, USER = b"anon", b"user"
@@ -30,43 +31,47 @@ def given() -> list[Waiting]:
     ]
 
 
-def folded(records: list[Waiting]) -> tuple[PartitionEngine, InPlace, list[bytes | None]]:
-    engine = PartitionEngine(0, SETTINGS)
-    feed = InPlace(0, records, lambda: engine.decider.effects.forwards)
-    effects = engine.fold(feed)
-    return engine, feed, [dead.record.value for dead in effects.dead]
+def folded(records: list[Waiting]) -> tuple[PartitionEngine, list[bytes | None]]:
+    """As the offline run folds what waits."""
+    offline = Offline(SETTINGS, BUILT_IN)
+    offline._waiting = records
+    offline._fold()
+    return offline.engine, [dead.record.value for dead in offline.dead]
 
 
-def items(engine: PartitionEngine) -> int:
-    row = engine.store.get(USER)
+def items(engine: PartitionEngine, key: bytes = USER) -> int:
+    row = engine.store.get(key)
     assert row is not None
     assert row.cart is not None
     return row.cart.items
 
 
 def test_it_stands_behind_the_record_and_is_counted():
-    records = given()
-    engine, feed, dead = folded(records)
-    assert [key for _, key, _ in records] == [ANON, ANON, USER, ANON, USER, USER]
-    assert (len(feed), engine.next_offset, dead) == (6, 6, [])
-    assert [record.offset for record in feed[:5]] == [0, 1, 2, 3, 4]
+    engine = PartitionEngine(0, SETTINGS)
+    feed = InPlace(0, given(), lambda: engine.decider.effects.forwards)
+    effects = engine.fold(feed, whole=True)
+    assert [feed[n].key for n in range(6)] == [ANON, ANON, USER, ANON, USER, USER]
+    assert [feed[n].offset for n in range(5)] == [0, 1, 2, 3, 4]
+    assert (len(feed), engine.next_offset, effects.dead) == (6, 6, [])
     assert items(engine) == 3
 
 
 def test_a_record_that_raises_leaves_each_of_them_there_once():
-    """The batch is folded again without it, from the rows of before."""
+    """The batch is folded again one by one, from the rows of before."""
     for at in range(5):
         records = given()
         broken: Waiting = (START_MS, None, records[0][2])  # a customer's record has a key
         records.insert(at, broken)
         records.append(broken)
-        engine, _, dead = folded(records)
+        engine, dead = folded(records)
         assert dead == [broken[2], broken[2]], at
-        assert engine.next_offset == len(records) == 8
+        assert engine.next_offset == 8
         assert items(engine) == 3
 
 
-def test_a_batch_that_is_halved_leaves_each_of_them_there_once(monkeypatch: pytest.MonkeyPatch):
+def test_a_batch_that_does_not_pack_leaves_each_of_them_there_once(
+    monkeypatch: pytest.MonkeyPatch,
+):
     """All records were taken, and then a row does not pack: as if, once."""
     commit, tries = RowStore.commit, []
 
@@ -77,7 +82,24 @@ def test_a_batch_that_is_halved_leaves_each_of_them_there_once(monkeypatch: pyte
         return commit(store)
 
     monkeypatch.setattr(RowStore, "commit", packed)
-    records = given()
-    engine, feed, dead = folded(records)
-    assert (len(tries), len(feed), engine.next_offset, dead) == (3, 6, 6, [])
+    engine, dead = folded(given())
+    assert (engine.next_offset, dead) == (6, [])
     assert items(engine) == 3
+
+
+def test_what_a_buried_record_had_sent_on_is_not_there(monkeypatch: pytest.MonkeyPatch):
+    """A row never packs once it forwards: the link is buried, and its merge with it."""
+    commit = RowStore.commit
+
+    def packed(store: RowStore) -> dict[bytes, bytes | None]:
+        row = store.dirty.get(ANON)
+        if row is not None and row.forward_to is not None:
+            raise OverflowError
+        return commit(store)
+
+    monkeypatch.setattr(RowStore, "commit", packed)
+    records = given()
+    engine, dead = folded(records)
+    assert dead == [records[1][2]]
+    assert (items(engine, ANON), items(engine)) == (2, 1)
+    assert engine.next_offset == 4
