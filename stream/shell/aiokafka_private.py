@@ -198,6 +198,16 @@ def _contains_abort_marker(_: Any, batch: Any) -> bool:
     return record is not None and ControlRecord.parse(record.key) == ABORT_MARKER
 
 
+def mend_fetchers() -> None:
+    """Let fetchers ask leaders, close quietly and read past emptied markers: all readers need it.
+
+    Calling it again changes nothing.
+    """
+    read_past_emptied_markers()
+    fetch_from_leaders()
+    close_fetchers_quietly()
+
+
 def bare_fetched(fetcher: Any, request: Any) -> None:
     """Hand out bare records of what the answer to a request has just brought and was kept."""
     for topic, partitions in request.topics:

@@ -9,11 +9,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import UnknownTopicOrPartitionError
 
 from stream.events.topics import MESSAGE_BYTES_MAX
-from stream.shell.aiokafka_private import (
-    close_fetchers_quietly,
-    fetch_from_leaders,
-    read_past_emptied_markers,
-)
+from stream.shell.aiokafka_private import mend_fetchers
 from stream.shell.oauth import token_provider
 from stream.shell.reconnects import await_brokers
 from stream.shell.security import OAUTHBEARER
@@ -95,9 +91,7 @@ def new_reader(
     settings: Settings, records_max: int = 5_000, *, committed: bool = True
 ) -> AIOKafkaConsumer:
     """A consumer without a group that reads committed records, or all; not yet started."""
-    read_past_emptied_markers()
-    fetch_from_leaders()
-    close_fetchers_quietly()
+    mend_fetchers()
     return AIOKafkaConsumer(
         **client_settings(settings),
         client_id=f"{settings.app}-reader",

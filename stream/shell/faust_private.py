@@ -34,13 +34,7 @@ from faust.transport.drivers import aiokafka as driver
 from mode import Service
 
 from stream.engine.effects import EngineStateError
-from stream.shell.aiokafka_private import (
-    bare_fetched,
-    close_fetchers_quietly,
-    fetch_from_leaders,
-    keep_answers,
-    read_past_emptied_markers,
-)
+from stream.shell.aiokafka_private import bare_fetched, keep_answers, mend_fetchers
 
 PINS = {"faust-streaming": "0.15.3", "aiokafka": "0.14.0"}
 
@@ -126,9 +120,7 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
 
     async def on_start(self) -> None:
         keep_answers()
-        read_past_emptied_markers()
-        fetch_from_leaders()
-        close_fetchers_quietly()
+        mend_fetchers()
         await super().on_start()
         fetcher = self._consumer._fetcher
         fetcher._prefetch_backoff = PREFETCH_BACKOFF_S
