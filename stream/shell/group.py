@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from aiokafka import TopicPartition
 
 from stream.events.topics import CLOCK, CUSTOMER_EVENTS, EVENTS
+from stream.shell.ending import cancel_until_ended
 from stream.shell.metrics import Metrics
 from stream.shell.owner import PartitionOwner
 from stream.shell.settings import Settings
@@ -22,11 +23,6 @@ from stream.shell.settings import Settings
 SUSPEND_TIMEOUT_S = 10.0
 """A batch that has not committed after that is left to the broker's time-out; the group would
 wait for this member no longer than its rebalance time-out."""
-
-CANCEL_AGAIN_S = 0.2
-"""`AIOKafkaClient.close` waits for a task of its own and suppresses the cancellation that it asked
-for, and with it one of whoever called. An owner that lived on would take the partition back from
-whoever has it now, and while it is waited for no heartbeat is sent."""
 
 logger = logging.getLogger(__name__)
 
@@ -204,8 +200,6 @@ class Group:
             await self._cancel(task)
 
     async def _cancel(self, task: asyncio.Task[None] | None) -> None:
-        """Cancel until it has ended: aiokafka's clients swallow one while they are closed."""
-        while task is not None and not task.done():
+        if task is not None and not task.done():
             self._ended_by_us.add(task)
-            task.cancel()
-            await asyncio.wait([task], timeout=CANCEL_AGAIN_S)
+            await cancel_until_ended([task])

@@ -22,8 +22,9 @@ from stream.shell.broker_time import BrokerTime
 from stream.shell.collector import calm_collector
 from stream.shell.definitions import publish_definitions
 from stream.shell.delivery_choice import has_transactions, new_delivery, say_delivery
+from stream.shell.ending import cancel_until_ended
 from stream.shell.faust_private import GroupApp, check_pins
-from stream.shell.group import CANCEL_AGAIN_S, CancelledByNobodyError, Group
+from stream.shell.group import CancelledByNobodyError, Group
 from stream.shell.health import HealthServer
 from stream.shell.http_tokens import HttpTokens
 from stream.shell.known_topics import KnownTopics, known_topics
@@ -289,11 +290,6 @@ class Worker:
                     await step()
             except TimeoutError:
                 logger.warning("ending takes too long; what is open is aborted by the broker")
-        # Again until they have ended: aiokafka's clients swallow one while they are closed.
-        pending = set(self._tasks)
-        while pending:
-            for task in pending:
-                task.cancel()
-            _, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN_S)
+        await cancel_until_ended(self._tasks)
         if self._stores is not None:
             await self._stores.stop()
