@@ -16,6 +16,10 @@ __all__ = ["PARTITIONS_MAX", "SettingError", "Settings", "read_settings"]
 
 PARTITIONS_MAX = 1024
 
+STALL_S_MIN = 15
+"""Others take a dead broker's partitions once its session has ended, after 9 s, and they are
+elected: whoever waits for that does not stand still."""
+
 _OF_RUN = frozenset(topic.name for topic in TOPICS if topic.of_run)
 
 MEMORY, ROCKSDB = "memory", "rocksdb"
@@ -148,7 +152,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         tick_interval_ms=read.number("TICK_INTERVAL_MS", 250, 10, 60_000),
         clusters=read.optional("CLUSTERS", one_of("on", "off")) != "off",
         cluster_interval_s=read.number("CLUSTER_INTERVAL_S", 300, 1, 86_400),
-        stall_s=read.number("STALL_S", 120, 1, 86_400),
+        stall_s=read.number("STALL_S", 120, STALL_S_MIN, 86_400),
         source_stall_s=read.number("SOURCE_STALL_S", 60, 1, 86_400),
         log_level=read.text("LOG_LEVEL", "INFO", one_of("DEBUG", "INFO", "WARNING", "ERROR")),
         security=read_security(read),

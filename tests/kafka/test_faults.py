@@ -6,6 +6,7 @@ import time
 import pytest
 
 from tests.kafka.installation import Installation, event, until
+from tests.kafka.lines_first import ends_after
 
 pytestmark = pytest.mark.kafka
 
@@ -19,11 +20,11 @@ async def applied(place: Installation) -> int:
     return len([r for r in await place.read("customer-events") if r.key is not None])
 
 
-async def test_a_broker_that_stays_away_ends_the_worker_with_an_error(own_kafka):
+async def test_a_broker_that_stays_away_ends_the_worker_with_an_error(own_kafka, tmp_path):
     place = Installation(own_kafka)
     try:
         await place.create()
-        worker = place.start_worker(SHOAL_STALL_S="4")
+        worker = place.start_worker(**ends_after(4, tmp_path))
         await until(worker.is_ready)
         own_kafka.pause()
         assert worker.wait() == 1

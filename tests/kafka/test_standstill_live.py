@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import textwrap
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaProducer
@@ -15,6 +13,7 @@ from stream.shell.whereabouts import HEADING
 from tests.kafka.faults.round import WEEK_END_MS
 from tests.kafka.fixtures import own_kafka, shared_broker
 from tests.kafka.installation import event, until
+from tests.kafka.lines_first import ends_after, lines_first
 from tests.kafka.pipeline import Pipeline
 from tests.kafka.weeks import simulated
 
@@ -69,13 +68,6 @@ def shop() -> Iterator[Pipeline]:
         pipeline.end()
 
 
-def variables(folder: Path, *parts: str) -> dict[str, str]:
-    """Lets a worker run these lines before its own."""
-    lines = "".join(textwrap.dedent(part) for part in parts)
-    folder.joinpath("sitecustomize.py").write_text(lines)
-    return {"PYTHONPATH": str(folder), "SHOAL_STALL_S": str(STALL_S)}
-
-
 def orders(first_ms: int, count: int) -> list[tuple[bytes, bytes]]:
     return [(b"%d" % n, event(f"c{n}", n, first_ms + 10 * n)) for n in range(count)]
 
@@ -84,7 +76,7 @@ async def test_a_partition_that_is_fetched_no_more_ends_the_worker_and_says_wher
     shop, tmp_path
 ):
     await shop.create()
-    worker = shop.work(**variables(tmp_path, FORGETS_LOG, FORGETFUL))
+    worker = shop.work(**ends_after(STALL_S, tmp_path, FORGETS_LOG, FORGETFUL))
     await until(worker.is_ready)
     await shop.send_keyed(orders(int(time.time() * 1000), 200), history_ends=False)
     await until(lambda: not worker.is_alive, 4 * STALL_S)
@@ -98,7 +90,7 @@ async def test_a_time_keeper_that_hears_nothing_more_begins_anew_and_the_clock_g
     shop, tmp_path
 ):
     await shop.create()
-    worker = shop.work(**variables(tmp_path, FIRST_FORGETS_CLOCK, FORGETFUL))
+    worker = shop.work(**ends_after(STALL_S, tmp_path, FIRST_FORGETS_CLOCK, FORGETFUL))
     await until(worker.is_ready)
     begun_ms = int(time.time() * 1000)
     await shop.send_keyed(orders(begun_ms, 200), history_ends=False)
@@ -112,10 +104,12 @@ async def test_a_time_keeper_that_hears_nothing_more_begins_anew_and_the_clock_g
 
 @pytest.mark.chaos
 @pytest.mark.parametrize("ends", ["commit_transaction", "abort_transaction"])
-async def test_who_has_read_everything_is_not_stuck_before_a_marker_or_what_was_aborted(shop, ends):
+async def test_who_has_read_everything_is_not_stuck_before_a_marker_or_what_was_aborted(
+    shop, tmp_path, ends
+):
     """A shop that sends by transactions, and then nothing for three times as long as it takes."""
     await shop.create()
-    worker = shop.work(SHOAL_STALL_S="4")
+    worker = shop.work(**ends_after(4, tmp_path))
     await until(worker.is_ready)
     producer = AIOKafkaProducer(bootstrap_servers=shop.settings.broker, transactional_id=ends)
     await producer.start()
@@ -168,7 +162,7 @@ async def test_the_clock_goes_on_after_a_decision_that_no_broker_took(own_kafka,
     shop = Pipeline(own_kafka, session_timeout_ms=60_000)
     try:
         await shop.create()
-        worker = shop.work(**variables(tmp_path, GONE_AT_A_DECISION) | {"SHOAL_STALL_S": "120"})
+        worker = shop.work(**lines_first(tmp_path, GONE_AT_A_DECISION))
         await until(worker.is_ready)
         week = simulated(1, 60, WEEK_END_MS)
         sending = asyncio.create_task(shop.send_keyed(week, history_ends=True, over_s=15.0))

@@ -39,6 +39,7 @@ def test_everything_comes_from_its_variable(tmp_path):
         ("SHOAL_PARTITIONS", "eight", "'eight' is not a whole number"),
         ("SHOAL_PARTITIONS", "0", "0 is not from 1 to 1024"),
         ("SHOAL_HTTP_PORT", "65536", "65536 is not from 0 to 65535"),
+        ("SHOAL_STALL_S", "14", "14 is not from 15 to 86400"),
         ("SHOAL_BROKER", "localhost", "'localhost' is not host:port"),
         ("SHOAL_BROKER", "a:1,b", "'b' is not host:port"),
         ("SHOAL_SEGMENTS", "/no/such.yaml", "there is no file '/no/such.yaml'"),
