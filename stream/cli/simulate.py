@@ -32,6 +32,14 @@ FIRST_MS = 1_767_571_200_000
 """2026-01-05, a Monday: where files start by default, so that a command gives the same bytes on
 every day."""
 
+_DONE, _BY_SIGNAL = "done", "ended by signal"
+
+_NOTHING = {
+    _DONE: "no event in that time; ask for more --customers or --days",
+    _BY_SIGNAL: "no event until then",
+}
+"""What is said where others hear the place that events went to."""
+
 
 def add_parser(subparsers: Any) -> None:
     """Declare `shoal simulate`."""
@@ -166,7 +174,7 @@ def run(args: argparse.Namespace) -> int:
         write_reference(config, Path(args.reference))
     tally = Tally(config)
     events = tally.counted(generate(config), live_ms or config.start_ms)
-    ended = "ended by signal"
+    ended = _BY_SIGNAL
     with contextlib.suppress(KeyboardInterrupt):
         chunks = released(events, _due(args, config, live_ms), time.monotonic)
         if args.to == "kafka":
@@ -175,13 +183,14 @@ def run(args: argparse.Namespace) -> int:
             asyncio.run(send_chunks(chunks))
         else:
             asyncio.run(write_file(chunks, args.out))
-        ended = "done"
+        ended = _DONE
     if args.json:
         print(json.dumps(tally.summary()), file=sys.stderr)
     else:
         console = Console(stderr=True)
         tally.show(console)
-        console.print(f"{ended}: {_place(args)}", highlight=False, markup=False)
+        outcome = _place(args) if tally.event_count else _NOTHING[ended]
+        console.print(f"{ended}: {outcome}", highlight=False, markup=False)
     return 0
 
 

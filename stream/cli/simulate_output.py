@@ -104,11 +104,16 @@ class Tally:
                 self.faults[event.fault] += 1
             yield event
 
+    @property
+    def event_count(self) -> int:
+        """How many have passed, duplicates and malformed ones among them."""
+        extra = sum(n for fault, n in self.faults.items() if fault != "late")
+        return self.kinds.total() + extra
+
     def summary(self) -> dict[str, Any]:
         """Counts, times and rates; `kinds` leave out duplicates and malformed events."""
         seconds = max(time.monotonic() - self._started_s, 1e-9)
-        extra = sum(n for fault, n in self.faults.items() if fault != "late")
-        events = self.kinds.total() + extra
+        events = self.event_count
         return {
             "events": events,
             "customers": len(self._customers),

@@ -85,6 +85,21 @@ def test_the_summary_for_people_names_events_and_bytes(
     assert "bytes on average" in text
 
 
+EMPTY = ["simulate", "--customers", "5", "--days", "0.001"]
+
+
+def test_a_shop_without_an_event_says_so_and_what_to_ask_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    out = tmp_path / "out.jsonl"
+    assert main([*EMPTY, "--out", str(out)]) == 0
+    assert out.read_bytes() == b""
+    closing = capsys.readouterr().err.splitlines()[-1]
+    assert closing == "done: no event in that time; ask for more --customers or --days"
+    assert main([*SMALL, "--out", str(out)]) == 0
+    assert capsys.readouterr().err.replace("\n", "").endswith(f"done: written to {out}")
+
+
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
