@@ -173,10 +173,10 @@ def run(args: argparse.Namespace) -> int:
     if args.reference is not None:
         write_reference(config, Path(args.reference))
     tally = Tally(config)
-    events = tally.counted(generate(config), live_ms or config.start_ms)
+    events = tally.received(generate(config), live_ms or config.start_ms)
     ended = _BY_SIGNAL
     with contextlib.suppress(KeyboardInterrupt):
-        chunks = released(events, _due(args, config, live_ms), time.monotonic)
+        chunks = tally.counted(released(events, _due(args, config, live_ms), time.monotonic))
         if args.to == "kafka":
             from stream.cli.simulate_topic import send_chunks
 

@@ -90,19 +90,25 @@ class Tally:
         self._from_ms = config.start_ms
         self._started_s = time.monotonic()
 
-    def counted(self, events: Iterator[SimulatedEvent], from_ms: int) -> Iterator[SimulatedEvent]:
-        """The events received from an instant on, counted as they pass."""
+    def received(self, events: Iterator[SimulatedEvent], from_ms: int) -> Iterator[SimulatedEvent]:
+        """The events received from an instant on, which the summary then begins with."""
         self._from_ms = from_ms
-        for event in events:
-            if event.received_ms < from_ms:
-                continue
-            self.bytes_count += len(event.value)
-            self._customers.add(event.customer)
-            if event.fault is None or event.fault == "late":
-                self.kinds[event.kind] += 1
-            if event.fault is not None:
-                self.faults[event.fault] += 1
-            yield event
+        return (event for event in events if event.received_ms >= from_ms)
+
+    async def counted(self, chunks: Chunks) -> Chunks:
+        """The same, counted once they are where they go: what a signal ended before is not."""
+        async for chunk in chunks:
+            yield chunk
+            for event in chunk:
+                self._count(event)
+
+    def _count(self, event: SimulatedEvent) -> None:
+        self.bytes_count += len(event.value)
+        self._customers.add(event.customer)
+        if event.fault is None or event.fault == "late":
+            self.kinds[event.kind] += 1
+        if event.fault is not None:
+            self.faults[event.fault] += 1
 
     @property
     def event_count(self) -> int:

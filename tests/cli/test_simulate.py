@@ -12,10 +12,14 @@ from aiokafka import TopicPartition
 from aiokafka.admin import NewTopic
 
 from stream.cli.main import main
+from stream.cli.simulate import FIRST_MS
+from stream.cli.simulate_output import Tally
 from stream.clock import instant_ms
 from stream.shell.connection import new_admin, new_reader
 from stream.shell.embedded import EmbeddedBroker
 from stream.shell.settings import Settings
+from stream.simulation.pacing import at_rate, released
+from stream.simulation.traffic import TrafficConfig, generate
 
 SMALL = ["simulate", "--customers", "40", "--days", "1", "--seed", "3"]
 PARTITIONS = 3
@@ -98,6 +102,20 @@ def test_a_shop_without_an_event_says_so_and_what_to_ask_for(
     assert closing == "done: no event in that time; ask for more --customers or --days"
     assert main([*SMALL, "--out", str(out)]) == 0
     assert capsys.readouterr().err.replace("\n", "").endswith(f"done: written to {out}")
+
+
+async def test_an_event_that_waits_for_its_time_is_not_counted_nor_one_on_its_way():
+    config = TrafficConfig(seed=3, customers=40, start_ms=FIRST_MS, days=1)
+    tally = Tally(config)
+    events = tally.received(generate(config), FIRST_MS)
+
+    async def no_sleep(_: float) -> None: ...
+
+    chunks = tally.counted(released(events, at_rate(1.0), lambda: 0.0, no_sleep))
+    for before in range(3):
+        assert len(await anext(chunks)) == 1
+        assert tally.event_count == before
+    await chunks.aclose()
 
 
 @pytest.mark.parametrize(
