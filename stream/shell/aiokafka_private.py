@@ -17,7 +17,9 @@ Written for the release that `check_pins` insists on, and held by the contract t
 7. A fetch is built in the newest of `FetchRequest._CLASSES` that the broker knows as well.
 8. A fetcher closes by its method `close`: ends `_fetch_task` and `_pending_tasks`, and wakes those
    in `_fetch_waiters`.
-9. A connection takes its authenticator by the name `OAuthAuthenticator` of its module, and hands
+9. A producer sends by tasks of its `_sender` and waits for them by one of its
+   `_message_accumulator`.
+10. A connection takes its authenticator by the name `OAuthAuthenticator` of its module, and hands
    what the broker has answered to `step`.
 """
 
@@ -266,6 +268,21 @@ def hear_transaction_error(producer: Any) -> BaseException | None:
         return None
     error: BaseException | None = ended.exception()
     return error
+
+
+def sending_tasks(producer: Any) -> set[asyncio.Task[Any]]:
+    """The tasks by which a producer sends, and waits until it has.
+
+    aiokafka leaves them running where its `stop` is cut short because a broker is away. They would
+    connect anew and go on sending for a writer that has given up, beside the one that followed it.
+    """
+    doers = (producer._sender, producer._message_accumulator)
+    return {task for task in asyncio.all_tasks() if _doer(task) in doers}
+
+
+def _doer(task: asyncio.Task[Any]) -> object:
+    frame = getattr(task.get_coro(), "cr_frame", None)
+    return None if frame is None else frame.f_locals.get("self")
 
 
 class HeedingAuthenticator(connecting.OAuthAuthenticator):  # type: ignore[misc]

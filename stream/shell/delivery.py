@@ -27,9 +27,10 @@ from aiokafka.errors import (
     UnknownError,
 )
 
-from stream.shell.aiokafka_private import hear_transaction_error
+from stream.shell.aiokafka_private import hear_transaction_error, sending_tasks
 from stream.shell.broker_time import BrokerTime
 from stream.shell.connection import new_producer
+from stream.shell.ending import cancel_until_ended
 from stream.shell.outbox import Outbox
 from stream.shell.settings import Settings
 
@@ -235,13 +236,20 @@ async def start_producer(producer: Any) -> None:
 
 
 async def close_producer(producer: Any) -> None:
-    """Stop a producer, even one whose broker is gone or which was never started."""
+    """Stop a producer, even one whose broker is gone or which was never started.
+
+    What it has not sent within `CLOSE_TIMEOUT_S` it does not send afterwards either.
+    """
     if producer is None:
         return
     hear_transaction_error(producer)
     try:
         await asyncio.wait_for(producer.stop(), CLOSE_TIMEOUT_S)
+    except asyncio.CancelledError:
+        await cancel_until_ended(sending_tasks(producer))
+        raise
     except (KafkaError, TimeoutError):
+        await cancel_until_ended(sending_tasks(producer))
         # It has failed before, and whoever used it has been told then. How its client ends is the
         # client's own: closed twice it may say that it was cancelled, and that would be taken here
         # for a cancellation of whoever closes it.

@@ -1,17 +1,25 @@
 """Deliveries on a real broker: all or nothing, and one writer at a time."""
 
+import asyncio
+
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import ProducerFenced
 
 from stream.events.topics import RECORD_BYTES_MAX
+from stream.shell import delivery as delivering
 from stream.shell.broker_time import BrokerTime
 from stream.shell.delivery import (
+    DeliveryAbortedError,
     OwnershipLostError,
     PlainDelivery,
     TransactionalDelivery,
 )
 from stream.shell.outbox import Outbox, RecordTooLargeError
+from tests.kafka.fixtures import own_kafka
+from tests.kafka.installation import Installation
+
+__all__ = ["own_kafka"]
 
 pytestmark = pytest.mark.kafka
 
@@ -100,6 +108,24 @@ async def test_what_a_predecessor_left_open_is_ended_and_never_seen(place):
     assert [r.value for r in await place.read("memberships")] == [b"whole"]
     await second.close()
     await first.close()
+
+
+@pytest.mark.parametrize("kind", ["transactional", "plain"])
+async def test_who_gave_up_sends_nothing_when_the_broker_is_back(own_kafka, monkeypatch, kind):
+    monkeypatch.setattr(delivering, "COMMIT_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(delivering, "CLOSE_TIMEOUT_S", 0.2)
+    place = Installation(own_kafka)
+    await place.create()
+    ours = delivery(place)
+    if kind == "plain":
+        ours = PlainDelivery(place.settings, BrokerTime(), ())
+    before = asyncio.all_tasks()
+    await ours.open()
+    own_kafka.kill()
+    with pytest.raises(DeliveryAbortedError):
+        await ours.deliver(outbox(place, ("memberships", 0, b"a", b"torn")), {})
+    await ours.close()
+    assert asyncio.all_tasks() == before
 
 
 async def test_offsets_are_committed_for_the_group(place):
