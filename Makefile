@@ -60,11 +60,11 @@ COMPILED_TESTS = tests/engine tests/events tests/features tests/oracle tests/pro
 
 # Tests with brokers wait for much of their time: in it the extension modules are built and tested, and
 # where both want a core they are second. What they have said comes after the tests, whose closing
-# line then stands once more.
+# line then stands once more. They are a process group (`set -m`), so that compilers end with the rest.
 check: $(STAMP) ## what CI runs: lint, types, schemas, the core's tests on extension modules, test
 	@set -o pipefail; mkdir -p build; \
-	$(MAKE) --no-print-directory test-compiled SECOND=nice >build/beside 2>&1 & beside=$$!; \
-	trap 'kill $$beside 2>/dev/null' EXIT; \
+	trap 'kill -- -$$beside 2>/dev/null' EXIT; trap 'exit 130' INT; \
+	set -m; $(MAKE) --no-print-directory test-compiled SECOND=nice >build/beside 2>&1 </dev/null & beside=$$!; set +m; \
 	$(MAKE) --no-print-directory lint types schemas || exit; \
 	$(MAKE) --no-print-directory test | tee -i build/tested; code=$$?; \
 	wait $$beside || code=1; \
