@@ -36,7 +36,8 @@ async def test_who_closes_a_producer_goes_on_soon_and_is_not_cancelled(
 ):
     monkeypatch.setattr(delivery, "CLOSE_TIMEOUT_S", 0.01)
     client = SimpleNamespace(close=close)
-    producer = SimpleNamespace(stop=stop, client=client, _txn_manager=None)
+    own = {"_txn_manager": None, "_sender": object(), "_message_accumulator": object()}
+    producer = SimpleNamespace(stop=stop, client=client, **own)
     closing = asyncio.create_task(close_producer(producer))
     done, _ = await asyncio.wait([closing], timeout=10)
     assert done
