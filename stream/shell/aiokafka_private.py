@@ -277,12 +277,12 @@ def sending_tasks(producer: Any) -> set[asyncio.Task[Any]]:
     connect anew and go on sending for a writer that has given up, beside the one that followed it.
     """
     doers = (producer._sender, producer._message_accumulator)
-    return {task for task in asyncio.all_tasks() if _doer(task) in doers}
+    return {task for task in asyncio.all_tasks() if any(_does(each, task) for each in doers)}
 
 
-def _doer(task: asyncio.Task[Any]) -> object:
+def _does(doer: Any, task: asyncio.Task[Any]) -> bool:
     frame = getattr(task.get_coro(), "cr_frame", None)
-    return None if frame is None else frame.f_locals.get("self")
+    return doer is not None and frame is not None and frame.f_locals.get("self") is doer
 
 
 class HeedingAuthenticator(connecting.OAuthAuthenticator):  # type: ignore[misc]

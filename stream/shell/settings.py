@@ -122,6 +122,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     require_tokens_off_loopback(http_host, tokens)
     deliveries = one_of("auto", "transactional", "plain")
     partitions = read.number("PARTITIONS", usual.partitions, 1, PARTITIONS_MAX)
+    session_ms = read.number("SESSION_TIMEOUT_MS", usual.session_timeout_ms, 500, 300_000)
     store = read.text("STORE", MEMORY, one_of(MEMORY, ROCKSDB))
     folder = read.optional("STORE_DIR", Path)
     if store == ROCKSDB and folder is None:
@@ -146,13 +147,13 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         compression=read.optional("COMPRESSION", one_of("gzip", "snappy", "lz4", "zstd")),
         replication=read.number("REPLICATION", usual.replication, 0, 16),
         create_topics=read.flag("CREATE_TOPICS"),
-        session_timeout_ms=read.number("SESSION_TIMEOUT_MS", 10_000, 500, 300_000),
+        session_timeout_ms=session_ms,
         commit_interval_max_ms=read.number("COMMIT_INTERVAL_MAX_MS", 100, 0, 10_000),
         batch_records_max=read.number("BATCH_RECORDS_MAX", 2_000, 1, 100_000),
         tick_interval_ms=read.number("TICK_INTERVAL_MS", 250, 10, 60_000),
         clusters=read.optional("CLUSTERS", one_of("on", "off")) != "off",
         cluster_interval_s=read.number("CLUSTER_INTERVAL_S", 300, 1, 86_400),
-        stall_s=read.number("STALL_S", 120, STALL_S_MIN, 86_400),
+        stall_s=_stall_s(read, session_ms),
         source_stall_s=read.number("SOURCE_STALL_S", 60, 1, 86_400),
         log_level=read.text("LOG_LEVEL", "INFO", one_of("DEBUG", "INFO", "WARNING", "ERROR")),
         security=read_security(read),
@@ -174,6 +175,18 @@ def _sources(read: Environment, partitions: int) -> int:
         # One partition would be dealt with the clock's, and not with the customers' first one.
         raise SettingError("SHOAL_EVENTS_PARTITIONS", "give the raw topic 2 partitions at least")
     return sources
+
+
+def _stall_s(read: Environment, session_ms: int) -> int:
+    """When a worker that stands still ends: once it has waited for another's session to end."""
+    stall_s = read.number("STALL_S", 120, STALL_S_MIN, 86_400)
+    if stall_s * 1000 <= session_ms:
+        raise SettingError(
+            "SHOAL_STALL_S",
+            f"{stall_s} s are over before a dead worker's session of {session_ms} ms; set more, or "
+            "a shorter SHOAL_SESSION_TIMEOUT_MS",
+        )
+    return stall_s
 
 
 def _name(text: str) -> str:

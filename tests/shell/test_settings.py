@@ -65,6 +65,13 @@ def test_rows_on_disk_need_a_folder(tmp_path):
     assert read_settings({"SHOAL_STORE_DIR": str(tmp_path)}).store_folder is None
 
 
+def test_a_worker_waits_longer_than_a_dead_one_keeps_its_partitions():
+    variables = {"SHOAL_SESSION_TIMEOUT_MS": "60000", "SHOAL_STALL_S": "60"}
+    with pytest.raises(SettingError, match=r"60 s are over before .* of 60000 ms"):
+        read_settings(variables)
+    assert read_settings(variables | {"SHOAL_STALL_S": "61"}).stall_s == 61
+
+
 def test_a_standby_keeps_stores_and_so_needs_them():
     with pytest.raises(SettingError, match="SHOAL_STANDBY: keeps local stores up"):
         read_settings({"SHOAL_STANDBY": "1"})
