@@ -22,6 +22,7 @@ from stream.segments.leaf_code import (
     UNKNOWN,
     LeafCode,
     feature_loads,
+    past_loads,
     percentile_key,
     rank_of,
 )
@@ -268,6 +269,7 @@ def _single(number: int, code: LeafCode) -> _Single:
     """The leaf's own lines as a function: its truth as two bits, and its next flip."""
     source = [
         "def single(row, now, thresholds):",
+        *past_loads(code.lines),
         *feature_loads(code.features, code.lines),
         "    flip = NEVER_MS",
         *code.lines,

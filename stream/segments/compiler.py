@@ -41,6 +41,7 @@ from stream.segments.leaf_code import (
     feature_loads,
     leaf_code,
     mark,
+    past_loads,
     rank_of,
     value_lines,
 )
@@ -119,6 +120,7 @@ def compile_unit(
     source = "\n".join(
         [
             "def evaluate(row, now, thresholds):",
+            *past_loads(truths),
             *feature_loads(features, truths),
             "    flip = NEVER_MS",
             *truths,

@@ -13,7 +13,7 @@ from typing import Any
 
 from stream.features.registry import Feature
 from stream.segments.compiler import bits_code, run_source
-from stream.segments.leaf_code import TRUE, feature_loads
+from stream.segments.leaf_code import TRUE, feature_loads, past_loads
 from stream.segments.presence import PRELUDE, presence_code
 from stream.segments.unit import Unit
 from stream.state.fold import TIME
@@ -64,6 +64,7 @@ def compile_decision(
     source = [
         "def decide(row, now, thresholds, bits, flips, turned, about):",
         *(PRELUDE if spares else ()),
+        *past_loads(lines),
         *feature_loads(features, lines),
         "    earliest = NEVER_MS",
         *lines,

@@ -124,6 +124,15 @@ def feature_loads(features: Iterable[Feature], used_in: Sequence[str]) -> list[s
     return [*traits, *(text.split("\n") if text else [])]
 
 
+def past_loads(used_in: Sequence[str]) -> list[str]:
+    """The statement by which lines know whether some past can be missing, where they ask for it:
+    the definitions that began last may have begun after the customer was first heard of.
+    """
+    if not any("is_partial" in line for line in used_in):
+        return []
+    return [f"    is_partial = row.first_ms < thresholds.get({PAST_PREFIX!r}, 0)"]
+
+
 def _load(feature: Feature) -> str:
     """Code of a feature; of a measure's without a call where nothing of it was kept."""
     if not feature.measure:
@@ -247,7 +256,7 @@ def _known_lines(
     ]
     at = wholes[0] if len(wholes) == 1 else f"max({', '.join(wholes)})"
     return [
-        f"at = {at}",
+        f"at = {at} if is_partial else 0",
         "if now < at:",
         "    if at < flip:",
         "        flip = at",

@@ -46,9 +46,5 @@ def presence_code(leaves: Iterable[LeafCode]) -> str | None:
     return " or ".join(told)
 
 
-PRELUDE = (
-    "    windows = row.windows",
-    f"    is_partial = row.first_ms < thresholds.get({PAST_PREFIX!r}, 0)",
-)
-"""What the code of `presence_code` needs: what the row keeps, and whether some definition began
-after the customer was first heard of."""
+PRELUDE = ("    windows = row.windows",)
+"""What the code of `presence_code` needs besides `past_loads`: what the row keeps."""
