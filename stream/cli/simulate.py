@@ -36,7 +36,7 @@ _DONE, _BY_SIGNAL = "done", "ended by signal"
 
 _NOTHING = {
     _DONE: "no event in that time; ask for more --customers or --days",
-    _BY_SIGNAL: "no event until then",
+    _BY_SIGNAL: "no event written or acknowledged until then",
 }
 """What is said where others hear the place that events went to."""
 

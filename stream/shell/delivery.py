@@ -245,14 +245,34 @@ async def close_producer(producer: Any) -> None:
     hear_transaction_error(producer)
     try:
         await asyncio.wait_for(producer.stop(), CLOSE_TIMEOUT_S)
-    except asyncio.CancelledError:
-        await cancel_until_ended(sending_tasks(producer))
-        raise
+        has_ended = not sending_tasks(producer)
     except (KafkaError, TimeoutError):
+        # It has failed before, and whoever used it has been told then.
+        has_ended = False
+    except asyncio.CancelledError:
+        _let_go(producer)
+        raise
+    if not has_ended:
+        await asyncio.wait([_let_go(producer)], timeout=CLOSE_TIMEOUT_S)
+
+
+_letting_go: set[asyncio.Future[None]] = set()
+"""The loop itself would not keep them."""
+
+
+def _let_go(producer: Any) -> asyncio.Future[None]:
+    """End what a producer still does, and then its connections, whether anybody waits or not.
+
+    How its client ends is the client's own: closed twice it may say that it was cancelled, and that
+    would be taken for a cancellation of whoever closes it.
+    """
+
+    async def end() -> None:
         await cancel_until_ended(sending_tasks(producer))
-        # It has failed before, and whoever used it has been told then. How its client ends is the
-        # client's own: closed twice it may say that it was cancelled, and that would be taken here
-        # for a cancellation of whoever closes it.
-        closing = asyncio.ensure_future(producer.client.close())
-        closing.add_done_callback(_hear_error)
-        await asyncio.wait([closing], timeout=CLOSE_TIMEOUT_S)
+        await producer.client.close()
+
+    ending = asyncio.ensure_future(end())
+    _letting_go.add(ending)
+    ending.add_done_callback(_letting_go.discard)
+    ending.add_done_callback(_hear_error)
+    return ending

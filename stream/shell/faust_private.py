@@ -78,6 +78,18 @@ class TopicReplacedError(EngineStateError):
         )
 
 
+class OutOfRangeError(EngineStateError):
+    """What was to be read next of a topic is not there any more."""
+
+    def __init__(self, partition: TopicPartition, offset: int) -> None:
+        super().__init__(
+            f"{partition.topic}-{partition.partition}: offset {offset} is to be read next and out "
+            "of range: retention has passed it, or the topic was deleted and made anew, or cut. "
+            "Restart the worker: it says what to do, or goes on with what is left and counts what "
+            "is missing"
+        )
+
+
 class Intake(Protocol):
     """Takes whole polled batches: the other side of the hook."""
 
@@ -110,6 +122,7 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
         self.proofs: dict[TopicPartition, EndProof] = {}
         self._last_offsets: dict[TopicPartition, int] = {}
         self._readings: dict[TopicPartition, int] = {}
+        self._out_of_range: dict[TopicPartition, int] = {}
         self.answered_s = NO_FETCH_YET
 
     def _create_worker_consumer(self, transport: Any) -> Any:
@@ -141,6 +154,9 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
             for partition, offset, _ in partitions:
                 tp = TopicPartition(topic, partition)
                 state = assignment.state_value(tp)
+                if state is not None and not state.has_valid_position:
+                    # aiokafka goes on at the beginning, without a word.
+                    self._out_of_range[tp] = offset
                 # A highwater noted in this answer, not in an earlier one: the answer has a later
                 # millisecond than the request. One in the same millisecond proves nothing.
                 if state is None or not state.timestamp or state.timestamp <= sent_ms:
@@ -156,11 +172,15 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
         # The number is taken here, where nothing can come between the records and their position:
         # a poll that waits through a rebalance comes back with records of the reading after it.
         batches = await super()._fetch_records(*args, **kwargs)
+        for tp in self._out_of_range.keys() & self._readings.keys():
+            raise OutOfRangeError(tp, self._out_of_range[tp])
         for tp, records in batches.items():
             self._last_offsets[tp] = records[-1].offset
         return {tp: (self._readings.get(tp, -1), records) for tp, records in batches.items()}
 
     async def hold(self, partitions: set[TopicPartition]) -> None:
+        for tp in partitions:
+            self._out_of_range.pop(tp, None)
         self._ensure_consumer().pause(*partitions)
 
     async def read_from(self, partition: TopicPartition, offset: int | None, reading: int) -> int:
@@ -176,6 +196,7 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
         consumer.seek(partition, offset)
         self._readings[partition] = reading
         self._last_offsets.pop(partition, None)
+        self._out_of_range.pop(partition, None)
         self.proofs.pop(partition, None)
         consumer.resume(partition)
         return offset

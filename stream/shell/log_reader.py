@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from aiokafka import TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, KafkaTimeoutError
 
 from stream.shell.aiokafka_private import hand_out_bare
 from stream.shell.connection import new_reader
@@ -29,6 +29,11 @@ class ReaderStuckError(KafkaError):  # type: ignore[misc]
     """Records are there and do not come; a new reader may get them."""
 
     retriable = True
+
+
+def is_passing(error: KafkaError | TimeoutError) -> bool:
+    """Whether another reader may get on later: a time-out is not marked so by the client."""
+    return isinstance(error, TimeoutError | KafkaTimeoutError) or bool(error.retriable)
 
 
 class LogReader:

@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaError
 
 from stream.events.reference import InvalidReferenceError, ReferenceBook
 from stream.events.topics import REFERENCE
-from stream.shell.log_reader import LogReader
+from stream.shell.log_reader import LogReader, is_passing
 from stream.shell.metrics import REFERENCE_AT, Metrics
 from stream.shell.settings import Settings
 
@@ -47,8 +47,7 @@ class ReferenceTail:
             try:
                 await self._read()
             except (KafkaError, TimeoutError) as error:
-                is_passing = isinstance(error, TimeoutError) or error.retriable
-                if not self.is_complete.is_set() or not is_passing:
+                if not self.is_complete.is_set() or not is_passing(error):
                     raise
                 logger.warning("the reference topic waits for the broker (%r)", error)
                 await asyncio.sleep(AGAIN_S)

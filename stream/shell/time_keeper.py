@@ -23,7 +23,7 @@ from stream.events.records import Version, encode_record
 from stream.events.topics import CLOCK, CUSTOMER_EVENTS, DEFINITIONS, LEARNED, MODELS
 from stream.shell.delivery import DeliveryAbortedError, OwnershipLostError
 from stream.shell.learning import CLUSTERS_PREFIX, POPULATION_PREFIX, decode_snapshot
-from stream.shell.log_reader import LogReader
+from stream.shell.log_reader import LogReader, is_passing
 from stream.shell.merging import CLUSTERS_KEY, ModelMerger, model_name
 from stream.shell.outbox import NO_HEADERS, Outbox
 from stream.shell.published import PublishedDefinitions
@@ -71,7 +71,7 @@ class TimeKeeper:
                 self._shop.metrics.aborts.inc()
                 await asyncio.sleep(AGAIN_S)
             except (KafkaError, TimeoutError) as error:
-                if isinstance(error, KafkaError) and not error.retriable:
+                if not is_passing(error):
                     raise
                 logger.warning("the clock waits for the broker (%r)", error)
                 await asyncio.sleep(AGAIN_S)

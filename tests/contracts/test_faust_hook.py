@@ -156,6 +156,20 @@ async def test_an_offset_past_the_end_says_that_the_topic_was_made_anew(place):
             await member.read(raw(place), 5)
 
 
+async def test_what_retention_has_passed_before_it_was_read_is_told_and_not_passed_over(place):
+    await place.create()
+    await place.send("events", values(40))
+    async with Recorder(place.settings) as member:
+        await until(lambda: member.held)
+        await member.read(raw(place), None)
+        await until(lambda: len(member.offsets[raw(place)]) == 10)
+        await place.delete_records("events")
+        thread = member.app.consumer._thread
+        thread.thread_loop.call_soon_threadsafe(thread._consumer.seek, raw(place), 3)
+        with pytest.raises(faust_private.OutOfRangeError, match="offset 3 is to be read next"):
+            await asyncio.wait_for(member.app.until_crashed(), 30)
+
+
 async def test_the_end_is_proven_by_an_empty_fetch_after_the_last_record(place):
     await place.create()
     await place.send("events", values(12))

@@ -159,6 +159,10 @@ class Installation:
         """The ends of the workers' logs, for a wait that failed."""
         return "\n---\n".join(worker.log[-3000:] for worker in self._workers)
 
+    def says(self, words: str) -> bool:
+        """Whether a worker has logged this."""
+        return any(words in worker.log for worker in self._workers)
+
     def stop_workers(self) -> None:
         """End the workers as an operator would."""
         for worker in self._workers:

@@ -42,7 +42,8 @@ async def test_a_reader_that_goes_quiet_is_followed_by_another_from_where_it_sto
         tail = ReferenceTail(settings, metrics)
         running = asyncio.create_task(tail.run())
         try:
-            await tail.is_complete.wait()
+            await until(lambda: running.done() or tail.is_complete.is_set())
+            assert not running.done(), running
             readers[0].pause(TopicPartition(topic, 0))
             value = b'{"type":"product","id":"P1","category":"Games"}'
             await producer.send_and_wait(topic, value, b"product:P1", partition=0)

@@ -92,6 +92,8 @@ async def judge(shop: Installation, *, is_whole: bool = True) -> Verdict:
     `is_whole`: and nothing of the raw topic is left to be routed.
     """
     verdict = Verdict()
+    if shop.says("delivery: plain"):
+        verdict.problems.append("a worker has written without transactions")
     log = await shop.read("customer-events")
     letters = [dict(letter.headers)[STAGE] for letter in await shop.read("dead-letters")]
     kept = await shop.read("customers-changelog")

@@ -64,7 +64,7 @@ class Ack:
 class MemoryProducer:
     """A transactional producer."""
 
-    _txn_manager = None
+    _txn_manager = _sender = _message_accumulator = None
 
     def __init__(
         self, broker: MemoryBroker, machine: Machine, name: str, timeout_s: float, batch_max: int
