@@ -17,8 +17,8 @@ Sent = Sequence[tuple[str, Forward]]
 class InPlace(Sequence[StoredRecord]):
     """The next records of a log, from offset `first` on, for `PartitionEngine.fold`, all or none.
 
-    What a record sends on takes its place right behind it while they are folded. `sent` tells all
-    that they have sent on so far.
+    What a record sends on takes its place right behind it while they are folded. `sent` gives, as
+    soon as a fold has begun, the list that grows by it.
     """
 
     def __init__(self, first: int, waiting: Sequence[Waiting], sent: Callable[[], Sent]) -> None:
@@ -34,11 +34,11 @@ class InPlace(Sequence[StoredRecord]):
         return StoredRecord(self._first + number, *self._waiting[number])
 
     def __iter__(self) -> Iterator[StoredRecord]:
-        waiting, seen, at = self._waiting, 0, 0
+        waiting, first = self._waiting, self._first
+        sent, seen, at = self._sent(), 0, 0
         while at < len(waiting):
-            yield StoredRecord(self._first + at, *waiting[at])
+            yield StoredRecord(first + at, *waiting[at])
             at += 1
-            sent = self._sent()
             if len(sent) > seen:
                 waiting[at:at] = [as_waiting(*one) for one in sent[seen:]]
                 seen = len(sent)
