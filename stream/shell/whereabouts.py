@@ -9,15 +9,17 @@ from types import CodeType
 from typing import Any
 
 HEADING = "where every task waits"
+ENDING = "tasks in all"
+"""With their number: who reads it while it is written knows that no more comes."""
 
 
 def whereabouts(loops: Iterable[asyncio.AbstractEventLoop]) -> str:
-    """A line for each task that has not ended, outermost call first.
+    """A line for each task that has not ended, outermost call first, and then their number.
 
     Costs some 10 us a task. A loop may be another thread's: its line is of about now.
     """
     lines = [_line(task) for loop in loops for task in asyncio.all_tasks(loop)]
-    return "\n".join([f"{HEADING}:", *sorted(lines)])
+    return "\n".join([f"{HEADING}:", *sorted(lines), f"  {len(lines)} {ENDING}"])
 
 
 def _line(task: asyncio.Task[Any]) -> str:

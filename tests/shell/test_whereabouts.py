@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 
-from stream.shell.whereabouts import HEADING, whereabouts
+from stream.shell.whereabouts import ENDING, HEADING, whereabouts
 
 
 async def inner(awaited: asyncio.Future[None]) -> None:
@@ -42,6 +42,7 @@ async def test_tasks_of_another_threads_loop_are_said_and_those_that_have_ended_
         said = whereabouts([other])
         assert said.count("Event.wait (locks.py:") == 1
         assert "sleep" not in said
+        assert said.endswith(f"\n  1 {ENDING}")
         waiting.cancel()
     finally:
         other.call_soon_threadsafe(other.stop)

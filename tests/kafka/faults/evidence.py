@@ -19,7 +19,7 @@ from stream.engine.meta import META_KEY, Meta, unpack_meta
 from stream.events.topics import CHANGELOG, CLOCK, CUSTOMER_EVENTS, EVENTS
 from stream.shell.connection import new_admin
 from stream.shell.log_reader import ends_of
-from stream.shell.whereabouts import HEADING
+from stream.shell.whereabouts import ENDING
 from tests.kafka.broker import Broker
 from tests.kafka.cluster import Cluster
 from tests.kafka.installation import WorkerProcess, until
@@ -140,10 +140,10 @@ async def _keep_worker(folder: Path, name: str, worker: WorkerProcess) -> None:
 
 async def _say_where(worker: WorkerProcess) -> None:
     """Let it write to its log where its tasks wait; one that is stopped does not."""
-    said = worker.log.count(HEADING)
+    said = worker.log.count(ENDING)
     worker.signal(signal.SIGUSR1)
     with contextlib.suppress(TimeoutError):
-        await until(lambda: worker.log.count(HEADING) > said, SAY_TIMEOUT_S)
+        await until(lambda: worker.log.count(ENDING) > said, SAY_TIMEOUT_S)
 
 
 async def _positions_text(shop: Pipeline, clock_ms: int | None) -> str:
