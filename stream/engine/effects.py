@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from stream.engine.committed_rows import StoreError
 from stream.events.actions import ActionTurned
 from stream.events.changes import Membership, SegmentChanged
 from stream.events.receipts import Receipt
@@ -180,3 +181,7 @@ class EngineStateError(ValueError):
 
 class UnreadableVersionError(EngineStateError):
     """A version was announced that this build cannot decide by."""
+
+
+NO_RECORDS_FAULT = (UnreadableVersionError, StoreError, MemoryError)
+"""What ends a fold, whichever record it came with: none may be buried for it."""

@@ -13,15 +13,15 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from stream.clock import day_of
-from stream.engine.committed_rows import CommittedRows, StoreError
+from stream.engine.committed_rows import CommittedRows
 from stream.engine.days import Days, Histograms
 from stream.engine.decider import Decider
 from stream.engine.effects import (
+    NO_RECORDS_FAULT,
     Effects,
     EngineStateError,
     LogRecord,
     PopulationSnapshot,
-    UnreadableVersionError,
 )
 from stream.engine.erasure import Erasure
 from stream.engine.identity import Identity
@@ -190,7 +190,9 @@ class PartitionEngine:
         effects.counts.timers_pending = self.timers.pending
         return effects
 
-    def _fold_some(self, records: Sequence[LogRecord], effects: Effects, whole: bool) -> int:
+    def _fold_some(
+        self, records: Sequence[LogRecord], effects: Effects, whole: bool = False
+    ) -> int:
         """Apply records, all or as many as come before one that raises; how many have ended.
 
         What was applied is settled before the one that raises is tried alone, so that a batch full
@@ -207,7 +209,7 @@ class PartitionEngine:
                 good += 1
             self.meta.next_offset = records[-1].offset + 1
             self._settle(part)
-        except (UnreadableVersionError, StoreError, MemoryError):
+        except NO_RECORDS_FAULT:
             raise
         except Exception as error:  # put back; raised, or dead-lettered with its reason
             self._rollback(*before)
@@ -217,7 +219,7 @@ class PartitionEngine:
             if len(records) > 1:
                 # Where all were taken, a row does not pack: halves find out whose.
                 known = good or 1 if good < len(records) else len(records) // 2
-                return self._fold_some(records[:known], effects, whole)
+                return self._fold_some(records[:known], effects)
             part = decider.effects = Effects()
             part.bury(records[0], error)
             self.meta.next_offset = records[0].offset + 1

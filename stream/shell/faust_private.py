@@ -154,18 +154,21 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
             for partition, offset, _ in partitions:
                 tp = TopicPartition(topic, partition)
                 state = assignment.state_value(tp)
-                if state is not None and not state.has_valid_position:
+                if state is None:
+                    continue
+                if not state.has_valid_position:
                     # aiokafka goes on at the beginning, without a word.
                     self._out_of_range[tp] = offset
+                    continue
                 # A highwater noted in this answer, not in an earlier one: the answer has a later
                 # millisecond than the request. One in the same millisecond proves nothing.
-                if state is None or not state.timestamp or state.timestamp <= sent_ms:
+                if not state.timestamp or state.timestamp <= sent_ms:
                     continue
                 self.answered_s = time.monotonic()
                 # Records of an open transaction lie between the last stable offset and the
                 # highwater: not the end.
                 at_end = state.highwater == offset and state.lso in {None, -1, offset}
-                if at_end and state.has_valid_position and state.position == offset:
+                if at_end and state.position == offset:
                     self.proofs[tp] = EndProof(self._last_offsets.get(tp), sent_s)
 
     async def _fetch_records(self, *args: Any, **kwargs: Any) -> Any:

@@ -11,16 +11,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from stream.clock import LATENESS_MS, MINUTE_MS, NEVER_MS
-from stream.engine.committed_rows import StoreError
 from stream.engine.coordinator import Coordinator, SourceReport
 from stream.engine.effects import (
+    NO_RECORDS_FAULT,
     Counts,
     DeadRecord,
     Effects,
     LearnPoint,
     LogRecord,
     StoredRecord,
-    UnreadableVersionError,
 )
 from stream.engine.partition import PartitionEngine
 from stream.engine.routed import Outputs
@@ -147,7 +146,7 @@ class Offline:
         records = InPlace(engine.next_offset, waiting, lambda: engine.decider.effects.forwards)
         try:
             effects = engine.fold(records, whole=True)
-        except (UnreadableVersionError, StoreError, MemoryError):
+        except NO_RECORDS_FAULT:
             raise
         except Exception:  # noqa: BLE001 found again alone, and then it is buried with its reason
             self._fold_alone(waiting)

@@ -2,6 +2,8 @@
 
 import asyncio
 import dataclasses
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from importlib.metadata import version
 
 import pytest
@@ -107,13 +109,20 @@ async def test_the_group_waits_for_a_revoke_longer_than_the_session_and_the_memb
         await other.app.stop()
 
 
-async def test_a_seek_drops_what_was_prefetched(place):
+@asynccontextmanager
+async def having_read(place, count: int) -> AsyncIterator[Recorder]:
+    """A member that has read so many records, which are all, of the first partition."""
     await place.create()
-    await place.send("events", values(4_000))
+    await place.send("events", values(4 * count))
     async with Recorder(place.settings) as member:
         await until(lambda: member.held)
         await member.read(raw(place), None)
-        await until(lambda: len(member.offsets[raw(place)]) == 1_000)
+        await until(lambda: len(member.offsets[raw(place)]) == count)
+        yield member
+
+
+async def test_a_seek_drops_what_was_prefetched(place):
+    async with having_read(place, 1_000) as member:
         for offset in (900, 10, 500):
             await member.read(raw(place), offset)
             await until(lambda: 999 in member.offsets[raw(place)])
@@ -157,12 +166,7 @@ async def test_an_offset_past_the_end_says_that_the_topic_was_made_anew(place):
 
 
 async def test_what_retention_has_passed_before_it_was_read_is_told_and_not_passed_over(place):
-    await place.create()
-    await place.send("events", values(40))
-    async with Recorder(place.settings) as member:
-        await until(lambda: member.held)
-        await member.read(raw(place), None)
-        await until(lambda: len(member.offsets[raw(place)]) == 10)
+    async with having_read(place, 10) as member:
         await place.delete_records("events")
         thread = member.app.consumer._thread
         thread.thread_loop.call_soon_threadsafe(thread._consumer.seek, raw(place), 3)
